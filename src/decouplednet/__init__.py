@@ -1,0 +1,1 @@
+"""Train a semantic segmenter from many images with tags and a handful with masks."""

@@ -1,0 +1,1 @@
+"""What people made: tags, masks, class lists, splits; read without torch."""

@@ -1,0 +1,1 @@
+"""The command line: read, call the library, write, say what happened."""

@@ -1,0 +1,1 @@
+"""Records to tensors: the one preprocessing, augmentation and the two torch data sets."""

@@ -1,0 +1,1 @@
+"""A data set made at run time from files inside the package, and the run on it."""

@@ -1,0 +1,1 @@
+"""Scores by one stated rule, and the evaluation of a split."""

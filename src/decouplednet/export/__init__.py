@@ -1,0 +1,1 @@
+"""The model for programs without this package."""

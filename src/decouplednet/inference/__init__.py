@@ -1,0 +1,1 @@
+"""From a trained network to label maps: fusion, prediction, the model folder."""

@@ -1,0 +1,314 @@
+"""Everything a training run can be told, as frozen models, read from TOML and ``--set``.
+
+``None`` means "chosen for you": the run fills it in before it starts, prints what it chose, and
+writes it to ``settings.toml`` of the run folder.
+"""
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from decouplednet.classes import nearest_name
+from decouplednet.errors import SettingsError, UsageError
+
+PresetName = Literal["light", "vgg16", "tiny"]
+Share = float
+M = TypeVar("M", bound=BaseModel)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataSettings(_Frozen):
+    """Which images give tags, which give masks, which are only scored, and which classes count."""
+
+    tags_split: str | None = Field(
+        None, description="split whose images give tags; None: every tagged image not held out"
+    )
+    masks_split: str | None = Field(
+        None, description="split whose images give masks; None: every mask not held out"
+    )
+    validation_split: str | None = Field(
+        None, description="split that is only scored; None: a seeded share of the masked images"
+    )
+    held_out: Share = Field(
+        0.2, ge=0, lt=1, description="share of the masked images held out without validation_split"
+    )
+    classes: tuple[str, ...] | None = Field(
+        None, description="the classes to learn, in this order; None: all of the data set"
+    )
+    others: Literal["ignore", "background"] = Field(
+        "ignore", description="what pixels of classes left out become: 255, or background"
+    )
+
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(name.strip() for name in value.split(","))
+        return value
+
+
+class AugmentationSettings(_Frozen):
+    """How one training image becomes many."""
+
+    flip: bool = Field(True, description="mirror half of the images left to right")
+    smallest_scale: Share = Field(
+        0.6, gt=0, le=1, description="smallest long side of the image content, as share of side"
+    )
+    colour: Share = Field(
+        0.3, ge=0, lt=1, description="largest relative change of brightness, contrast, saturation"
+    )
+
+
+class StageSettings(_Frozen):
+    """What the two optimisations have in common. Abstract: each stage adds its own."""
+
+    updates: PositiveInt = Field(description="number of updates of the weights")
+    updates_per_epoch: PositiveInt = Field(
+        100, description="updates between two checkpoints; resuming continues from the last one"
+    )
+    images_per_update: PositiveInt = Field(description="images whose gradients make one update")
+    images_per_step: PositiveInt | None = Field(
+        None,
+        description="images computed at once, a divisor of images_per_update; None: all. Batch "
+        "normalisation sees this many",
+    )
+    optimizer: Literal["adamw", "sgd"] = Field(
+        "adamw", description="AdamW, or SGD with momentum 0.9 whose biases learn at twice the rate"
+    )
+    learning_rate: PositiveFloat = Field(description="step size of the first update after warm-up")
+    weight_decay: NonNegativeFloat = Field(0.01, description="decay of weights, not of biases")
+    schedule: Literal["linear", "steps", "constant"] = Field(
+        "linear", description="fall to zero, tenfold cuts every decay_every updates, or no change"
+    )
+    decay_every: PositiveInt | None = Field(
+        None, description="updates between two tenfold cuts, for schedule = steps"
+    )
+    warmup_updates: NonNegativeInt = Field(
+        20, description="updates over which the step size rises from zero"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.images_per_step and self.images_per_update % self.images_per_step:
+            raise ValueError(
+                f"images_per_step = {self.images_per_step} must divide "
+                f"images_per_update = {self.images_per_update}"
+            )
+        if (self.schedule == "steps") != (self.decay_every is not None):
+            raise ValueError('decay_every goes with schedule = "steps", and only with it')
+        return self
+
+
+class ClassifierSettings(StageSettings):
+    """Stage 1: the classification network, from tags."""
+
+    updates: PositiveInt = Field(1200, description="number of updates of the weights")
+    images_per_update: PositiveInt = Field(64, description="images whose gradients make one update")
+    learning_rate: PositiveFloat = Field(
+        5e-4, description="step size of the first update after warm-up"
+    )
+    weights: str | None = Field(
+        None,
+        description='"imagenet" (fetched once), "none" (from scratch) or a safetensors file of '
+        "VGG-16 convolutions; None: imagenet for the VGG presets, none for tiny",
+    )
+    train_convolutions: bool | None = Field(
+        None, description="also train the convolutions; None: only when they start from scratch"
+    )
+    dropout: Share = Field(0.5, ge=0, lt=1, description="share of fc6 and fc7 outputs dropped")
+    largest_class_weight: PositiveFloat = Field(
+        5.0,
+        ge=1,
+        description="present tags of a class count absent / present times, at most this often; "
+        "1: classes are not balanced",
+    )
+    views: PositiveInt = Field(
+        2,
+        description="augmented views of each image whose features are kept when the convolutions "
+        "are frozen; the first is the image itself",
+    )
+    augmentation: AugmentationSettings = AugmentationSettings()
+
+
+class SegmenterSettings(StageSettings):
+    """Stage 2: bridging layers and segmentation network, from masks."""
+
+    updates: PositiveInt = Field(600, description="number of updates of the weights")
+    updates_per_epoch: PositiveInt = Field(
+        50, description="updates between two checkpoints; resuming continues from the last one"
+    )
+    images_per_update: PositiveInt = Field(8, description="images whose gradients make one update")
+    learning_rate: PositiveFloat = Field(
+        5e-4, description="step size of the first update after warm-up"
+    )
+    window_share: Share = Field(
+        0.7, ge=0, le=1, description="share of samples cut around the asked-for classes"
+    )
+    warp_windows: bool = Field(
+        False,
+        description="warp each window to 350/320 of the frame and cut the frame out of it, as the "
+        "paper does, instead of keeping its aspect ratio",
+    )
+    augmentation: AugmentationSettings = AugmentationSettings()
+    statistics_batches: NonNegativeInt = Field(
+        0, description="batches over which batch statistics are estimated again after training"
+    )
+    held_out: Share = Field(
+        0.0, ge=0, lt=1, description="share of the training masks kept for early stopping"
+    )
+    patience: PositiveInt | None = Field(
+        None, description="epochs without gain on the held-out share before training stops"
+    )
+
+    @model_validator(mode="after")
+    def _patience_needs_masks(self) -> Self:
+        if (self.patience is not None) != (self.held_out > 0):
+            raise ValueError("patience and held_out go together: give both or neither")
+        return self
+
+
+class ComputeSettings(_Frozen):
+    """Where and how precisely the run computes."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: a GPU if there is one"
+    )
+    devices: PositiveInt = Field(1, description="number of devices of that kind")
+    precision: Literal["auto", "32", "bf16", "fp16"] = Field(
+        "auto", description="auto: bf16 where the hardware multiplies it natively, else 32"
+    )
+    workers: NonNegativeInt = Field(0, description="processes that read images beside the training")
+    cache_gigabytes: NonNegativeFloat = Field(
+        4.0, description="most disk for what the frozen network computed; 0: keep nothing"
+    )
+
+
+class Settings(_Frozen):
+    """One training run; the defaults suit a laptop and a VGG-16 started from ImageNet."""
+
+    preset: PresetName = Field("light", description="sizes of the network: light, vgg16 or tiny")
+    side: PositiveInt | None = Field(
+        None, multiple_of=32, description="side of the square frame, in pixels; None: the preset's"
+    )
+    seed: NonNegativeInt = Field(0, description="fixes every random choice of the run")
+    data: DataSettings = DataSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    segmenter: SegmenterSettings = SegmenterSettings()
+    compute: ComputeSettings = ComputeSettings()
+
+    @classmethod
+    def read(cls, file: Path | None, changes: Iterable[str] = ()) -> Self:
+        """Return the settings of a recipe with changes laid over them.
+
+        Args:
+            file: a TOML recipe; None starts from the defaults. A relative path in
+                ``classifier.weights`` counts from the working directory.
+            changes: each ``section.key=value`` or ``key=value``, as given to ``--set``.
+
+        Raises:
+            SettingsError: the recipe is no TOML, or has an unknown key or a value out of range.
+            UsageError: a change names no setting, or its value is out of range.
+        """
+        given = _read_toml(file) if file else {}
+        _validate(cls, given, str(file), SettingsError)
+        for change in changes:
+            _lay_over(given, change)
+        return _validate(cls, given, "--set", UsageError)
+
+    def to_toml(self) -> str:
+        """Return the settings as TOML that ``read`` accepts; unset values are left out."""
+        return "".join(_toml_lines(self.model_dump(exclude_none=True, mode="json")))
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"{file}: there is no such recipe") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise SettingsError(f"{file}: the recipe cannot be read: {fault}") from None
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{file}: not a TOML file: {fault}") from None
+
+
+def _lay_over(given: dict[str, Any], change: str) -> None:
+    path, sign, text = change.partition("=")
+    if not sign or not path:
+        raise UsageError(f"--set {change}: expected section.key=value, such as seed=1")
+    *sections, key = path.strip().split(".")
+    place = given
+    for section in sections:
+        place = place.setdefault(section, {})
+        if not isinstance(place, dict):
+            raise UsageError(f"--set {change}: {section} is a setting, not a section")
+    place[key] = _parse_value(text.strip())
+
+
+def _parse_value(text: str) -> Any:
+    """Return a TOML value where the text is one, the text itself otherwise."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _validate(model: type[M], given: Mapping[str, Any], where: str, error: type[Exception]) -> M:
+    try:
+        return model.model_validate(given)
+    except ValidationError as faults:
+        raise error(_sentence(model, faults, where)) from None
+
+
+def _sentence(model: type[BaseModel], faults: ValidationError, where: str) -> str:
+    """Return one line for the first fault, and how many more there are."""
+    first = faults.errors()[0]
+    *sections, key = [str(part) for part in first["loc"]] or [""]
+    section = f"[{'.'.join(sections)}] " if sections else ""
+    more = f" ({faults.error_count() - 1} more such faults)" if faults.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        near = nearest_name(key, _fields_at(model, sections))
+        hint = f"; did you mean {near}?" if near else ""
+        return f"{where}: {section}has no setting {key}{hint}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    name = f"{section}{key}".strip()
+    return f"{where}: {name} = {json.dumps(first['input'], default=str)}: {message}{more}"
+
+
+def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
+    for section in sections:
+        field = model.model_fields.get(section)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
+
+
+def _toml_lines(values: Mapping[str, Any], section: str = "") -> Iterable[str]:
+    for key, value in values.items():
+        if not isinstance(value, dict):
+            # A JSON string, number, boolean or list of them is also a TOML value.
+            yield f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
+    for key, value in values.items():
+        if isinstance(value, dict):
+            path = f"{section}.{key}" if section else key
+            yield f"\n[{path}]\n"
+            yield from _toml_lines(value, path)

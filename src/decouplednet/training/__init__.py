@@ -1,0 +1,1 @@
+"""The two optimisations in order, and what a run leaves behind."""
