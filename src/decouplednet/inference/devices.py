@@ -1,0 +1,71 @@
+"""Which device computes, and how precisely."""
+
+from pathlib import Path
+
+import torch
+
+from decouplednet.errors import DeviceError
+
+DEVICES = ("auto", "cpu", "cuda")
+PRECISIONS = ("auto", "32", "bf16", "fp16")
+
+
+def choose_device(name: str) -> torch.device:
+    """Return the device of that name.
+
+    Args:
+        name: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
+
+    Raises:
+        DeviceError: there is no such name, or ``cuda`` is asked for and absent.
+    """
+    if name not in DEVICES:
+        raise DeviceError(f"device {name!r} is none of {', '.join(DEVICES)}")
+    present = torch.cuda.is_available()
+    if name == "cuda" and not present:
+        raise DeviceError(
+            f"device cuda: torch {torch.__version__} finds no GPU on this machine; choose cpu or "
+            "auto, or install a CUDA build of torch and a driver that fits it"
+        )
+    return torch.device("cuda" if present and name != "cpu" else "cpu")
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """Return the type that matrix products are computed in; None stands for float32 throughout.
+
+    Args:
+        name: ``auto`` (bf16 where the hardware multiplies it natively, else 32), ``32``, ``bf16``
+            or ``fp16``.
+        device: where it will be computed.
+
+    Raises:
+        DeviceError: there is no such name, or the device cannot compute that way.
+    """
+    if name not in PRECISIONS:
+        raise DeviceError(f"precision {name!r} is none of {', '.join(PRECISIONS)}")
+    if name == "fp16" and device.type == "cpu":
+        raise DeviceError("precision fp16 needs a GPU; on a CPU choose bf16 or 32")
+    if name == "auto":
+        return torch.bfloat16 if _multiplies_bf16(device) else None
+    return {"32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+def _multiplies_bf16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bf16_in(Path("/proc/cpuinfo"))
+
+
+def bf16_in(cpuinfo: Path) -> bool:
+    """Return whether a Linux processor description names bf16 products; False where it is absent.
+
+    Args:
+        cpuinfo: a file like ``/proc/cpuinfo``; flags on a line ``flags`` (x86) or ``Features``
+            (ARM).
+    """
+    try:
+        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    lines = (line for line in text.splitlines() if line.startswith(("flags", "Features")))
+    return any({"avx512_bf16", "amx_bf16", "bf16"} & set(line.split()) for line in lines)

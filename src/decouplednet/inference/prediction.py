@@ -1,0 +1,58 @@
+"""What is known of one image after the network has seen it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decouplednet.classes import BACKGROUND, palette
+from decouplednet.errors import DataError
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prediction:
+    """The classes of one image and of each of its pixels, at the image's own size (H, W).
+
+    Args:
+        label_map: (H, W) uint8, 0 background, else the index of the class in the model's list.
+        class_maps: (H, W) float32 in [0, 1] of each identified class, normalised over background
+            and the identified classes; empty when the caller asked for label maps only.
+        scores: probability in [0, 1] of every class of the model, in its order; what the network
+            read from the image, also when the caller gave the tags.
+        identified: the classes that were looked for: those over the threshold, or the given tags.
+    """
+
+    label_map: NDArray[np.uint8]
+    class_maps: Mapping[str, NDArray[np.float32]]
+    scores: Mapping[str, float]
+    identified: tuple[str, ...]
+
+    def background_map(self) -> NDArray[np.float32]:
+        """Return the (H, W) float32 map in [0, 1] that fills the class maps up to 1."""
+        total = np.zeros(self.label_map.shape, np.float32)
+        for class_map in self.class_maps.values():
+            total += class_map
+        return np.clip(1 - total, 0, 1)
+
+    def overlay(self, image: NDArray[np.uint8], strength: float = 0.5) -> NDArray[np.uint8]:
+        """Return the image with the colours of its classes laid over it.
+
+        Args:
+            image: (H, W, 3) RGB, the image that was predicted.
+            strength: share of colour, in [0, 1], in each pixel of a class; background is untouched.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
+
+        Raises:
+            DataError: the image has another size than the label map.
+        """
+        if image.shape != (*self.label_map.shape, 3):
+            raise DataError(
+                f"an image of shape {image.shape} does not lie under a label map of "
+                f"{self.label_map.shape} (H, W); expected {(*self.label_map.shape, 3)}"
+            )
+        colours = np.frombuffer(palette(), np.uint8).reshape(256, 3)[self.label_map]
+        mixed = np.rint(image + strength * (colours.astype(np.float32) - image)).astype(np.uint8)
+        return np.where((self.label_map == BACKGROUND)[..., None], image, mixed)
