@@ -1,0 +1,113 @@
+"""Charts of curves as vector pictures, each in the colours of both themes.
+
+Figures are built from ``matplotlib.figure.Figure``: no window system, no state shared with the
+caller's own plots. Charts hold no words of the user, whose script the plot's font may lack: names
+stand in the page's legend.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from decouplednet.report.theme import DARK, DASHES, LIGHT, Theme
+
+MOST_LINES = len(DASHES)
+# More points than this cannot be told apart on a page and make it heavy.
+_MOST_POINTS = 600
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """One curve of a chart.
+
+    Args:
+        across: (U,) position of each point, such as the number of the update.
+        up: (U,) value of each point; NaN where there is none.
+        faint: (U,) or None, drawn thinly behind: the values before they were smoothed.
+    """
+
+    across: NDArray[np.floating] | NDArray[np.integer]
+    up: NDArray[np.floating]
+    faint: NDArray[np.floating] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One picture in two themes, each a ``data:`` address."""
+
+    light: str
+    dark: str
+
+
+def chart(lines: Sequence[Line], *, across: str, up: str, logarithmic: bool = False) -> Chart:
+    """Return curves over one axis; the first is drawn with the first colour and dash, and so on.
+
+    Args:
+        lines: 1 to ``MOST_LINES`` curves.
+        across: what the horizontal axis counts.
+        up: what the vertical axis measures.
+        logarithmic: whether the vertical axis is; it starts at zero otherwise.
+
+    Raises:
+        ValueError: there are more lines than colours.
+    """
+    if len(lines) > MOST_LINES:
+        raise ValueError(f"a chart has {MOST_LINES} colours, and these are {len(lines)} lines")
+
+    def picture(theme: Theme) -> str:
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained", facecolor="none")
+        axes = figure.add_subplot()
+        _dress(axes, theme, across=across, up=up)
+        for place, line in enumerate(lines):
+            _draw(axes, line, theme.lines[place], DASHES[place])
+        if logarithmic:
+            axes.set_yscale("log")
+        else:
+            axes.set_ylim(bottom=0)
+        return _address(figure)
+
+    return Chart(light=picture(LIGHT), dark=picture(DARK))
+
+
+def _dress(axes: Axes, theme: Theme, *, across: str, up: str) -> None:
+    axes.set_facecolor("none")
+    axes.set_xlabel(across, color=theme.ink, fontsize=11)
+    axes.set_ylabel(up, color=theme.ink, fontsize=11)
+    axes.tick_params(colors=theme.ink, labelsize=10, which="both")
+    axes.grid(visible=True, color=theme.grid, linewidth=0.8)
+    axes.set_axisbelow(True)
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in ("left", "bottom"))
+        spine.set_color(theme.ink)
+
+
+def _draw(axes: Axes, line: Line, colour: str, dash: tuple[float, ...]) -> None:
+    if line.faint is not None:
+        across, faint = _thin(line.across, line.faint)
+        axes.plot(across, faint, color=colour, linewidth=0.7, alpha=0.35)
+    measured = ~np.isnan(line.up)
+    across, up = _thin(line.across[measured], line.up[measured])
+    style = "solid" if not dash else (0, dash)
+    mark = "o" if len(up) < 30 else ""  # a curve of one point would not be seen otherwise
+    axes.plot(across, up, color=colour, linewidth=2.0, linestyle=style, marker=mark, markersize=4)
+
+
+def _thin(
+    across: NDArray[np.floating] | NDArray[np.integer], up: NDArray[np.floating]
+) -> tuple[NDArray[np.floating] | NDArray[np.integer], NDArray[np.floating]]:
+    """Return every n-th point, counted from the last, so that the end of the curve stays."""
+    step = -(-len(up) // _MOST_POINTS) or 1
+    return across[::-1][::step], up[::-1][::step]
+
+
+def _address(figure: Figure) -> str:
+    buffer = io.BytesIO()
+    # Without a date, so that the same run gives the same page as far as matplotlib allows.
+    figure.savefig(buffer, format="svg", metadata={"Date": None}, transparent=True)
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode()

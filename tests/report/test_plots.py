@@ -1,0 +1,87 @@
+import base64
+from xml.etree import ElementTree
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from decouplednet.report.plots import MOST_LINES, Line, chart
+from decouplednet.report.theme import DARK, LIGHT
+
+
+def drawing(address: str) -> str:
+    start, _, content = address.partition(",")
+    assert start == "data:image/svg+xml;base64"
+    text = base64.b64decode(content).decode()
+    ElementTree.fromstring(text)  # noqa: S314 - our own picture
+    return text
+
+
+def a_line(points: int = 40) -> Line:
+    return Line(np.arange(1, points + 1), np.linspace(2, 1, points))
+
+
+def test_a_chart_comes_in_the_colours_of_both_themes() -> None:
+    lines = [a_line(), a_line()]
+
+    got = chart(lines, across="update", up="loss")
+
+    for theme, address in ((LIGHT, got.light), (DARK, got.dark)):
+        text = drawing(address)
+        assert theme.ink in text
+        assert theme.grid in text
+        assert theme.lines[0] in text
+        assert theme.lines[1] in text
+        assert "stroke-dasharray" in text  # the second line is told apart without colour
+        assert theme.lines[2] not in text
+
+
+def test_the_axes_are_named() -> None:
+    text = drawing(chart([a_line()], across="update", up="loss").light)
+
+    # Words are drawn as outlines; matplotlib keeps them beside these as comments.
+    assert "<!-- update -->" in text
+    assert "<!-- loss -->" in text
+
+
+def test_the_values_before_smoothing_are_drawn_faintly() -> None:
+    line = Line(np.arange(3), np.ones(3), faint=np.array([0.5, 1.5, 1.0]))
+
+    assert "opacity: 0.35" in drawing(chart([line], across="x", up="y").light)
+    assert "opacity: 0.35" not in drawing(chart([a_line()], across="x", up="y").light)
+
+
+def test_a_logarithmic_axis_is_drawn_otherwise_than_one_from_zero() -> None:
+    line = Line(np.arange(40), np.logspace(-4, 0, 40))
+
+    linear, logarithmic = (
+        chart([line], across="x", up="y", logarithmic=choice).light for choice in (False, True)
+    )
+
+    assert drawing(linear) != drawing(logarithmic)
+
+
+def test_missing_values_are_left_out_and_long_curves_thinned() -> None:
+    up = np.full(40_000, np.nan)
+    up[[10, 39_999]] = 0.5
+    few = drawing(chart([Line(np.arange(40_000), up)], across="x", up="y").light)
+    many = drawing(chart([a_line(40_000)], across="x", up="y").light)
+
+    assert len(few) < 60_000
+    assert len(many) < 60_000
+
+
+def test_more_lines_than_colours_are_refused() -> None:
+    lines = [a_line()] * (MOST_LINES + 1)
+
+    with pytest.raises(ValueError, match="a chart has 4 colours, and these are 5 lines"):
+        chart(lines, across="x", up="y")
+
+
+def test_drawing_leaves_the_callers_plots_alone() -> None:
+    before = dict(mpl.rcParams)
+    chart([a_line()], across="x", up="y")
+
+    assert dict(mpl.rcParams) == before
+    assert plt.get_fignums() == []
