@@ -1,0 +1,153 @@
+"""The classification network: which classes are in the image, and through which activations."""
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from decouplednet.networks.initialisation import Initialise, gaussian
+from decouplednet.networks.precision import full_precision
+from decouplednet.networks.vgg import VGG, Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class HeadWeights:
+    """The weights of the head's three convolutions, without gradient.
+
+    Args:
+        fc6: (middle, C, k, k).
+        fc7: (middle, middle, 1, 1).
+        score: (L, middle, 1, 1).
+    """
+
+    fc6: Tensor
+    fc7: Tensor
+    score: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class HeadTrace:
+    """What one pass through the head decided: the ReLUs it opened, the positions it pooled.
+
+    Args:
+        fc6_open: (B, middle, h - k + 1, w - k + 1) bool, True where fc6 is above 0.
+        fc7_open: bool of the same shape, True where fc7 is above 0.
+        peak: (B, L) int64, the flat position, row * width + column, of each class's maximum.
+    """
+
+    fc6_open: Tensor
+    fc7_open: Tensor
+    peak: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """Everything later stages need to know of one pass through the classification network.
+
+    Args:
+        encoded: pool5 and switches of B images.
+        score: (B, L) pooled scores, before the sigmoid.
+        head: gates and peaks of the same pass.
+    """
+
+    encoded: Encoded
+    score: Tensor
+    head: HeadTrace
+
+
+class ClassificationHead(nn.Module):
+    """fc6, fc7 and the class scores as convolutions, then the maximum over all positions.
+
+    Global maximum pooling stands in training and prediction alike (PAPER.md, known oddities).
+
+    Args:
+        channels: C, the channels of pool5.
+        middle: channels of fc6 and fc7.
+        kernel: k, the side of fc6's kernel in pool5 positions; it is not padded.
+        class_count: L.
+        dropout: share of the outputs of fc6 and fc7 dropped in training mode, in [0, 1).
+        initialise: how fc6 and fc7 start. The score layer always starts at the paper's small
+            weights, so that every probability starts near one half.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        middle: int,
+        kernel: int,
+        class_count: int,
+        dropout: float,
+        initialise: Initialise,
+    ) -> None:
+        super().__init__()
+        self.fc6 = nn.Conv2d(channels, middle, kernel)
+        self.fc7 = nn.Conv2d(middle, middle, kernel_size=1)
+        self.score = nn.Conv2d(middle, class_count, kernel_size=1)
+        self.dropout = nn.Dropout(dropout)
+        initialise(self)
+        gaussian(self.score)
+
+    def forward(self, pool5: Tensor) -> Tensor:
+        """Return the (B, L) pooled scores of (B, C, h, w) activations; h and w are at least k."""
+        return self.trace(pool5)[0]
+
+    def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:
+        """Return the (B, L) pooled scores of (B, C, h, w) activations, and what led to them.
+
+        Both are computed in the dtype of the weights, also under autocast.
+        """
+        with full_precision(pool5.device):
+            fc6 = F.relu(convolve_by_unfolding(pool5.to(self.fc6.weight.dtype), self.fc6))
+            fc7 = F.relu(self.fc7(self.dropout(fc6)))
+            score, peak = self.score(self.dropout(fc7)).flatten(2).max(dim=2)
+        return score, HeadTrace(fc6 > 0, fc7 > 0, peak)
+
+    def weights(self) -> HeadWeights:
+        """Return the weights that carry scores back to pool5."""
+        return HeadWeights(
+            self.fc6.weight.detach(), self.fc7.weight.detach(), self.score.weight.detach()
+        )
+
+
+class Classifier(nn.Module):
+    """The classification network of the paper: an encoder and a head.
+
+    Args:
+        encoder: images to pool5 and switches.
+        head: pool5 to scores.
+    """
+
+    def __init__(self, encoder: VGG, head: ClassificationHead) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = head
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return the (B, L) scores, before the sigmoid, of (B, 3, H, W) images."""
+        score: Tensor = self.head(self.encoder(image).pool5)
+        return score
+
+    def trace(self, image: Tensor) -> Traced:
+        """Return the scores of (B, 3, H, W) images with all that led to them."""
+        encoded: Encoded = self.encoder(image)
+        return Traced(encoded, *self.head.trace(encoded.pool5))
+
+
+def convolve_by_unfolding(x: Tensor, layer: nn.Conv2d) -> Tensor:
+    """Return what ``layer(x)`` returns, by one matrix product over unfolded windows.
+
+    A convolution re-packs its weight at every call on the CPU; fc6 of VGG-16 is 411 MB.
+
+    Args:
+        x: (B, C, h, w).
+        layer: a convolution with a bias, without stride, padding, dilation or groups.
+
+    Returns:
+        (B, out, h - k + 1, w - k + 1).
+    """
+    rows, columns = layer.kernel_size[0], layer.kernel_size[1]
+    height, width = x.shape[2] - rows + 1, x.shape[3] - columns + 1
+    windows = F.unfold(x, (rows, columns)).transpose(1, 2)  # (B, positions, C * k * k)
+    out = F.linear(windows, layer.weight.flatten(1), layer.bias)
+    return out.transpose(1, 2).reshape(len(x), layer.out_channels, height, width)

@@ -1,0 +1,106 @@
+"""The three parts put together: see an image once, then segment any classes of it."""
+
+import torch
+from torch import Tensor, nn
+
+from decouplednet.networks.bridging import Bridge
+from decouplednet.networks.classification import Classifier, Traced
+from decouplednet.networks.saliency import class_saliency, tag_weights
+from decouplednet.networks.segmentation import DeconvolutionNetwork
+
+
+class DecoupledNet(nn.Module):
+    """Segment the classes asked for from everything else.
+
+    ``see`` runs once per image; ``activation`` and ``decode`` run once per map, of which one image
+    may have several: M maps of B images, told apart by ``image_index``.
+
+    Args:
+        classifier: finds the classes; trained by itself, never through this module.
+        bridge: builds the activation map of the classes asked for.
+        decoder: turns activation maps into scores per pixel.
+    """
+
+    def __init__(
+        self, classifier: Classifier, bridge: Bridge, decoder: DeconvolutionNetwork
+    ) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.bridge = bridge
+        self.decoder = decoder
+
+    def see(self, image: Tensor) -> Traced:
+        """Return what the classifier makes of (B, 3, H, W) images, without gradient.
+
+        Raises:
+            RuntimeError: the classifier is in training mode, where dropout would blur f_cls and
+                batch statistics would drift; ``freeze`` it first.
+        """
+        if self.classifier.training:
+            raise RuntimeError("the classifier is in training mode; call freeze(classifier) first")
+        with torch.no_grad():
+            return self.classifier.trace(image)
+
+    def activation(self, traced: Traced, image_index: Tensor, seed: Tensor) -> Tensor:
+        """Return the activation map g of the classes asked for.
+
+        Args:
+            traced: what ``see`` returned for B images.
+            image_index: (M,) int64, the image of each map, below B.
+            seed: (M, L) weight of each class in each map, see ``tag_weights``.
+
+        Returns:
+            (M, C, H / 32, W / 32), at least 0.
+        """
+        with torch.no_grad():
+            weights = self.classifier.head.weights()
+            saliency = class_saliency(seed, image_index, traced.head, weights)
+            (pool5,) = _of_maps(image_index, traced.encoded.pool5)
+        g: Tensor = self.bridge(pool5, saliency)
+        return g
+
+    def decode(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
+        """Return the (M, 2, H, W) scores before the softmax, background first.
+
+        Args:
+            g: (M, C, H / 32, W / 32) activation maps.
+            traced: what ``see`` returned for B images.
+            image_index: (M,) int64, the image of each map, below B.
+        """
+        score: Tensor = self.decoder(g, _of_maps(image_index, *traced.encoded.switches))
+        return score
+
+    def forward(self, image: Tensor, asked: Tensor) -> Tensor:
+        """Return the scores of one map per image, weighing classes by ``tag_weights``.
+
+        Args:
+            image: (B, 3, H, W), H and W multiples of 32.
+            asked: (B, L) bool, the classes that are foreground together.
+
+        Returns:
+            (B, 2, H, W) before the softmax, background first.
+        """
+        traced = self.see(image)
+        seed = tag_weights(traced.score.sigmoid(), asked)
+        image_index = torch.arange(image.shape[0], device=image.device)
+        return self.decode(self.activation(traced, image_index, seed), traced, image_index)
+
+
+def freeze(module: nn.Module) -> None:
+    """Stop a module from changing: no gradients, no dropout, no batch statistics.
+
+    A later ``train()`` on a module that holds it brings dropout and statistics back.
+
+    Args:
+        module: changed in place.
+    """
+    module.requires_grad_(False)
+    module.eval()
+
+
+def _of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
+    """Return (B, ...) tensors as (M, ...): not copied where every image has its one map."""
+    every = torch.arange(per_image[0].shape[0], device=image_index.device)
+    if torch.equal(image_index, every):
+        return per_image
+    return tuple(tensor[image_index] for tensor in per_image)

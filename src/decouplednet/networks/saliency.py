@@ -1,0 +1,127 @@
+"""f_cls: how much each activation of pool5 matters to the classes asked for."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from decouplednet.networks.classification import ClassificationHead, HeadTrace, HeadWeights
+from decouplednet.networks.precision import full_precision
+
+
+def tag_weights(probability: Tensor, asked: Tensor) -> Tensor:
+    """Return how much each class weighs in f_cls: ``max(p, 0.5)`` where asked for, else 0.
+
+    A class that somebody says is there must not be silenced by a low probability. A class that
+    the classifier identified itself has p above 0.5, and so weighs p, as in the paper. Training
+    and prediction both use this rule.
+
+    Args:
+        probability: (B, L) in [0, 1].
+        asked: (B, L) bool, True where the class is asked for.
+
+    Returns:
+        (B, L) in {0} and [0.5, 1].
+
+    Source: PAPER.md, bridging layers; the rule for given tags is our choice.
+    """
+    return torch.where(asked, probability.clamp(min=0.5), 0.0)
+
+
+def class_saliency(
+    seed: Tensor, image_index: Tensor, trace: HeadTrace, weights: HeadWeights
+) -> Tensor:
+    """Return f_cls of each map by its closed form.
+
+    Maximum pooling sends the gradient of a class through one position, so the gradient is one
+    row of the score layer taken back through fc7 and fc6 at that position, and fills one k x k
+    window of the grid. Each pair of image and class is computed once, however many maps ask for
+    it. Always computed in the dtype of the weights, also under autocast.
+
+    Args:
+        seed: (M, L) weight of each class in each map, see ``tag_weights``; several labels of one
+            map are summed, and a map without any is zero.
+        image_index: (M,) int64, the image of each map, below B.
+        trace: gates and peaks of the B images.
+        weights: the head's weights.
+
+    Returns:
+        (M, C, h, w), the gradient of ``(seed * score[image_index]).sum()`` with respect to pool5,
+        for each map by itself; channels last.
+
+    Source: PAPER.md, bridging layers; checked against autograd.
+    """
+    columns = trace.fc7_open.shape[3]
+    kernel = weights.fc6.shape[2]
+    height, width = trace.fc7_open.shape[2] + kernel - 1, columns + kernel - 1
+    with full_precision(seed.device):
+        maps, labels = seed.nonzero(as_tuple=True)
+        pairs, pair = torch.unique(
+            torch.stack([image_index[maps], labels]), dim=1, return_inverse=True
+        )
+        share = seed[maps, labels].to(weights.fc6.dtype)
+        windows = _peak_windows(pairs[0], pairs[1], trace, weights)[pair] * share[:, None, None]
+
+        peak = trace.peak[image_index[maps], labels]
+        corner = maps * height * width + peak // columns * width + peak % columns
+        offset = torch.arange(kernel, device=seed.device)
+        places = corner[:, None] + (offset[:, None] * width + offset).flatten()
+        grid = windows.new_zeros(seed.shape[0] * height * width, weights.fc6.shape[1])
+        grid.index_add_(0, places.flatten(), windows.flatten(0, 1))
+    return grid.view(seed.shape[0], height, width, grid.shape[1]).permute(0, 3, 1, 2)
+
+
+def _peak_windows(image: Tensor, label: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tensor:
+    """Return (P, k * k, C): d score / d pool5 of P pairs of image and label, at their peaks."""
+    position = trace.peak[image, label]
+    fc7_open = trace.fc7_open.flatten(2)[image, :, position]
+    fc6_open = trace.fc6_open.flatten(2)[image, :, position]
+    fc7 = weights.score.flatten(1)[label] * fc7_open
+    fc6 = fc7 @ weights.fc7.flatten(1) * fc6_open
+    windows = fc6 @ weights.fc6.flatten(1)
+    channels, rows, columns = weights.fc6.shape[1:]
+    return windows.view(len(image), channels, rows * columns).transpose(1, 2)
+
+
+def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tensor:
+    """Return f_cls of one map per image by the transposed layers of the head.
+
+    Slower than ``class_saliency`` and equal to it, but of fixed shapes, so it can be exported.
+
+    Args:
+        seed: (B, L) weight of each class, see ``tag_weights``.
+        trace: gates and peaks of the same B images.
+        weights: the head's weights.
+
+    Returns:
+        (B, C, h, w), the gradient of ``(seed * score).sum()`` with respect to pool5.
+
+    Source: PAPER.md, bridging layers and facts of the original release, f_cls.
+    """
+    height, width = trace.fc7_open.shape[2:]
+    scores = seed.new_zeros(*seed.shape, height * width)
+    scores = scores.scatter(2, trace.peak[..., None], seed[..., None])
+    scores = scores.view(*seed.shape, height, width)
+    fc7 = F.conv_transpose2d(scores, weights.score) * trace.fc7_open
+    fc6 = F.conv_transpose2d(fc7, weights.fc7) * trace.fc6_open
+    return F.conv_transpose2d(fc6, weights.fc6)
+
+
+def saliency_by_autograd(
+    seed: Tensor, image_index: Tensor, pool5: Tensor, head: ClassificationHead
+) -> Tensor:
+    """Return f_cls of each map by differentiating the head: slow, for checks of the closed form.
+
+    Args:
+        seed: (M, L) weight of each class in each map, held constant.
+        image_index: (M,) int64, the image of each map, below B.
+        pool5: (B, C, h, w) activations.
+        head: in evaluation mode, so that dropout does not act.
+
+    Returns:
+        (M, C, h, w) gradient of the weighted scores of each map with respect to its pool5.
+    """
+    with torch.enable_grad():
+        mapped = pool5.detach()[image_index].requires_grad_()
+        total = (seed.detach() * head(mapped)).sum()
+        (gradient,) = torch.autograd.grad(total, mapped)
+    return gradient

@@ -1,0 +1,112 @@
+"""VGG-16's convolutions, which remember where each pooled maximum came from."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from decouplednet.errors import ModelError
+from decouplednet.networks.initialisation import Initialise, he
+
+Widths = tuple[int, int, int, int, int]
+
+VGG16_WIDTHS: Widths = (64, 128, 256, 512, 512)
+CONVOLUTIONS = (2, 2, 3, 3, 3)
+"""Convolutions before each of the five poolings (Simonyan and Zisserman, ICLR 2015, table 1, D)."""
+
+STRIDE = 32
+"""Image pixels per position of the pool5 grid: five halvings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """What the convolutions make of a batch of images.
+
+    Args:
+        pool5: (B, C, H / 32, W / 32) activations, at least 0.
+        switches: five int64 tensors, pool1 first, each of the shape of its pooling's output: the
+            flat position, row * width + column in the pooling's input, of each maximum.
+    """
+
+    pool5: Tensor
+    switches: tuple[Tensor, ...]
+
+
+class VGG(nn.Module):
+    """The thirteen convolutions of VGG-16 and their five poolings.
+
+    Without batch normalisation the keys of ``state_dict`` are those of torchvision's ``vgg16``.
+
+    Args:
+        widths: channels of the five groups of convolutions; VGG-16's are the default.
+        batch_norm: normalise after each convolution, which training from scratch needs.
+        initialise: how the weights start.
+    """
+
+    def __init__(
+        self,
+        widths: Widths = VGG16_WIDTHS,
+        batch_norm: bool = False,
+        initialise: Initialise = he,
+    ) -> None:
+        super().__init__()
+        self.features = nn.ModuleList(_layers(widths, batch_norm))
+        initialise(self)
+
+    def forward(self, image: Tensor) -> Encoded:
+        """Return pool5 and the switches of (B, 3, H, W) images; H and W are multiples of 32."""
+        # Pooling with indices takes 17 times as long on the CPU in the other memory format.
+        x = image.contiguous(memory_format=torch.channels_last)
+        switches = []
+        for layer in self.features:
+            if isinstance(layer, nn.MaxPool2d):
+                x, origin = layer(x)
+                switches.append(origin)
+            else:
+                x = layer(x)
+        return Encoded(x, tuple(switches))
+
+
+def _layers(widths: Widths, batch_norm: bool) -> Iterator[nn.Module]:
+    channels = 3
+    for width, count in zip(widths, CONVOLUTIONS, strict=True):
+        for _ in range(count):
+            yield nn.Conv2d(channels, width, kernel_size=3, padding=1)
+            if batch_norm:
+                yield nn.BatchNorm2d(width)
+            yield nn.ReLU(inplace=True)
+            channels = width
+        yield nn.MaxPool2d(kernel_size=2, return_indices=True)
+
+
+def load_convolutions(vgg: VGG, tensors: Mapping[str, Tensor]) -> None:
+    """Give a network the convolutions of a weights file.
+
+    Args:
+        vgg: changed in place; it keeps its own dtype and device.
+        tensors: by torchvision's key names (``features.0.weight``, ...), of any float dtype. Keys
+            that begin with ``classifier.``, VGG's fully connected layers, are left out.
+
+    Raises:
+        ModelError: a key or shape is missing, too many or different; the message lists both sides,
+            and the network is unchanged.
+    """
+    found = {key: t for key, t in tensors.items() if not key.startswith("classifier.")}
+    expected = vgg.state_dict()
+    unlike = [
+        key
+        for key in expected.keys() | found.keys()
+        if key not in expected or key not in found or expected[key].shape != found[key].shape
+    ]
+    if unlike:
+        raise ModelError(
+            f"the weights do not fit this VGG in {len(unlike)} tensors: expected "
+            f"{_listing(expected, unlike)}; found {_listing(found, unlike)}"
+        )
+    vgg.load_state_dict({key: tensor.to(expected[key].dtype) for key, tensor in found.items()})
+
+
+def _listing(tensors: Mapping[str, Tensor], keys: list[str]) -> str:
+    listed = [f"{key} {tuple(tensors[key].shape)}" for key in sorted(keys) if key in tensors]
+    return ", ".join(listed) if listed else "none of them"
