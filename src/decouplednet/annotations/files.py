@@ -1,0 +1,56 @@
+"""Reading text and writing whole files, so that nobody ever meets half of one."""
+
+import os
+import secrets
+from pathlib import Path
+
+from decouplednet.errors import DataError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file that is either wholly there or not there at all.
+
+    Folders that are missing are made. The content goes to a file beside ``path`` first, which then
+    takes its name; what stood at ``path`` before stays until that moment.
+
+    Raises:
+        DataError: the disk is full, the folder may not be written, or the like. Nothing is left.
+    """
+    beside = path.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with beside.open("wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(path)
+    except OSError as fault:
+        _remove(beside)
+        raise DataError(
+            f"{path}: cannot be written: {fault.strerror}; free space or choose another folder"
+        ) from None
+
+
+def _remove(beside: Path) -> None:
+    """Remove the unfinished file, if the fault let it come to be."""
+    try:
+        beside.unlink(missing_ok=True)
+    except OSError:  # the folder is no folder, or is gone: nothing was left in it
+        return
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a UTF-8 file, without the mark some programs put at its start.
+
+    Raises:
+        DataError: there is no such file, or it holds another encoding.
+    """
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        raise DataError(
+            f"{path}: not UTF-8 text (byte {fault.start}); save it as UTF-8, "
+            "in a spreadsheet as 'CSV UTF-8'"
+        ) from None
+    except OSError as fault:
+        raise DataError(f"{path}: cannot be read: {fault.strerror}") from None

@@ -1,0 +1,167 @@
+"""Finding and reading pictures: upright, three channels, wholly decoded, or refused."""
+
+import os
+import unicodedata
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from decouplednet.errors import DataError
+
+IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+_QUARTER_TURNS = frozenset({5, 6, 7, 8})  # EXIF 2.32, tag 274: width and height change places
+_SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
+
+
+@dataclass(frozen=True, slots=True)
+class FoundImages:
+    """What lies in a folder.
+
+    Args:
+        images: files that are named like images, sorted.
+        skipped: all other files, sorted.
+    """
+
+    images: tuple[Path, ...]
+    skipped: tuple[Path, ...]
+
+
+def find_images(root: Path) -> FoundImages:
+    """Return the images under a folder and its sub-folders, or the one file that was named.
+
+    Folders whose name starts with a dot are not entered, and files whose name does are skipped
+    (macOS leaves ``._cat.jpg`` beside ``cat.jpg``). A file that is named itself counts as an image
+    whatever its name.
+
+    Raises:
+        DataError: there is no such file or folder, or a folder may not be read.
+    """
+    if root.is_file():
+        return FoundImages((root,), ())
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such file or folder")
+    images: list[Path] = []
+    skipped: list[Path] = []
+    for path in _walk(root, frozenset()):
+        (images if is_image_name(path.name) else skipped).append(path)
+    return FoundImages(tuple(sorted(images)), tuple(sorted(skipped)))
+
+
+def is_image_name(name: str) -> bool:
+    """Tell whether a file name ends like an image's and is not hidden."""
+    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as fast as a folder of many thousand files needs
+
+
+def name_of(path: str) -> str:
+    r"""Return the name of an image in lists: its path with ``/`` and without image extension.
+
+    Accents are composed (NFC), because file systems and spreadsheets write them differently.
+
+    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063")
+    ('sub/cat', '2007.000063')
+    """
+    name = unicodedata.normalize("NFC", path.strip().replace("\\", "/")).removeprefix("./")
+    stem, dot, suffix = name.rpartition(".")
+    return stem if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Return the picture as a viewer shows it.
+
+    The EXIF orientation is applied. Grey, palette and CMYK pictures become RGB, 16-bit grey is
+    scaled to 0..255, and transparent pixels are laid over white.
+
+    Returns:
+        (H, W, 3) uint8, red first.
+
+    Raises:
+        DataError: the file is missing, cut short, no image, larger than Pillow's limit against
+            decompression bombs, holds several pictures, or numbers without a known range.
+    """
+    with opened(path) as image:
+        _refuse_series(image)
+        upright = ImageOps.exif_transpose(image)
+        return np.array(_to_rgb(upright, image.format))
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Return (H, W) of the picture in pixels after its EXIF orientation, without decoding a JPEG.
+
+    Raises:
+        DataError: the file is missing or no image. A file that is cut short may pass.
+    """
+    with opened(path) as image:
+        turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+        return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
+    """Yield the files below a folder; a link that leads back to a folder above is not followed."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as fault:
+        raise DataError(f"{folder}: cannot be read: {fault.strerror}") from None
+    for entry in entries:
+        if not entry.is_dir():
+            yield Path(entry.path)
+        elif not entry.name.startswith("."):
+            yield from _walk(Path(entry.path), above | {real})
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Image.Image]:
+    """Give the open image; whatever Pillow raises, now or while it decodes, becomes one line."""
+    try:
+        with warnings.catch_warnings():
+            # Below twice its limit Pillow only warns of a decompression bomb.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path)
+        with image:
+            yield image
+    except Exception as fault:  # Pillow's readers raise a dozen kinds on hostile files
+        raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
+
+
+def _reason(path: Path, fault: Exception) -> str:
+    if isinstance(fault, FileNotFoundError):
+        return "there is no such file"
+    if isinstance(fault, UnidentifiedImageError):
+        empty = path.stat().st_size == 0
+        return "the file is empty" if empty else "its content is of no known image format"
+    if isinstance(fault, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"more than {Image.MAX_IMAGE_PIXELS} pixels"
+    return " ".join(str(fault).split()) or type(fault).__name__
+
+
+def _refuse_series(image: Image.Image) -> None:
+    frames = getattr(image, "n_frames", 1)
+    # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
+    if frames > 1 and image.format != "MPO":
+        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
+
+
+def _to_rgb(image: Image.Image, file_format: str | None) -> Image.Image:
+    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and file_format == "PNG"):
+        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise DataError(f"its numbers have no known range (mode {image.mode}); save it with 8 bits")
+    if image.has_transparency_data:
+        clear = image.convert("RGBA")
+        white = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(white, clear).convert("RGB")
+    return image.convert("RGB")
+
+
+def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return 0..65535 scaled to 0..255 and rounded: 255 x 257 = 65535."""
+    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -1,0 +1,74 @@
+"""Where the parts of a data set lie: the native layout, a plain folder, or PASCAL VOC."""
+
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from decouplednet.errors import DataError
+
+LayoutName = Literal["native", "plain", "voc"]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The places of a data set; any but ``images`` may be missing.
+
+    Args:
+        name: which layout it is.
+        root: the data set's folder.
+        images: folder of the images.
+        masks: folder of the masks, at the same paths as the images.
+        splits: folder of the lists ``NAME.txt``.
+        objects: folder of VOC's object files; None where the layout has none.
+    """
+
+    name: LayoutName
+    root: Path
+    images: Path
+    masks: Path
+    splits: Path
+    objects: Path | None
+
+    @property
+    def tags(self) -> Path:
+        """The table of tags."""
+        return self.root / "tags.csv"
+
+    @property
+    def classes(self) -> Path:
+        """The class list."""
+        return self.root / "classes.txt"
+
+
+def layout_of(root: Path) -> Layout:
+    """Return the layout of a data set.
+
+    A folder with ``images/`` is native, one with ``JPEGImages/`` is VOC. A folder with neither but
+    with ``classes.txt`` or ``tags.csv`` is plain: the images lie in it and in its sub-folders,
+    except in ``masks/`` and ``splits/``; `decouplednet init` makes it so without moving a file.
+
+    Raises:
+        DataError: there is no such folder, or it has none of these.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: there is no such folder")
+    if (root / "images").is_dir():
+        return Layout("native", root, root / "images", root / "masks", root / "splits", None)
+    if (root / "JPEGImages").is_dir():
+        splits = root / "ImageSets" / "Segmentation"
+        masks, objects = root / "SegmentationClass", root / "Annotations"
+        return Layout("voc", root, root / "JPEGImages", masks, splits, objects)
+    if (root / "classes.txt").is_file() or (root / "tags.csv").is_file():
+        return Layout("plain", root, root, root / "masks", root / "splits", None)
+    raise DataError(
+        f"{root}: holds neither images/ nor JPEGImages/, so it is no data set; {_remedy(root)}"
+    )
+
+
+def _remedy(root: Path) -> str:
+    below = chain(root.glob("*/JPEGImages"), root.glob("*/*/JPEGImages"), root.glob("*/images"))
+    found = min((path.parent for path in below), default=None)
+    if found is not None:
+        return f"did you mean {found}?"
+    return f"for a folder of images run: decouplednet init {root}"

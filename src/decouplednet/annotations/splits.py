@@ -1,0 +1,46 @@
+"""Splits: named lists of images, one text file each."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from decouplednet.annotations.files import read_text
+from decouplednet.annotations.findings import Finding, finding_of
+from decouplednet.annotations.images import name_of
+from decouplednet.errors import DataError
+
+
+def read_splits(
+    folder: Path, images: Mapping[str, object]
+) -> tuple[dict[str, tuple[str, ...]], list[Finding]]:
+    """Return the image names of every ``NAME.txt`` of a folder, and what is wrong with them.
+
+    Args:
+        folder: the folder of the lists; it may be missing.
+        images: the names of all images.
+    """
+    splits: dict[str, tuple[str, ...]] = {}
+    findings: list[Finding] = []
+    for file in sorted(folder.glob("*.txt")):
+        try:
+            lines = read_text(file).splitlines()
+        except DataError as fault:
+            findings.append(finding_of("unreadable-list", file, fault))
+            continue
+        names = [name_of(line) for line in lines if line.strip()]
+        splits[file.stem] = tuple(dict.fromkeys(names))
+        findings += _faults(file, names, images)
+    return splits, findings
+
+
+def _faults(file: Path, names: list[str], images: Mapping[str, object]) -> list[Finding]:
+    if not names:
+        return [Finding("empty-split", str(file), "the split names no image")]
+    seen: set[str] = set()
+    found = []
+    for name in names:
+        if name in seen:
+            found.append(Finding("duplicate-split-id", str(file), f"{name!r} is named twice"))
+        elif name not in images:
+            found.append(Finding("split-without-file", str(file), f"{name!r} has no image"))
+        seen.add(name)
+    return found
