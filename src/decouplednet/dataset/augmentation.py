@@ -16,7 +16,7 @@ PART_SHARE = 0.5  # of the windows on large foreground that show a part of it
 SMALLEST_PART = 0.6  # of the large foreground's height and width
 WARP = 350 / 320  # PAPER.md, facts of the original release
 
-_LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 def choose_labels(present: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
@@ -169,9 +169,10 @@ def change_colour(
         saturation: factor of the distance from each pixel's grey.
     """
     # All three steps are linear in the levels, so they are one product of matrices.
+    levels = image.astype(np.float32)
+    mean_grey = brightness * float((levels @ _LUMA).mean())
     mixing = saturation * np.eye(3) + (1 - saturation) * np.outer(_LUMA, np.ones(3))
-    mean_grey = brightness * float(image.mean(axis=(0, 1)) @ _LUMA)
-    levels = image.astype(np.float32) @ (brightness * contrast * mixing).astype(np.float32)
+    levels = levels @ (brightness * contrast * mixing).astype(np.float32)
     levels += np.float32((1 - contrast) * mean_grey + 0.5)
     return np.clip(levels, 0, 255, out=levels).astype(np.uint8)
 

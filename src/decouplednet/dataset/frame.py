@@ -127,10 +127,12 @@ class Frame(BaseModel):
         height, width = content.shape[:2]
         if max(height, width) > self.side:
             raise ValueError(f"content of {height} x {width} does not fit a side of {self.side}")
-        ordered = content[..., ::-1] if self.channel_order == "BGR" else content
-        levels = (ordered - np.array(self.mean, np.float32)) / np.array(self.deviation, np.float32)
         filled = np.zeros((3, self.side, self.side), np.float32)
-        filled[:, :height, :width] = levels.transpose(2, 0, 1)
+        for channel, place in enumerate("RGB"):
+            position = self.channel_order.index(place)
+            levels = filled[position, :height, :width]
+            np.subtract(content[..., channel], np.float32(self.mean[position]), out=levels)
+            levels /= np.float32(self.deviation[position])
         return torch.from_numpy(filled)
 
     def restore(self, maps: Tensor, placement: Placement) -> Tensor:

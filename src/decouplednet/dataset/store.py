@@ -1,0 +1,62 @@
+"""Decoded images and masks kept in memory, so that small data sets are decoded once."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from decouplednet.annotations.images import read_image
+from decouplednet.annotations.masks import read_mask
+
+
+class ImageStore:
+    """Reads images and masks, and keeps what it read until it is full.
+
+    Each worker process fills a store of its own.
+
+    Args:
+        limit_bytes: most memory for kept pixels; 0 keeps nothing.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._kept_bytes = 0
+        self._images: dict[Path, NDArray[np.uint8]] = {}
+        self._masks: dict[Path, NDArray[np.uint8]] = {}
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the pixels kept so far."""
+        return self._kept_bytes
+
+    def image(self, path: Path) -> NDArray[np.uint8]:
+        """Return an image as (H, W, 3) RGB that cannot be written to.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        return self._take(path, self._images, read_image)
+
+    def mask(self, path: Path) -> NDArray[np.uint8]:
+        """Return the ids of a mask as (H, W) that cannot be written to.
+
+        Raises:
+            DataError: it cannot be read, or is no mask.
+        """
+        return self._take(path, self._masks, read_mask)
+
+    def _take(
+        self,
+        path: Path,
+        kept: dict[Path, NDArray[np.uint8]],
+        read: Callable[[Path], NDArray[np.uint8]],
+    ) -> NDArray[np.uint8]:
+        if path in kept:
+            return kept[path]
+        pixels = read(path)
+        pixels.flags.writeable = False
+        if self._kept_bytes + pixels.nbytes <= self._limit_bytes:
+            kept[path] = pixels
+            self._kept_bytes += pixels.nbytes
+        return pixels
