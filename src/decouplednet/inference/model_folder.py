@@ -1,0 +1,174 @@
+"""The model folder: ``model.safetensors`` and ``model.json``, which run no code when loaded.
+
+``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``
+and ``training``, what is recorded of the training. It is written last and removed first, so that a
+folder with it is whole.
+"""
+
+import json
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from decouplednet.annotations.files import write_atomically
+from decouplednet.classes import ClassList
+from decouplednet.dataset.frame import Frame
+from decouplednet.errors import DataError, ModelError, SettingsError
+from decouplednet.inference.devices import choose_device
+from decouplednet.inference.segmenter import Segmenter
+from decouplednet.inference.weights import read_weights, write_weights
+from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.presets import check_side, preset_named
+
+FORMAT_VERSION = 1
+WEIGHTS = "model.safetensors"
+DESCRIPTION = "model.json"
+_LARGEST_DESCRIPTION = 16 * 2**20
+
+
+class _Description(BaseModel):
+    """The keys of ``model.json`` and the kinds of their values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    format_version: int
+    preset: str
+    classes: list[str]
+    frame: dict[str, Any]
+    training: dict[str, Any]
+
+
+def save_model(folder: Path, segmenter: Segmenter) -> None:
+    """Write a model into a folder, which is made if needed; other files in it stay.
+
+    Whatever interrupts this, the folder holds the model from before, the new one, or none.
+
+    Args:
+        folder: the ``model/`` of a run.
+        segmenter: its ``training`` holds JSON values only.
+
+    Raises:
+        DataError: the disk is full, or the folder may not be written.
+    """
+    description = _describe(segmenter)
+    beside = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_weights(beside, segmenter.network)
+        _flush(beside)
+        # Without its description, the old model is gone before its weights are.
+        (folder / DESCRIPTION).unlink(missing_ok=True)
+        with suppress(PermissionError):  # Windows opens no folder
+            _flush(folder)
+        beside.replace(folder / WEIGHTS)
+    except OSError as fault:
+        raise DataError(
+            f"{folder}: the model cannot be written: {fault.strerror}; free space or choose "
+            "another folder"
+        ) from None
+    finally:
+        with suppress(OSError):  # the folder may be none
+            beside.unlink(missing_ok=True)
+    write_atomically(folder / DESCRIPTION, description)
+
+
+def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmenter:
+    """Return the model of a folder, ready to predict; nothing of it is executed.
+
+    Args:
+        path: a run folder or its ``model/``.
+        device: where the network is to compute; ``auto`` for a GPU if there is one.
+
+    Raises:
+        DeviceError: the device is not on this machine.
+        ModelError: there is no model, a file of it is damaged or of a newer format, or its weights
+            do not fit the network that it names; the message lists both sides.
+    """
+    place = choose_device(device) if isinstance(device, str) else device
+    folder = _folder(Path(path))
+    description = _read_description(folder / DESCRIPTION)
+    try:
+        classes = ClassList(tuple(description.classes))
+        frame = Frame.from_dict(description.frame)
+        preset = preset_named(description.preset)
+        check_side(preset, frame.side, frame.side)
+    except (DataError, ModelError, SettingsError) as fault:
+        raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
+    with torch.device("meta"):  # the sizes alone: weights that are replaced need no start
+        network = preset.build(len(classes))
+    read_weights(folder / WEIGHTS, network, place)
+    freeze(network)
+    return Segmenter(network, classes, frame, preset.name, description.training)
+
+
+def _describe(segmenter: Segmenter) -> bytes:
+    description = _Description(
+        format_version=FORMAT_VERSION,
+        preset=segmenter.preset,
+        classes=list(segmenter.classes),
+        frame=segmenter.frame.to_dict(),
+        training=dict(segmenter.training),
+    )
+    return (json.dumps(description.model_dump(), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _flush(path: Path) -> None:
+    """Wait until a file or folder is on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _folder(path: Path) -> Path:
+    """Return the folder that holds the model's files."""
+    for folder in (path, path / "model"):
+        if (folder / DESCRIPTION).is_file():
+            if not (folder / WEIGHTS).is_file():
+                raise ModelError(f"{folder / WEIGHTS}: missing, though {DESCRIPTION} is there")
+            return folder
+    if not path.exists():
+        raise ModelError(f"{path}: there is no such model")
+    raise ModelError(
+        f"{path}: holds no model; expected {DESCRIPTION} and {WEIGHTS} in it or in its model/, "
+        "which a run has once its training has ended"
+    )
+
+
+def _read_description(file: Path) -> _Description:
+    try:
+        if file.stat().st_size > _LARGEST_DESCRIPTION:
+            raise ModelError(f"{file}: larger than {_LARGEST_DESCRIPTION} bytes; no model.json is")
+        content = json.loads(file.read_text(encoding="utf-8"))
+        # Half of a surrogate pair is legal in JSON and could never be printed.
+        json.dumps(content, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as fault:
+        raise ModelError(f"{file}: not a JSON file: {fault}") from None
+    except OSError as fault:
+        raise ModelError(f"{file}: cannot be read: {fault.strerror}") from None
+    if not isinstance(content, dict):
+        kind = type(content).__name__
+        raise ModelError(f"{file}: expected a JSON object of format_version, ...; found a {kind}")
+    _check_version(content.get("format_version"), file)
+    try:
+        return _Description.model_validate(content)
+    except ValidationError as faults:
+        first = faults.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ModelError(f"{file}: {where}: {first['msg']}") from None
+
+
+def _check_version(version: object, file: Path) -> None:
+    if type(version) is not int or version < 1:
+        raise ModelError(f"{file}: format_version {version!r}: expected {FORMAT_VERSION}")
+    if version > FORMAT_VERSION:
+        raise ModelError(
+            f"{file}: format_version {version} is newer than {FORMAT_VERSION}, the newest that "
+            "this decouplednet reads; upgrade it"
+        )

@@ -1,0 +1,90 @@
+"""A trained model as one value: networks, classes, and how an image is seen."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from decouplednet.annotations.images import read_image
+from decouplednet.classes import ClassList
+from decouplednet.dataset.frame import Frame
+from decouplednet.inference.prediction import Prediction
+from decouplednet.inference.predictor import THRESHOLD, Predictor
+from decouplednet.networks.decouplednet import DecoupledNet
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmenter:
+    """Predict which classes are in an image, and which pixels are theirs.
+
+    Args:
+        network: on the device where it is to compute.
+        classes: L of them, in the order of the network's scores.
+        frame: how the network sees an image.
+        preset: name of the sizes the network was built with.
+        training: what is recorded of the training, as JSON values; ``others`` says what pixels of
+            classes left out were: ``ignore`` or ``background``.
+    """
+
+    network: DecoupledNet
+    classes: ClassList
+    frame: Frame
+    preset: str
+    training: Mapping[str, Any]
+
+    @property
+    def device(self) -> torch.device:
+        """The device that the network is on."""
+        return next(self.network.parameters()).device
+
+    def predictor(
+        self, *, threshold: float = THRESHOLD, precision: torch.dtype | None = None
+    ) -> Predictor:
+        """Return what predicts batches of images.
+
+        Args:
+            threshold: a class is identified above this probability, in [0, 1].
+            precision: type of the matrix products; None for float32 throughout.
+        """
+        return Predictor(
+            network=self.network,
+            classes=self.classes,
+            frame=self.frame,
+            device=self.device,
+            precision=precision,
+            threshold=threshold,
+        )
+
+    def predict(
+        self,
+        image: Path | str | Image.Image | NDArray[np.uint8],
+        tags: Collection[str] | None = None,
+        threshold: float = THRESHOLD,
+    ) -> Prediction:
+        """Return what is in one image and where, at its own size.
+
+        Args:
+            image: a file, a Pillow image (both turned upright by EXIF), or (H, W, 3) uint8 RGB.
+            tags: the classes known to be in the image, which replace the gate; none of them in an
+                empty collection. None: the network decides.
+            threshold: a class is identified above this probability, in [0, 1].
+
+        Raises:
+            DataError: the image cannot be read, or a tag is no class of the model; the message
+                names the nearest one.
+        """
+        pixels = _pixels(image)
+        return self.predictor(threshold=threshold).predict([pixels], [tags])[0]
+
+
+def _pixels(image: Path | str | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if isinstance(image, Path | str):
+        return read_image(Path(image))
+    if isinstance(image, Image.Image):
+        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
+    return image

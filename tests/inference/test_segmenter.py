@@ -1,0 +1,97 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from decouplednet.errors import DataError, SettingsError
+from tests.inference.small import NAMES, answer, small_segmenter
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
+
+
+def test_a_path_a_text_a_pillow_image_and_an_array_are_the_same_image(tmp_path: Path) -> None:
+    segmenter = small_segmenter()
+    picture = Image.fromarray(PIXELS)
+    picture.save(tmp_path / "cat.png")
+
+    expected = segmenter.predict(PIXELS, {"cat", "cow"}).label_map
+
+    assert expected.shape == (37, 53)
+    for image in (tmp_path / "cat.png", str(tmp_path / "cat.png"), picture):
+        assert np.array_equal(segmenter.predict(image, {"cat", "cow"}).label_map, expected)
+
+
+def test_files_and_pillow_images_are_turned_upright(tmp_path: Path) -> None:
+    picture = Image.fromarray(PIXELS)
+    exif = picture.getexif()
+    exif[274] = 6  # a quarter turn to the right
+    picture.save(tmp_path / "cat.png", exif=exif)
+
+    from_file = small_segmenter().predict(tmp_path / "cat.png", {"cat"})
+    with Image.open(tmp_path / "cat.png") as opened:
+        from_picture = small_segmenter().predict(opened, {"cat"})
+
+    assert from_file.label_map.shape == from_picture.label_map.shape == (53, 37)
+    expected = small_segmenter().predict(np.rot90(PIXELS, -1).copy(), {"cat"})
+    assert np.array_equal(from_file.label_map, expected.label_map)
+    assert np.array_equal(from_picture.label_map, expected.label_map)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK"])
+def test_a_pillow_image_of_any_mode_is_read_like_its_file(mode: str, tmp_path: Path) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
+    else:
+        picture = Image.fromarray(PIXELS).convert(mode)
+    if mode == "RGBA":
+        picture.putalpha(Image.fromarray(PIXELS[..., 0]))
+    file = tmp_path / "cat.tif"
+    picture.save(file)
+
+    from_picture = small_segmenter().predict(picture, {"cat"})
+
+    from_file = small_segmenter().predict(file, {"cat"})
+    assert np.array_equal(from_picture.class_maps["cat"], from_file.class_maps["cat"])
+
+
+def test_tags_replace_the_gate_and_the_threshold_moves_it() -> None:
+    segmenter = small_segmenter()
+    answer(segmenter.network, (0.6, 0.2, 0.8))
+
+    assert segmenter.predict(PIXELS).identified == ("cat", "dog")
+    assert segmenter.predict(PIXELS, threshold=0.7).identified == ("dog",)
+    assert segmenter.predict(PIXELS, ["cow"]).identified == ("cow",)
+    assert segmenter.predict(PIXELS, []).identified == ()
+
+
+def test_the_predictor_takes_threshold_and_precision() -> None:
+    predictor = small_segmenter().predictor(threshold=0.25, precision=torch.bfloat16)
+
+    assert predictor.threshold == 0.25
+    assert predictor.precision is torch.bfloat16
+    assert predictor.device == torch.device("cpu")
+    assert predictor.classes.names == NAMES
+
+
+def test_an_unreadable_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "cat.png").write_text("no picture")
+
+    with pytest.raises(DataError, match=r"cat\.png: not a readable image"):
+        small_segmenter().predict(tmp_path / "cat.png")
+
+
+def test_an_array_that_is_no_rgb_image_is_refused() -> None:
+    with pytest.raises(DataError, match=r"an image is \(H, W, 3\) uint8"):
+        small_segmenter().predict(PIXELS[..., 0])
+
+
+def test_an_unknown_tag_is_refused_with_the_nearest_class() -> None:
+    with pytest.raises(DataError, match=r"there is no class 'cta'; did you mean 'cat'\?"):
+        small_segmenter().predict(PIXELS, {"cta"})
+
+
+def test_a_threshold_that_is_no_probability_is_refused() -> None:
+    with pytest.raises(SettingsError, match="threshold = 50: a probability lies in 0 to 1"):
+        small_segmenter().predict(PIXELS, threshold=50)
