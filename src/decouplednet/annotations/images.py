@@ -41,7 +41,8 @@ def find_images(root: Path) -> FoundImages:
     whatever its name.
 
     Raises:
-        DataError: there is no such file or folder, or a folder may not be read.
+        DataError: there is no such file or folder, a folder may not be read, or the name of an
+            image is no UTF-8, so that no list could hold it.
     """
     if root.is_file():
         return FoundImages((root,), ())
@@ -51,6 +52,7 @@ def find_images(root: Path) -> FoundImages:
     skipped: list[Path] = []
     for path in _walk(root, frozenset()):
         (images if is_image_name(path.name) else skipped).append(path)
+    _check_encoding(images)
     return FoundImages(tuple(sorted(images)), tuple(sorted(skipped)))
 
 
@@ -116,6 +118,16 @@ def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
             yield Path(entry.path)
         elif not entry.name.startswith("."):
             yield from _walk(Path(entry.path), above | {real})
+
+
+def _check_encoding(paths: list[Path]) -> None:
+    for path in paths:
+        try:
+            str(path).encode()
+        except UnicodeEncodeError:
+            raise DataError(
+                f"{os.fsencode(path)!r}: a file name that is not UTF-8; rename it"
+            ) from None
 
 
 @contextmanager

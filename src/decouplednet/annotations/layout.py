@@ -5,6 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
+from decouplednet.annotations.images import find_images
 from decouplednet.errors import DataError
 
 LayoutName = Literal["native", "plain", "voc"]
@@ -41,6 +42,23 @@ class Layout:
         return self.root / "classes.txt"
 
 
+def native_layout(root: Path) -> Layout:
+    """Return the places of a data set with a folder ``images/``."""
+    return Layout("native", root, root / "images", root / "masks", root / "splits", None)
+
+
+def plain_layout(root: Path) -> Layout:
+    """Return the places of a folder that holds the images itself, beside ``classes.txt``."""
+    return Layout("plain", root, root, root / "masks", root / "splits", None)
+
+
+def voc_layout(root: Path) -> Layout:
+    """Return the places of a PASCAL VOC folder."""
+    splits = root / "ImageSets" / "Segmentation"
+    masks, objects = root / "SegmentationClass", root / "Annotations"
+    return Layout("voc", root, root / "JPEGImages", masks, splits, objects)
+
+
 def layout_of(root: Path) -> Layout:
     """Return the layout of a data set.
 
@@ -54,15 +72,26 @@ def layout_of(root: Path) -> Layout:
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder")
     if (root / "images").is_dir():
-        return Layout("native", root, root / "images", root / "masks", root / "splits", None)
+        return native_layout(root)
     if (root / "JPEGImages").is_dir():
-        splits = root / "ImageSets" / "Segmentation"
-        masks, objects = root / "SegmentationClass", root / "Annotations"
-        return Layout("voc", root, root / "JPEGImages", masks, splits, objects)
+        return voc_layout(root)
     if (root / "classes.txt").is_file() or (root / "tags.csv").is_file():
-        return Layout("plain", root, root, root / "masks", root / "splits", None)
+        return plain_layout(root)
     raise DataError(
         f"{root}: holds neither images/ nor JPEGImages/, so it is no data set; {_remedy(root)}"
+    )
+
+
+def image_files(layout: Layout) -> tuple[Path, ...]:
+    """Return the images of a data set, sorted by path; masks in a plain folder are none of them.
+
+    Raises:
+        DataError: a folder may not be read.
+    """
+    images = find_images(layout.images).images
+    apart = (layout.masks, layout.splits) if layout.name == "plain" else ()
+    return tuple(
+        path for path in images if not any(path.is_relative_to(folder) for folder in apart)
     )
 
 

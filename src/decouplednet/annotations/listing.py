@@ -7,8 +7,8 @@ from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes
 from decouplednet.annotations.findings import Finding, finding_of
-from decouplednet.annotations.images import FoundImages, find_images, name_of
-from decouplednet.annotations.layout import Layout, layout_of
+from decouplednet.annotations.images import find_images, name_of
+from decouplednet.annotations.layout import Layout, image_files, layout_of
 from decouplednet.annotations.masks import MASK_SUFFIX
 from decouplednet.annotations.record import Record
 from decouplednet.annotations.splits import read_splits
@@ -27,6 +27,7 @@ class Listing:
         classes: the class list; None if it could not be read, which is a finding.
         records: all images, sorted by name; of two with one name the first.
         splits: split name to image names, as listed.
+        doubtful: names of images with a tag that is in no class list.
         findings: every fault of the lists, in the order of reading.
     """
 
@@ -34,6 +35,7 @@ class Listing:
     classes: ClassList | None
     records: tuple[Record, ...]
     splits: Mapping[str, tuple[str, ...]]
+    doubtful: frozenset[str]
     findings: tuple[Finding, ...]
 
 
@@ -55,7 +57,8 @@ def read_listing(root: Path) -> Listing:
     records = tuple(
         Record(name, image, tags.of.get(name), masks.get(name)) for name, image in images.items()
     )
-    return Listing(layout, classes, records, splits, (*findings, *faults))
+    doubtful = frozenset(tags.doubtful)
+    return Listing(layout, classes, records, splits, doubtful, (*findings, *faults))
 
 
 def _classes(layout: Layout, findings: list[Finding]) -> ClassList | None:
@@ -73,7 +76,7 @@ def _classes(layout: Layout, findings: list[Finding]) -> ClassList | None:
 def _images(layout: Layout, findings: list[Finding]) -> dict[str, Path]:
     """Return name to file, sorted by name, and report names that stand for two files."""
     images: dict[str, Path] = {}
-    for path in _image_files(layout).images:
+    for path in image_files(layout):
         name = _name_under(layout.images, path)
         if name in images:
             other = images[name].name
@@ -91,18 +94,6 @@ def _images(layout: Layout, findings: list[Finding]) -> dict[str, Path]:
             Finding("no-images", str(layout.images), "there is no image in this folder")
         )
     return dict(sorted(images.items()))
-
-
-def _image_files(layout: Layout) -> FoundImages:
-    found = find_images(layout.images)
-    if layout.name != "plain":
-        return found
-    kept = (
-        path
-        for path in found.images
-        if not any(path.is_relative_to(part) for part in (layout.masks, layout.splits))
-    )
-    return FoundImages(tuple(kept), found.skipped)
 
 
 def _masks(layout: Layout, images: Mapping[str, Path], findings: list[Finding]) -> dict[str, Path]:
@@ -135,6 +126,7 @@ class _Tags:
         self, classes: ClassList | None, images: Mapping[str, Path], findings: list[Finding]
     ) -> None:
         self.of: dict[str, frozenset[str]] = {}
+        self.doubtful: set[str] = set()
         self._classes = classes
         self._images = images
         self._findings = findings
@@ -168,6 +160,7 @@ class _Tags:
             for tag in sorted(tags - frozenset(self._classes)):
                 message = f"{where}{self._unknown(tag)}"
                 self._findings.append(Finding("unknown-tag", str(path), message))
+                self.doubtful.add(name)
             tags &= frozenset(self._classes)
         self.of[name] = self.of.get(name, frozenset()) | tags
 

@@ -1,0 +1,148 @@
+"""The first two files of a new data set: classes.txt and tags.csv, to be filled in."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from decouplednet.annotations.class_file import read_classes, write_classes
+from decouplednet.annotations.layout import Layout, image_files, native_layout, plain_layout
+from decouplednet.annotations.tags import NOT_LOOKED_AT, read_tags, write_tags
+from decouplednet.classes import MOST_CLASSES, ClassList
+from decouplednet.errors import DataError
+
+# Folders that say what a picture is for, or nothing, but not what is on it.
+_NO_CLASS = frozenset(
+    (
+        "all",
+        "data",
+        "dcim",
+        "image",
+        "images",
+        "photos",
+        "pictures",
+        "test",
+        "testing",
+        "train",
+        "training",
+        "trainval",
+        "unknown",
+        "unlabeled",
+        "unlabelled",
+        "unsorted",
+        "val",
+        "valid",
+        "validation",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartReport:
+    """What was started.
+
+    Args:
+        root: the data set's folder, to be given to all other commands.
+        images: number of images found.
+        classes: names in classes.txt; none when the folders gave no hint.
+        tagged: number of images with a row that says what is on them.
+        written: the new files.
+        kept: files that were there already and stayed as they were.
+    """
+
+    root: Path
+    images: int
+    classes: tuple[str, ...]
+    tagged: int
+    written: tuple[Path, ...]
+    kept: tuple[Path, ...]
+
+
+def init(images: Path) -> StartReport:
+    """Write classes.txt and tags.csv for a folder of images; no file is moved or overwritten.
+
+    ``DATA/images`` and a ``DATA`` that has ``images/`` become the native layout: the files lie in
+    ``DATA``. Any other folder becomes a plain data set: the files lie in it beside its images.
+    Where the images lie in more than one folder, the outermost folder that may name a class gives
+    the tag; ``background`` means none of the classes. A row that nobody filled in yet holds ``?``,
+    because an empty cell would say that none of the classes is there.
+
+    Args:
+        images: a folder, searched recursively.
+
+    Raises:
+        DataError: there is no such folder, it is PASCAL VOC already, it holds no image, both files
+            are there already, one that is there cannot be read, or one cannot be written.
+    """
+    layout = _layout(images)
+    kept = tuple(path for path in (layout.classes, layout.tags) if path.exists())
+    if len(kept) == 2:
+        raise DataError(f"{layout.root}: has classes.txt and tags.csv already; nothing was written")
+    files = [path.relative_to(layout.images) for path in image_files(layout)]
+    if not files:
+        raise DataError(f"{images}: there is no image in this folder")
+    rows = _known_rows(layout, files)
+    classes = _known_classes(layout, rows)
+    if layout.classes not in kept:
+        write_classes(layout.classes, classes)
+    if layout.tags not in kept:
+        write_tags(layout.tags, rows)
+    return StartReport(
+        root=layout.root,
+        images=len(files),
+        classes=classes,
+        tagged=sum(tags != (NOT_LOOKED_AT,) for tags in rows.values()),
+        written=tuple(path for path in (layout.classes, layout.tags) if path not in kept),
+        kept=kept,
+    )
+
+
+def _layout(images: Path) -> Layout:
+    if not images.is_dir():
+        raise DataError(f"{images}: there is no such folder")
+    if (images / "JPEGImages").is_dir():
+        raise DataError(f"{images}: is a PASCAL VOC data set, which is read as it is")
+    if (images / "images").is_dir():
+        return native_layout(images)
+    if images.resolve().name == "images":
+        return native_layout(images.parent if images.name == "images" else images.resolve().parent)
+    return plain_layout(images)
+
+
+def _known_rows(layout: Layout, files: list[Path]) -> dict[str, tuple[str, ...]]:
+    """Return image to tags: from tags.csv if it is there, else from the folders."""
+    if layout.tags.exists():
+        return {name: tuple(sorted(tags)) for name, tags in read_tags(layout.tags).rows.items()}
+    allowed = read_classes(layout.classes).names if layout.classes.exists() else None
+    guessed = {file: _class_folder(file.parts[:-1]) for file in files}
+    names = set(guessed.values()) - {None, "background"}
+    unhelpful = len({file.parent for file in files}) == 1 or len(names) > MOST_CLASSES
+    return {
+        file.as_posix(): _row(None if unhelpful else name, allowed)
+        for file, name in guessed.items()
+    }
+
+
+def _row(name: str | None, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
+    if name == "background":
+        return ()
+    known = name is not None and (allowed is None or name in allowed)
+    return (name,) if known and name is not None else (NOT_LOOKED_AT,)
+
+
+def _class_folder(folders: tuple[str, ...]) -> str | None:
+    """Return the outermost folder that may name a class: it has a letter, and is not general."""
+    for name in folders:
+        if name.casefold() in _NO_CLASS or not any(sign.isalpha() for sign in name):
+            continue
+        try:
+            return name if name == "background" else ClassList((name,)).names[0]
+        except DataError:  # no class list could hold this name
+            continue
+    return None
+
+
+def _known_classes(layout: Layout, rows: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    """Return the classes of classes.txt if it is there, else all that the rows name."""
+    if layout.classes.exists():
+        return read_classes(layout.classes).names
+    return tuple(sorted({tag for tags in rows.values() for tag in tags} - {NOT_LOOKED_AT}))
