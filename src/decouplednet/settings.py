@@ -130,8 +130,14 @@ class ClassifierSettings(StageSettings):
         description='"imagenet" (fetched once), "none" (from scratch) or a safetensors file of '
         "VGG-16 convolutions; None: imagenet for the VGG presets, none for tiny",
     )
-    train_convolutions: bool | None = Field(
-        None, description="also train the convolutions; None: only when they start from scratch"
+    trained_groups: NonNegativeInt | None = Field(
+        None,
+        le=5,
+        description="how many of the five groups of convolutions learn, counted from the last; the "
+        "output of the others is computed once. None: all from scratch, the last one otherwise",
+    )
+    convolution_rate: PositiveFloat = Field(
+        0.1, le=1, description="step size of convolutions that start from weights, as a share"
     )
     dropout: Share = Field(0.5, ge=0, lt=1, description="share of fc6 and fc7 outputs dropped")
     largest_class_weight: PositiveFloat = Field(
@@ -142,8 +148,8 @@ class ClassifierSettings(StageSettings):
     )
     views: PositiveInt = Field(
         2,
-        description="augmented views of each image whose features are kept when the convolutions "
-        "are frozen; the first is the image itself",
+        description="views of each image whose features are kept where groups are frozen; the "
+        "first is the image itself, the others are augmented",
     )
     augmentation: AugmentationSettings = AugmentationSettings()
 
@@ -263,7 +269,9 @@ def _lay_over(given: dict[str, Any], change: str) -> None:
 
 
 def _parse_value(text: str) -> Any:
-    """Return a TOML value where the text is one, the text itself otherwise."""
+    """Return a TOML list or quoted text as such; the models turn other words into numbers."""
+    if not text.startswith(("[", '"', "'")):
+        return text
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:

@@ -14,7 +14,8 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
     Args:
         device: where the tensors are.
     """
-    if torch.is_autocast_enabled(device.type):
+    # Tensors without memory ("meta") know no autocast.
+    if device.type != "meta" and torch.is_autocast_enabled(device.type):
         return torch.autocast(device.type, enabled=False)
     # torch.export records a context that is entered, so none is where none is needed.
     return nullcontext()

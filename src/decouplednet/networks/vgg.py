@@ -15,6 +15,8 @@ VGG16_WIDTHS: Widths = (64, 128, 256, 512, 512)
 CONVOLUTIONS = (2, 2, 3, 3, 3)
 """Convolutions before each of the five poolings (Simonyan and Zisserman, ICLR 2015, table 1, D)."""
 
+GROUPS = len(CONVOLUTIONS)
+
 STRIDE = 32
 """Image pixels per position of the pool5 grid: five halvings."""
 
@@ -56,16 +58,35 @@ class VGG(nn.Module):
 
     def forward(self, image: Tensor) -> Encoded:
         """Return pool5 and the switches of (B, 3, H, W) images; H and W are multiples of 32."""
+        return self.run_groups(image, range(GROUPS))
+
+    def run_groups(self, x: Tensor, groups: range) -> Encoded:
+        """Return what some consecutive groups of convolutions make of a batch.
+
+        Args:
+            x: (B, ..., H, W), the output of the group before, or images for group 0; H and W are
+                multiples of 2 for each group that runs.
+            groups: which of the five, counted from 0; none returns ``x``.
+
+        Returns:
+            The last pooling's output in place of ``pool5``, and one switch for each group.
+        """
         # Pooling with indices takes 17 times as long on the CPU in the other memory format.
-        x = image.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=torch.channels_last)
         switches = []
-        for layer in self.features:
-            if isinstance(layer, nn.MaxPool2d):
-                x, origin = layer(x)
-                switches.append(origin)
-            else:
-                x = layer(x)
+        for group in groups:
+            for layer in self.group(group):
+                if isinstance(layer, nn.MaxPool2d):
+                    x, origin = layer(x)
+                    switches.append(origin)
+                else:
+                    x = layer(x)
         return Encoded(x, tuple(switches))
+
+    def group(self, number: int) -> list[nn.Module]:
+        """Return the layers of one of the five groups, counted from 0, its pooling last."""
+        ends = [i + 1 for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
+        return list(self.features[ends[number - 1] if number else 0 : ends[number]])
 
 
 def _layers(widths: Widths, batch_norm: bool) -> Iterator[nn.Module]:

@@ -1,0 +1,74 @@
+"""``decouplednet train``: both stages, the scores and the report."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from decouplednet.training.plan import Plan
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="The run's folder, new or empty.", show_default=False)],
+    recipe: Annotated[
+        Path | None, typer.Option(help="Settings of the run, a TOML file.", show_default=False)
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as seed=1."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run that lies in --out.")
+    ] = False,
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"] | None,
+        typer.Option(help="Where to compute; compute.device by default.", show_default=False),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show no table and no bars.")] = False,
+) -> None:
+    """Train a segmenter from the tags and masks of DATA."""
+    from decouplednet.report.write import write_report
+    from decouplednet.settings import Settings
+    from decouplednet.training.run import train as train_run
+    from decouplednet.training.run_folder import RunFolder
+
+    changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
+    if resume and recipe is None:
+        recipe = RunFolder(out).settings
+    run = train_run(
+        data,
+        out=out,
+        settings=Settings.read(recipe, changes),
+        resume=resume,
+        progress=not quiet,
+        announce=None if quiet else _show,
+    )
+    page = write_report(run.folder)
+    if not quiet:
+        _say_result(run.metrics, run.folder, page)
+
+
+def _show(plan: "Plan") -> None:
+    from decouplednet.training.announcement import describe
+    from decouplednet.training.estimate import operations_per_second
+    from decouplednet.training.fit import step_size
+
+    rate = operations_per_second(plan.machine.device, plan.machine.precision)
+    images = step_size(plan.settings.segmenter, plan.machine.devices)
+    table = Table(title="This run", show_header=False)
+    for name, value in describe(plan, rate, images):
+        table.add_row(name, value)
+    Console().print(table)
+
+
+def _say_result(metrics: dict[str, dict[str, float]], folder: Path, page: Path) -> None:
+    for name, scores in metrics.items():
+        typer.echo(
+            f"mean IoU {scores['miou']:.3f} over {scores['classes_averaged']} classes of "
+            f"{scores['images']} images, {name.replace('_', ' ')}"
+        )
+    typer.echo(f"model:  {folder / 'model'}\nreport: {page}")

@@ -1,0 +1,122 @@
+"""Stage 1: which classes are in an image, learnt from tags."""
+
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from decouplednet.annotations.files import write_atomically
+from decouplednet.dataset.store import ImageStore
+from decouplednet.dataset.tagged import TaggedImages
+from decouplednet.networks.classification import Classifier
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.vgg import GROUPS
+from decouplednet.training.fit import fit
+from decouplednet.training.kept_features import (
+    FeatureCache,
+    cache_folder,
+    digest_of,
+    keep_features,
+)
+from decouplednet.training.losses import class_weights
+from decouplednet.training.plan import Plan, trained_groups
+from decouplednet.training.progress import bar
+from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.stages import TagStage
+
+STORE_BYTES = 2**30  # most memory for decoded images, each read once instead of at every pass
+
+
+def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
+    """Train the classification network from tags, in place, and freeze it.
+
+    The output of frozen groups of convolutions is computed once, and kept for other runs. A
+    stage that ended before is read back instead.
+
+    Args:
+        network: started already; its classifier changes.
+        plan: of the run.
+        folder: of the run.
+
+    Raises:
+        DataError: an image cannot be read.
+        TrainingError: see ``fit``.
+    """
+    settings = plan.settings.classifier
+    if folder.classifier.exists():
+        network.classifier.load_state_dict(load_file(folder.classifier))
+    else:
+        upper = UpperClassifier(network.classifier, trained_groups(plan.settings))
+        examples = tagged_images(plan)
+        source = examples if upper.lowest == 0 else _kept(upper, examples, plan)
+        weight = class_weights(examples.tags, settings.largest_class_weight)
+        stage = TagStage(upper, settings, weight=weight, seed=plan.settings.seed)
+        fit(
+            stage,
+            source,
+            folder=folder.checkpoints / stage.name,
+            curve=folder.curves,
+            compute=plan.machine,
+        )
+        state = network.classifier.state_dict()
+        write_atomically(folder.classifier, save({k: v.contiguous() for k, v in state.items()}))
+    freeze(network.classifier)
+
+
+class UpperClassifier(nn.Module):
+    """The part of a classification network that learns: its last groups and its head.
+
+    Args:
+        classifier: its other groups are frozen.
+        trained_groups: how many groups learn, 0 to 5.
+    """
+
+    def __init__(self, classifier: Classifier, trained_groups: int) -> None:
+        super().__init__()
+        self.classifier = classifier
+        self.lowest = GROUPS - trained_groups
+        for group in range(self.lowest):
+            for layer in classifier.encoder.group(group):
+                freeze(layer)
+
+    def below(self, image: Tensor) -> Tensor:
+        """Return the (B, ..., H, W) output of the frozen groups for (B, 3, H, W) images."""
+        return self.classifier.encoder.run_groups(image, range(self.lowest)).pool5
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return the (B, L) scores of what ``below`` returned, or of images if all groups learn."""
+        encoded = self.classifier.encoder.run_groups(features, range(self.lowest, GROUPS))
+        score: Tensor = self.classifier.head(encoded.pool5)
+        return score
+
+
+def tagged_images(plan: Plan) -> TaggedImages:
+    """Return the training examples of stage 1."""
+    return TaggedImages(
+        plan.roles.tags,
+        plan.tags,
+        classes=plan.classes,
+        frame=plan.frame,
+        augmentation=plan.settings.classifier.augmentation,
+        seed=plan.settings.seed,
+        store=ImageStore(STORE_BYTES),
+    )
+
+
+def _kept(
+    upper: UpperClassifier, examples: TaggedImages, plan: Plan
+) -> Dataset[tuple[Tensor, Tensor]]:
+    settings = plan.settings
+    limit = round(settings.compute.cache_gigabytes * 10**9)
+    device = plan.machine.device
+    return keep_features(
+        upper.to(device).below,
+        examples,
+        views=settings.classifier.views,
+        seed=settings.seed,
+        encoder=digest_of(upper.classifier.encoder, plan.machine.precision),
+        preparation=f"{upper.lowest} {plan.frame!r} {settings.classifier.augmentation!r}",
+        cache=FeatureCache(cache_folder() / "features", limit),
+        device=device,
+        precision=plan.machine.precision,
+        progress=bar("features of the frozen convolutions", shown=plan.machine.progress),
+    )

@@ -1,0 +1,147 @@
+"""What a run will do, decided and checked before anything is written or trained."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.annotations.roles import (
+    Roles,
+    assign_roles,
+    check_classes_present,
+    choose_classes,
+)
+from decouplednet.classes import ClassList
+from decouplednet.dataset.frame import Frame, torchvision_frame
+from decouplednet.networks.presets import Preset, check_side, preset_named
+from decouplednet.networks.vgg import GROUPS
+from decouplednet.settings import Settings
+from decouplednet.training.estimate import OVERHEAD, TRAINING_PASSES, Cost, cost_of
+from decouplednet.training.machine import Machine, machine
+from decouplednet.training.pretrained import Pretrained, frame_for, read_pretrained
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run before it starts: every choice made, every file it depends on found.
+
+    Args:
+        settings: with nothing left to choose.
+        catalogue: the data set.
+        classes: the classes that will be learnt.
+        roles: which images give tags, which masks, which are only scored.
+        tags: of each image in ``roles.tags``, from what the run may use.
+        preset: sizes of the network.
+        frame: how images are prepared.
+        pretrained: convolutions to start from; None: from scratch.
+        machine: where it computes.
+        cost: what one image costs.
+    """
+
+    settings: Settings
+    catalogue: Catalogue
+    classes: ClassList
+    roles: Roles
+    tags: tuple[frozenset[str] | None, ...]
+    preset: Preset
+    frame: Frame
+    pretrained: Pretrained | None
+    machine: Machine
+    cost: Cost
+
+    @property
+    def side(self) -> int:
+        """Side of the frame, in pixels."""
+        return self.frame.side
+
+
+def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
+    """Decide and check what a run will do.
+
+    Args:
+        data: the data set's folder.
+        settings: of the run; what is None is chosen.
+        progress: whether the run will show bars.
+
+    Raises:
+        DataError: the data set, a split or a class cannot be used.
+        SettingsError: the side does not fit the preset.
+        ModelError: the weights cannot be read.
+        DeviceError: the device asked for is absent.
+    """
+    preset = preset_named(settings.preset)
+    chosen = choose(settings, preset)
+    side, weights = chosen.side or preset.side, chosen.classifier.weights or "none"
+    check_side(preset, side, side)
+    where = machine(chosen.compute, progress=progress)
+    catalogue = Catalogue.read(data)
+    classes = choose_classes(catalogue.classes, chosen.data)
+    roles = assign_roles(catalogue, chosen.data, chosen.seed)
+    masked = frozenset(roles.masks)
+    tags = tuple(
+        catalogue.training_tags(record, mask_given=record in masked) for record in roles.tags
+    )
+    check_classes_present(classes, tags, catalogue.root)
+    pretrained = None if weights == "none" else read_pretrained(weights)
+    return Plan(
+        settings=chosen,
+        catalogue=catalogue,
+        classes=classes,
+        roles=roles,
+        tags=tags,
+        preset=preset,
+        frame=frame_for(side, pretrained.input, weights) if pretrained else torchvision_frame(side),
+        pretrained=pretrained,
+        machine=where,
+        cost=cost_of(preset, len(classes), side),
+    )
+
+
+def choose(settings: Settings, preset: Preset) -> Settings:
+    """Return the settings with everything chosen that depends on the preset."""
+    classifier = settings.classifier
+    weights = classifier.weights or preset.default_weights
+    groups = classifier.trained_groups
+    if groups is None:
+        groups = GROUPS if weights == "none" else 1
+    return settings.model_copy(
+        update={
+            "side": settings.side or preset.side,
+            "classifier": classifier.model_copy(
+                update={
+                    "weights": weights,
+                    "trained_groups": groups,
+                }
+            ),
+        }
+    )
+
+
+def trained_groups(settings: Settings) -> int:
+    """Return how many groups of convolutions learn, of settings with nothing left to choose."""
+    groups = settings.classifier.trained_groups
+    return GROUPS if groups is None else groups
+
+
+def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, float]:
+    """Return about how long the two stages take, in seconds.
+
+    Args:
+        plan: of the run.
+        operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
+    """
+    cost, settings = plan.cost, plan.settings
+    images = settings.classifier.updates * settings.classifier.images_per_update
+    learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
+    kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
+    first = images * TRAINING_PASSES * learn
+    first += len(plan.roles.tags) * settings.classifier.views * kept
+    maps = settings.segmenter.updates * settings.segmenter.images_per_update
+    second = maps * (sum(cost.groups) + cost.head + TRAINING_PASSES * cost.segmenter)
+    rate = operations_per_second * plan.machine.devices / OVERHEAD
+    return first / rate, second / rate
+
+
+def expected_bytes(plan: Plan, images_per_step: int) -> int:
+    """Return about how much memory stage 2 takes: weights, their moments, and kept activations."""
+    cost = plan.cost
+    return cost.trained_bytes + cost.frozen_bytes + images_per_step * cost.kept_bytes

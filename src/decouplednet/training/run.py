@@ -1,0 +1,243 @@
+"""The two stages in order, and what a run leaves behind."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from decouplednet.annotations.catalogue import Record
+from decouplednet.annotations.files import write_atomically
+from decouplednet.errors import TrainingError
+from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.inference.model_folder import save_model
+from decouplednet.inference.segmenter import Segmenter
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.networks.vgg import load_convolutions
+from decouplednet.settings import Settings
+from decouplednet.training.classifier import train_classifier
+from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.progress import bar
+from decouplednet.training.run_folder import RunFolder, commit, versions
+from decouplednet.training.segmenter import train_segmenter
+
+Announce = Callable[[Plan], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A finished run.
+
+    Args:
+        folder: where it lies.
+        segmenter: the trained model.
+        metrics: what ``metrics.json`` holds: scores under ``predicted_tags`` and ``true_tags``;
+            empty when no image was kept for scoring.
+    """
+
+    folder: Path
+    segmenter: Segmenter
+    metrics: dict[str, Any]
+
+
+def train(
+    data: Path | str,
+    *,
+    out: Path | str,
+    settings: Settings | None = None,
+    resume: bool = False,
+    progress: bool = False,
+    announce: Announce | None = None,
+) -> Run:
+    """Train a segmenter from a data set: tags teach the classes, masks teach the regions.
+
+    Args:
+        data: the data set's folder.
+        out: the run's folder; new or empty, unless ``resume``.
+        settings: of the run; None: the defaults, or with ``resume`` those the run began with.
+        resume: go on with the run that lies in ``out`` from its last checkpoint; the result is
+            that of a run without interruption.
+        progress: show bars.
+        announce: called once with what will be done, before anything is trained.
+
+    Raises:
+        DataError: the data set cannot be used.
+        SettingsError: settings do not fit together, or differ from those the run began with.
+        ModelError: the weights to start from cannot be read.
+        DeviceError: the device asked for is absent.
+        TrainingError: ``out`` is in use, or the training had to stop.
+    """
+    folder = RunFolder(Path(out))
+    if resume:
+        settings = resumed_settings(folder, settings)
+    else:
+        folder.check_unused()
+    plan = make_plan(Path(data), settings or Settings(), progress=progress)
+    if announce:
+        announce(plan)
+    facts = continued_facts(folder, plan) if resume else begin(folder, plan)
+    network = _trained(plan, folder, facts)
+    segmenter = _segmenter(network, plan)
+    save_model(folder.model, segmenter)
+    metrics = score(segmenter, plan, facts)
+    folder.write_json(folder.metrics, metrics)
+    folder.write_json(folder.facts, facts)
+    folder.remove_checkpoints()
+    return Run(folder.root, segmenter, metrics)
+
+
+def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
+    """Return the settings to go on with: those the run began with, on the device given now.
+
+    Raises:
+        TrainingError: no run lies there, it is complete, or other settings are given now.
+    """
+    recorded = folder.recorded_settings()
+    if folder.metrics.exists():
+        raise TrainingError(
+            f"{folder.root}: that run is complete; its model is {folder.model}, and a longer "
+            "training is a new run in another --out"
+        )
+    if given is None:
+        return recorded
+    changed = _differences(
+        recorded.model_dump(exclude={"compute"}), given.model_dump(exclude={"compute"})
+    )
+    if changed:
+        raise TrainingError(
+            f"{folder.root}: --resume goes on with the settings that the run began with; "
+            f"different now: {', '.join(changed)}"
+        )
+    return recorded.model_copy(update={"compute": given.compute})
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") -> list[str]:
+    """Return the names of settings that differ; one left to be chosen differs from nothing."""
+    names = []
+    for key, value in new.items():
+        if isinstance(value, dict):
+            names += _differences(old[key], value, f"{section}{key}.")
+        elif value is not None and value != old[key]:
+            names.append(f"{section}{key}")
+    return names
+
+
+def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
+    """Write what the run is, before it trains; return the facts."""
+    facts: dict[str, Any] = {
+        "data": str(plan.catalogue.root.resolve()),
+        "seed": plan.settings.seed,
+        "versions": versions(),
+        "commit": commit(),
+        "classes": list(plan.classes),
+        "roles": role_names(plan),
+        "device": plan.machine.device.type,
+        "precision": plan.machine.precision_word,
+        "seconds": {},
+    }
+    try:
+        folder.checkpoints.mkdir(parents=True)
+    except OSError as fault:
+        raise TrainingError(f"{folder.root}: cannot be made: {fault.strerror}") from None
+    folder.write_json(folder.facts, facts)
+    write_atomically(folder.settings, plan.settings.to_toml().encode())
+    return facts
+
+
+def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
+    """Return the facts of the run that goes on.
+
+    Raises:
+        TrainingError: the data set gives other images or classes than when the run began.
+    """
+    facts = folder.read_facts()
+    now = {"classes": list(plan.classes), "roles": role_names(plan)}
+    for name, value in now.items():
+        if facts.get(name) != value:
+            raise TrainingError(
+                f"{folder.root}: the {name} of {plan.catalogue.root} are not those the run began "
+                "with; put the data back as they were, or start anew in another --out"
+            )
+    return facts
+
+
+def role_names(plan: Plan) -> dict[str, list[str]]:
+    """Return the names of the images in each role."""
+
+    def names(records: tuple[Record, ...]) -> list[str]:
+        return [record.name for record in records]
+
+    roles = plan.roles
+    return {
+        "tags": names(roles.tags),
+        "masks": names(roles.masks),
+        "validation": names(roles.validation),
+    }
+
+
+def start_network(plan: Plan) -> DecoupledNet:
+    """Return the untrained network: drawn from the seed, its convolutions loaded where given."""
+    torch.manual_seed(plan.settings.seed)
+    network = plan.preset.build(len(plan.classes), dropout=plan.settings.classifier.dropout)
+    if plan.pretrained:
+        load_convolutions(network.classifier.encoder, plan.pretrained.tensors)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
+    return network
+
+
+def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledNet:
+    """Return the network after both stages, and note how long each took."""
+    network = start_network(plan)
+    for name, stage in (("classifier", train_classifier), ("segmenter", train_segmenter)):
+        started = time.perf_counter()
+        stage(network, plan, folder)
+        # A resumed stage adds to what it took before it was interrupted.
+        seconds = facts["seconds"].get(name, 0) + time.perf_counter() - started
+        facts["seconds"][name] = round(seconds, 1)
+        folder.write_json(folder.facts, facts)
+    return network
+
+
+def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
+    settings, roles = plan.settings, plan.roles
+    return Segmenter(
+        network=network,
+        classes=plan.classes,
+        frame=plan.frame,
+        preset=plan.preset.name,
+        training={
+            "others": settings.data.others,
+            "tagged_images": len(roles.tags),
+            "masked_images": len(roles.masks),
+            "seed": settings.seed,
+            "weights": Path(settings.classifier.weights or "none").name,
+            "updates": {
+                "classifier": settings.classifier.updates,
+                "segmenter": settings.segmenter.updates,
+            },
+            "versions": versions(),
+        },
+    )
+
+
+def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores on the images kept for scoring, with predicted and with true tags."""
+    if not plan.roles.validation:
+        return {}
+    started = time.perf_counter()
+    segmenter.network.to(plan.machine.device)
+    scores = {
+        name: evaluate_records(
+            segmenter,
+            plan.catalogue,
+            plan.roles.validation,
+            tags=tags,
+            precision=plan.machine.precision,
+            progress=bar(f"scores with {name.replace('_', ' ')}", shown=plan.machine.progress),
+        ).to_json()
+        for name, tags in (("predicted_tags", False), ("true_tags", True))
+    }
+    facts["seconds"]["scores"] = round(time.perf_counter() - started, 1)
+    return scores

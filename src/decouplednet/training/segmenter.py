@@ -1,0 +1,118 @@
+"""Stage 2: where the asked-for classes are, learnt from masks with the classifier frozen."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch.utils.data import DataLoader, Dataset
+
+from decouplednet.annotations.catalogue import Record
+from decouplednet.dataset.masked import MaskedExample, MaskedImages
+from decouplednet.dataset.store import ImageStore
+from decouplednet.errors import TrainingError
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.training.classifier import STORE_BYTES
+from decouplednet.training.fit import fit, step_size
+from decouplednet.training.plan import Plan
+from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.stages import MaskStage
+from decouplednet.training.statistics import estimate_statistics
+
+HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
+
+
+class FirstDraws(Dataset[MaskedExample]):
+    """The first draws of an endless stream, the same ones each time.
+
+    Args:
+        examples: the stream.
+        count: how many.
+    """
+
+    def __init__(self, examples: MaskedImages, count: int) -> None:
+        self._examples = examples
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, draw: int) -> MaskedExample:
+        """Return a draw below ``count``."""
+        return self._examples[draw]
+
+
+def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
+    """Train bridge and decoder from masks, in place; leave the network in eval mode.
+
+    Args:
+        network: its classifier is trained and frozen.
+        plan: of the run.
+        folder: of the run.
+
+    Raises:
+        DataError: an image or mask cannot be read, or no mask holds a chosen class.
+        TrainingError: see ``fit``; or too few masks to hold some out.
+    """
+    settings = plan.settings.segmenter
+    train, held_out = split_held_out(plan.roles.masks, settings.held_out, plan.settings.seed)
+    examples = masked_images(plan, train)
+    measured = masked_images(plan, held_out) if held_out else None
+    stage = MaskStage(network, settings, seed=plan.settings.seed)
+    fit(
+        stage,
+        examples,
+        folder=folder.checkpoints / stage.name,
+        curve=folder.curves,
+        compute=plan.machine,
+        held_out=FirstDraws(measured, HELD_OUT_DRAWS * len(held_out)) if measured else None,
+        patience=settings.patience,
+    )
+    if settings.statistics_batches:
+        network.to(plan.machine.device)
+        size = step_size(settings, plan.machine.devices)
+        draws = FirstDraws(examples, settings.statistics_batches * size)
+        batches = ((image, asked) for image, asked, _ in DataLoader(draws, batch_size=size))
+        estimate_statistics(network, batches, plan.machine.device, plan.machine.precision)
+    network.eval()
+
+
+def split_held_out(
+    records: Sequence[Record], share: float, seed: int
+) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+    """Return the records that train and those kept for early stopping.
+
+    Args:
+        records: with masks, in their order.
+        share: of the records that are kept, in [0, 1); at least one when above 0.
+        seed: fixes which.
+
+    Raises:
+        TrainingError: nothing would be left to train from.
+    """
+    if share == 0:
+        return tuple(records), ()
+    count = max(1, round(share * len(records)))
+    if count >= len(records):
+        raise TrainingError(
+            f"segmenter.held_out = {share} of {len(records)} masks leaves none to train from; "
+            "add masks, or train a fixed number of updates without held_out and patience"
+        )
+    order = np.random.default_rng((seed, len(records))).permutation(len(records))
+    kept = set(order[:count].tolist())
+    return (
+        tuple(record for place, record in enumerate(records) if place not in kept),
+        tuple(record for place, record in enumerate(records) if place in kept),
+    )
+
+
+def masked_images(plan: Plan, records: Sequence[Record]) -> MaskedImages:
+    """Return the training examples of stage 2 that some records give."""
+    return MaskedImages(
+        records,
+        source=plan.catalogue.classes,
+        classes=plan.classes,
+        others=plan.settings.data.others,
+        frame=plan.frame,
+        settings=plan.settings.segmenter,
+        seed=plan.settings.seed,
+        store=ImageStore(STORE_BYTES),
+    )

@@ -1,0 +1,160 @@
+"""The two optimisations as Lightning modules: tags train the classes, masks train the regions."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from torch import Tensor, nn
+
+from decouplednet.errors import TrainingError
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
+from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
+from decouplednet.training.optimizers import optimizer_for
+
+HELD_OUT_IOU = "held_out_iou"
+
+
+class Stage(LightningModule, ABC):
+    """One of the two optimisations. Abstract: each stage says what its loss is.
+
+    Args:
+        network: what is trained; parameters that do not require gradients are left alone.
+        settings: updates, step sizes and schedule.
+        name: ``classifier`` or ``segmenter``, for messages.
+        seed: fixes dropout. Every epoch starts from the seed and its own number, so a resumed
+            run draws what an uninterrupted one draws.
+        frozen: start of the names in ``network`` that never change and so stay out of
+            checkpoints, such as ``classifier.``; empty when everything learns.
+    """
+
+    def __init__(
+        self, network: nn.Module, settings: StageSettings, *, name: str, seed: int, frozen: str
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.settings = settings
+        self.name = name
+        self.seed = seed
+        self.frozen = frozen
+        self.strict_loading = not frozen
+
+    @abstractmethod
+    def loss(self, batch: Any) -> Tensor:
+        """Return the scalar that a step makes smaller."""
+
+    @abstractmethod
+    def rate_of(self, name: str) -> float:
+        """Return the share of the step size of a parameter of the network, by its name."""
+
+    def training_step(self, batch: Any, batch_index: int) -> Tensor:
+        """Return the loss of a batch.
+
+        Raises:
+            TrainingError: the loss is no finite number; the weights are still those before it.
+        """
+        loss = self.loss(batch)
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"{self.name}: the loss became {loss.item()} at update {self.global_step + 1}, "
+                f"batch {batch_index} of its epoch; the last checkpoint is kept. Lower "
+                f"{self.name}.learning_rate or set compute.precision=32, then start anew"
+            )
+        return loss
+
+    def on_train_epoch_start(self) -> None:
+        """Start the random numbers of the epoch from the seed, the epoch and the device."""
+        numbers = (self.seed, self.current_epoch, self.global_rank)
+        torch.manual_seed(hash(numbers) % 2**63)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimiser, and the schedule that follows every update."""
+        optimizer, schedule = optimizer_for(self.network, self.settings, self.rate_of)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Leave what never changes out of the checkpoint."""
+        if self.frozen:
+            state: Mapping[str, Tensor] = checkpoint["state_dict"]
+            checkpoint["state_dict"] = {
+                key: value
+                for key, value in state.items()
+                if not key.startswith(f"network.{self.frozen}")
+            }
+
+
+class TagStage(Stage):
+    """Stage 1: the classification network, or its upper part on kept features, from tags.
+
+    Args:
+        network: maps the first part of a batch to (B, L) scores.
+        settings: the schedule.
+        weight: (L,) weight of a present tag, as from ``class_weights``.
+        seed: fixes dropout.
+    """
+
+    weight: Tensor
+    settings: ClassifierSettings
+
+    def __init__(
+        self, network: nn.Module, settings: ClassifierSettings, *, weight: Tensor, seed: int
+    ) -> None:
+        super().__init__(network, settings, name="classifier", seed=seed, frozen="")
+        self.register_buffer("weight", weight)
+
+    def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
+        """Return the cross-entropy of a batch of images or features and their tags."""
+        seen, tags = batch
+        return tag_loss(self.network(seen), tags, self.weight)
+
+    def rate_of(self, name: str) -> float:
+        """Return the share of the step size: smaller for convolutions that started trained."""
+        started_trained = self.settings.weights != "none" and ".encoder." in name
+        return self.settings.convolution_rate if started_trained else 1.0
+
+
+class MaskStage(Stage):
+    """Stage 2: bridging layers and segmentation network, from masks.
+
+    Args:
+        network: its classifier is frozen and in eval mode already.
+        settings: the schedule.
+        seed: fixes what is random in a step.
+    """
+
+    network: DecoupledNet
+
+    def __init__(self, network: DecoupledNet, settings: SegmenterSettings, *, seed: int) -> None:
+        super().__init__(network, settings, name="segmenter", seed=seed, frozen="classifier.")
+        self.register_buffer("pixels", torch.zeros(2), persistent=False)
+
+    pixels: Tensor
+
+    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        """Return the two-class cross-entropy of a batch of asked-for maps."""
+        image, asked, target = batch
+        return mask_loss(self.network(image, asked), target)
+
+    def rate_of(self, name: str) -> float:
+        """Return 1: bridge and decoder start together and learn alike."""
+        del name
+        return 1.0
+
+    def on_validation_epoch_start(self) -> None:
+        """Forget the pixels counted before."""
+        self.pixels.zero_()
+
+    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+        """Count the foreground of a batch of held-out training masks."""
+        image, asked, target = batch
+        self.pixels += binary_iou(self.network(image, asked), target)
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the foreground IoU over all held-out masks."""
+        both, either = self.trainer.strategy.reduce(self.pixels, reduce_op="sum")
+        self.log(HELD_OUT_IOU, both / either.clamp(min=1), rank_zero_only=False)
