@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from decouplednet.errors import DataError, SettingsError
+from decouplednet.errors import DataError, ModelError, SettingsError
 from tests.inference.small import NAMES, answer, small_segmenter
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
@@ -95,3 +96,18 @@ def test_an_unknown_tag_is_refused_with_the_nearest_class() -> None:
 def test_a_threshold_that_is_no_probability_is_refused() -> None:
     with pytest.raises(SettingsError, match="threshold = 50: a probability lies in 0 to 1"):
         small_segmenter().predict(PIXELS, threshold=50)
+
+
+@pytest.mark.parametrize(
+    ("training", "others"),
+    [({}, "ignore"), ({"others": "ignore"}, "ignore"), ({"others": "background"}, "background")],
+)
+def test_the_fate_of_other_classes_is_read_from_the_record(
+    training: dict[str, str], others: str
+) -> None:
+    assert replace(small_segmenter(), training=training).others == others
+
+
+def test_another_fate_of_other_classes_is_refused() -> None:
+    with pytest.raises(ModelError, match=r"others is 'drop': expected 'ignore' or 'background'"):
+        _ = replace(small_segmenter(), training={"others": "drop"}).others

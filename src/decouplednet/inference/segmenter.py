@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from decouplednet.annotations.images import read_image
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
+from decouplednet.errors import ModelError
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import THRESHOLD, Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -41,6 +42,20 @@ class Segmenter:
     def device(self) -> torch.device:
         """The device that the network is on."""
         return next(self.network.parameters()).device
+
+    @property
+    def others(self) -> Literal["ignore", "background"]:
+        """What pixels of classes that are not the model's were in training; 255 if not recorded.
+
+        Raises:
+            ModelError: something else is recorded.
+        """
+        recorded = self.training.get("others", "ignore")
+        if recorded == "background":
+            return "background"
+        if recorded == "ignore":
+            return "ignore"
+        raise ModelError(f"training.others is {recorded!r}: expected 'ignore' or 'background'")
 
     def predictor(
         self, *, threshold: float = THRESHOLD, precision: torch.dtype | None = None
