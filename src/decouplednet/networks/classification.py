@@ -9,6 +9,10 @@ from decouplednet.networks.initialisation import Initialise, gaussian
 from decouplednet.networks.precision import full_precision
 from decouplednet.networks.vgg import VGG, Encoded
 
+# Numbers in a weight from which unfolding beats a convolution on the CPU: measured six times as
+# fast for the 103 million of VGG-16's fc6, three times as slow for 2 million and 64 images.
+_LARGE_WEIGHT = 16_000_000
+
 
 @dataclass(frozen=True, slots=True)
 class HeadWeights:
@@ -98,10 +102,15 @@ class ClassificationHead(nn.Module):
         Both are computed in the dtype of the weights, also under autocast.
         """
         with full_precision(pool5.device):
-            fc6 = F.relu(convolve_by_unfolding(pool5.to(self.fc6.weight.dtype), self.fc6))
+            fc6 = F.relu(self._fc6(pool5.to(self.fc6.weight.dtype)))
             fc7 = F.relu(self.fc7(self.dropout(fc6)))
             score, peak = self.score(self.dropout(fc7)).flatten(2).max(dim=2)
         return score, HeadTrace(fc6 > 0, fc7 > 0, peak)
+
+    def _fc6(self, pool5: Tensor) -> Tensor:
+        large = self.fc6.weight.numel() > _LARGE_WEIGHT
+        fc6: Tensor = convolve_by_unfolding(pool5, self.fc6) if large else self.fc6(pool5)
+        return fc6
 
     def weights(self) -> HeadWeights:
         """Return the weights that carry scores back to pool5."""

@@ -67,7 +67,7 @@ def tiny(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
     return _assemble(
         class_count,
         dropout,
-        (16, 32, 64, 128, 128),
+        (8, 16, 64, 128, 128),
         kernel=3,
         middles=(128, 128),
         initialise=he,
@@ -140,4 +140,4 @@ def _assemble(
     )
     bridge = Bridge(channels=channels, middle=middles[1], kernel=kernel, initialise=initialise)
     classifier = Classifier(VGG(widths, batch_norm), head)
-    return DecoupledNet(classifier, bridge, DeconvolutionNetwork(widths, initialise))
+    return DecoupledNet(classifier, bridge, DeconvolutionNetwork(widths, initialise=initialise))

@@ -1,0 +1,157 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.saliency import saliency_by_autograd, tag_weights
+from tests.networks.small import CLASSES, images, small_network
+
+ASKED = torch.tensor(
+    [[True, False, True, False, False], [False] * 5, [False, True, False, False, False]]
+)
+
+
+def test_one_map_per_image_has_two_channels_and_the_size_of_the_image() -> None:
+    assert small_network()(images(3), ASKED).shape == (3, 2, 64, 96)
+
+
+def test_forward_is_see_then_activation_then_decode_with_the_weights_of_given_tags() -> None:
+    network = small_network().eval()
+    image = images(3)
+
+    traced = network.see(image)
+    seed = tag_weights(traced.score.sigmoid(), ASKED)
+    saliency = saliency_by_autograd(
+        seed, torch.arange(3), traced.encoded.pool5, network.classifier.head
+    )
+    g = network.bridge(traced.encoded.pool5, saliency)
+    expected = network.decoder(g, traced.encoded.switches)
+
+    torch.testing.assert_close(network(image, ASKED), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_several_maps_of_one_image_equal_the_maps_by_themselves() -> None:
+    network = small_network().eval()
+    image, image_index = images(3), torch.tensor([2, 0, 2, 2])
+    rng = torch.Generator().manual_seed(11)
+    seed = torch.rand(4, CLASSES, generator=rng)
+
+    traced = network.see(image)
+    g = network.activation(traced, image_index, seed)
+    scores = network.decode(g, traced, image_index)
+
+    for place, of_image in enumerate(image_index.tolist()):
+        alone = network.see(image[of_image : of_image + 1])
+        first = torch.zeros(1, dtype=torch.int64)
+        expected_g = network.activation(alone, first, seed[place : place + 1])
+        expected = network.decode(expected_g, alone, first)
+        torch.testing.assert_close(g[place : place + 1], expected_g, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(scores[place : place + 1], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("order", "shared"), [([0, 1, 2], True), ([0, 2, 1], False)])
+def test_maps_in_the_order_of_their_images_are_not_copied(order: list[int], shared: bool) -> None:
+    network = small_network()
+    seen: list[int] = []
+    network.bridge.register_forward_pre_hook(lambda _, given: seen.append(given[0].data_ptr()))
+    network.decoder.register_forward_pre_hook(lambda _, given: seen.append(given[1][0].data_ptr()))
+
+    traced = network.see(images(3))
+    g = network.activation(traced, torch.tensor(order), torch.rand(3, CLASSES))
+    network.decode(g, traced, torch.tensor(order))
+
+    origins = [traced.encoded.pool5.data_ptr(), traced.encoded.switches[0].data_ptr()]
+    assert [a == b for a, b in zip(seen, origins, strict=True)] == [shared, shared]
+
+
+def test_no_map_at_all_is_an_empty_answer() -> None:
+    network = small_network().eval()
+    traced = network.see(images(2))
+    nothing = torch.empty(0, dtype=torch.int64)
+
+    g = network.activation(traced, nothing, torch.empty(0, CLASSES))
+
+    assert g.shape == (0, 7, 2, 3)
+    assert network.decode(g, traced, nothing).shape == (0, 2, 64, 96)
+
+
+def test_a_classifier_in_training_mode_is_refused() -> None:
+    network = small_network().train()
+
+    message = r"^the classifier is in training mode; call freeze\(classifier\) first$"
+    with pytest.raises(RuntimeError, match=message):
+        network.see(images(1))
+
+
+def test_freezing_stops_gradients_dropout_and_batch_statistics() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.5)).train()
+
+    freeze(module)
+
+    assert not any(p.requires_grad for p in module.parameters())
+    assert not any(part.training for part in module.modules())
+
+
+def test_a_training_step_leaves_the_frozen_classifier_as_it_was() -> None:
+    network = small_network()
+    before = {key: tensor.clone() for key, tensor in network.classifier.state_dict().items()}
+    trained = [*network.bridge.parameters(), *network.decoder.parameters()]
+    optimizer = torch.optim.SGD(trained, lr=0.1)
+
+    scores: Tensor = network(images(3), ASKED)
+    torch.autograd.backward(scores.square().sum())
+    optimizer.step()
+
+    assert all(torch.equal(t, before[k]) for k, t in network.classifier.state_dict().items())
+    assert all(p.grad is None for p in network.classifier.parameters())
+    for part in (network.bridge, network.decoder):
+        assert all(p.grad is not None for p in part.parameters())
+
+
+def test_see_and_activation_carry_no_gradient_of_the_classifier() -> None:
+    network = small_network()
+    network.classifier.requires_grad_(True)
+
+    scores: Tensor = network(images(2), ASKED[:2])
+    torch.autograd.backward(scores.sum())
+
+    assert all(p.grad is None for p in network.classifier.parameters())
+
+
+def test_a_training_step_runs_under_autocast() -> None:
+    network = small_network()
+
+    with torch.autocast("cpu", torch.bfloat16):
+        scores: Tensor = network(images(3), ASKED)
+    torch.autograd.backward(scores.to(torch.float32).square().sum())
+
+    assert scores.dtype == torch.bfloat16
+    for part in (network.bridge, network.decoder):
+        assert all(p.grad is not None and p.grad.isfinite().all() for p in part.parameters())
+
+
+def test_autocast_changes_the_scores_by_little() -> None:
+    network = small_network(batch_norm=False).eval()
+    expected = network(images(3), ASKED)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        got = network(images(3), ASKED).float()
+
+    spread = float(expected.detach().std())
+    assert float((got - expected).detach().abs().mean()) < 0.1 * spread
+
+
+def test_the_whole_network_stays_in_channels_last_memory() -> None:
+    network = small_network()
+    layouts: list[bool] = []
+
+    def note(_: nn.Module, __: object, out: Tensor) -> None:
+        layouts.append(out.is_contiguous(memory_format=torch.channels_last))
+
+    for layer in (*network.bridge.layers.modules(), *network.decoder.groups.modules()):
+        if not isinstance(layer, nn.Sequential | nn.ModuleList):
+            layer.register_forward_hook(note)
+    network(images(3), ASKED)
+
+    assert len(layouts) == 9 + 3 * 13
+    assert all(layouts)
