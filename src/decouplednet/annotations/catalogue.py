@@ -133,9 +133,8 @@ class Catalogue:
         return self.tags_of(record)
 
     def _known_splits(self, name: str) -> str:
+        if not self.splits:
+            return "; it has no splits"
         near = nearest_name(name, self.splits)
-        hint = f"; did you mean {near!r}?" if near else ""
-        known = (
-            f"; the splits are {', '.join(self.splits)}" if self.splits else "; it has no splits"
-        )
-        return hint + known
+        listed = f"he splits are {', '.join(self.splits)}"
+        return f"; did you mean {near!r}? T{listed}" if near else f"; t{listed}"

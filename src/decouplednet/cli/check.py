@@ -17,7 +17,7 @@ _SHOWN_OF_A_KIND = 10
 
 
 def check(
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="The data set's folder.")],
+    data: Annotated[Path, typer.Argument(help="The data set's folder.")],
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every fault as JSON, and nothing else.")
     ] = False,

@@ -7,9 +7,7 @@ import typer
 
 
 def init(
-    images: Annotated[
-        Path, typer.Argument(metavar="IMAGES", help="A folder of images, searched recursively.")
-    ],
+    images: Annotated[Path, typer.Argument(help="A folder of images, searched recursively.")],
 ) -> None:
     """Write classes.txt and tags.csv for IMAGES, to be filled in; no file is moved or overwritten.
 

@@ -1,0 +1,180 @@
+from pathlib import Path
+
+import pytest
+
+from decouplednet.annotations.findings import Finding
+from decouplednet.annotations.listing import read_listing
+from tests.annotations import folders
+
+
+def found(root: Path) -> list[tuple[str, str, str]]:
+    """Return code, path under the data set, and message of every finding."""
+    return [
+        (one.code, Path(one.file).relative_to(root).as_posix(), one.message)
+        for one in read_listing(root).findings
+    ]
+
+
+def test_a_sound_data_set_has_no_finding(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat", "sub/b": ""}, masks={"a": [1]}, images=["c"])
+
+    listing = read_listing(tmp_path)
+
+    assert listing.findings == ()
+    assert [(r.name, r.tags, r.mask) for r in listing.records] == [
+        ("a", {"cat"}, tmp_path / "masks" / "a.png"),
+        ("c", None, None),
+        ("sub/b", frozenset(), None),
+    ]
+
+
+def test_two_images_that_differ_only_in_extension_are_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, images=["a", "b"])
+    folders.image(tmp_path / "images" / "a.jpg")
+
+    assert found(tmp_path) == [
+        (
+            "duplicate-image",
+            "images/a.png",
+            "differs from a.jpg only in its extension, so tags and masks cannot tell them apart; "
+            "rename or remove one",
+        )
+    ]
+    assert [record.image.name for record in read_listing(tmp_path).records] == ["a.jpg", "b.png"]
+
+
+def test_an_unknown_tag_is_named_with_its_line_and_the_nearest_class(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "dog", "b": "Cta;dog", "c": "zebra"})
+
+    assert found(tmp_path) == [
+        ("unknown-tag", "tags.csv", "line 3: there is no class 'Cta'; did you mean 'cat'?"),
+        ("unknown-tag", "tags.csv", "line 4: there is no class 'zebra'; the classes are cat, dog"),
+    ]
+    listing = read_listing(tmp_path)
+    assert [record.tags for record in listing.records] == [{"dog"}, {"dog"}, frozenset()]
+    assert listing.doubtful == {"b", "c"}
+
+
+def test_a_tag_without_image_is_named_with_the_image_it_may_mean(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"sub/a": "cat"})
+    with (tmp_path / "tags.csv").open("a") as rows:
+        rows.write("images/sub/A.png,dog\nb,?\n")
+
+    assert found(tmp_path) == [
+        (
+            "tag-without-image",
+            "tags.csv",
+            "line 3: there is no image 'images/sub/A'; did you mean 'sub/a'?",
+        ),
+        ("tag-without-image", "tags.csv", "line 4: there is no image 'b'"),
+    ]
+
+
+def test_faults_of_rows_come_with_those_of_the_lists(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat"})
+    with (tmp_path / "tags.csv").open("a") as rows:
+        rows.write("a,cat\n")
+
+    assert [code for code, _, _ in found(tmp_path)] == ["duplicate-row"]
+
+
+def test_a_table_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
+    folders.native(tmp_path, images=["a"])
+    (tmp_path / "tags.csv").write_text("file,label\n")
+
+    assert found(tmp_path) == [
+        ("bad-tags", "tags.csv", "the first line must be image,tags; it is 'file,label'")
+    ]
+
+
+def test_masks_without_image_and_of_other_formats_are_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, masks={"a": [1]})
+    folders.mask(tmp_path / "masks" / "sub" / "a.PNG")
+    folders.mask(tmp_path / "masks" / "b.tif")
+    (tmp_path / "masks" / "legend.txt").touch()
+
+    assert found(tmp_path) == [
+        ("mask-format", "masks/b.tif", "a mask is a PNG; other formats may change ids"),
+        ("mask-without-image", "masks/sub/a.PNG", f"{tmp_path}/images has no image 'sub/a'"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "code"), [(None, "no-classes"), ("", "no-classes"), ("cat\ncat\n", "bad-classes")]
+)
+def test_without_a_class_list_all_else_is_still_read(
+    tmp_path: Path, text: str | None, code: str
+) -> None:
+    folders.native(tmp_path, tags={"a": "cat"}, splits={"val": ["x"]})
+    if text is None:
+        (tmp_path / "classes.txt").unlink()
+    else:
+        (tmp_path / "classes.txt").write_text(text)
+
+    listing = read_listing(tmp_path)
+
+    assert listing.classes is None
+    assert [one.code for one in listing.findings] == [code, "split-without-file"]
+    assert listing.findings[0].file == str(tmp_path / "classes.txt")
+    assert [record.tags for record in listing.records] == [frozenset({"cat"})]
+
+
+def test_a_data_set_without_images_is_a_finding(tmp_path: Path) -> None:
+    folders.native(tmp_path)
+
+    assert found(tmp_path) == [("no-images", "images", "there is no image in this folder")]
+
+
+def voc(root: Path) -> Path:
+    for name in ("2007_000001", "2007_000002", "2007_000003"):
+        folders.image(root / "JPEGImages" / f"{name}.jpg")
+    folders.mask(root / "SegmentationClass" / "2007_000001.png", [0, 8, 255])
+    (root / "ImageSets" / "Segmentation").mkdir(parents=True)
+    (root / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_000001\n")
+    (root / "ImageSets" / "Main").mkdir()
+    (root / "ImageSets" / "Main" / "cat_val.txt").write_text("2007_000001  1\n")
+    (root / "Annotations").mkdir()
+    for name in ("2007_000001", "2007_000002", "2099_000001"):
+        path = root / "Annotations" / f"{name}.xml"
+        path.write_text("<annotation><object><name>cat</name></object></annotation>")
+    return root
+
+
+def test_voc_is_read_without_conversion(tmp_path: Path) -> None:
+    voc(tmp_path)
+    (tmp_path / "tags.csv").write_text("image,tags\n2007_000002.jpg,person\n")
+
+    listing = read_listing(tmp_path)
+
+    assert listing.findings == ()
+    assert listing.classes is not None
+    assert listing.classes.index("tvmonitor") == 20
+    assert listing.splits == {"val": ("2007_000001",)}
+    assert [(r.name, r.tags, r.mask is not None) for r in listing.records] == [
+        ("2007_000001", {"cat"}, True),
+        ("2007_000002", {"cat", "person"}, False),
+        ("2007_000003", None, False),
+    ]
+
+
+def test_voc_may_bring_its_own_classes(tmp_path: Path) -> None:
+    voc(tmp_path)
+    (tmp_path / "classes.txt").write_text("cart\n")
+
+    listing = read_listing(tmp_path)
+
+    assert listing.classes is not None
+    assert listing.classes.names == ("cart",)
+    assert [one.message for one in listing.findings] == [
+        "there is no class 'cat'; did you mean 'cart'?"
+    ] * 2
+
+
+def test_a_broken_object_file_of_voc_is_named(tmp_path: Path) -> None:
+    voc(tmp_path)
+    path = tmp_path / "Annotations" / "2007_000001.xml"
+    path.write_text("")
+
+    assert read_listing(tmp_path).findings == (
+        Finding("bad-objects", str(path), "not an XML file: no element found: line 1, column 0"),
+    )

@@ -1,0 +1,196 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from decouplednet.annotations.catalogue import Catalogue, Record
+from decouplednet.annotations.roles import (
+    Roles,
+    assign_roles,
+    check_classes_present,
+    choose_classes,
+)
+from decouplednet.classes import ClassList
+from decouplednet.errors import DataError
+from decouplednet.settings import DataSettings
+
+CLASSES = ClassList(("cat", "cow", "dog"))
+
+
+def catalogue(tagged: str = "", masked: str = "", bare: str = "", **splits: str) -> Catalogue:
+    """Return a catalogue whose images are single letters; no file is needed."""
+    records = tuple(
+        Record(
+            name=name,
+            image=Path(f"images/{name}.png"),
+            tags=frozenset({"cat"}) if name in tagged else None,
+            mask=Path(f"masks/{name}.png") if name in masked else None,
+        )
+        for name in sorted({*tagged, *masked, *bare})
+    )
+    return Catalogue(
+        Path("data"), "native", CLASSES, records, {k: tuple(splits[k]) for k in splits}
+    )
+
+
+def roles(data: Catalogue, seed: int = 0, **settings: object) -> Roles:
+    return assign_roles(data, DataSettings.model_validate(settings), seed)
+
+
+def names(records: tuple[Record, ...]) -> str:
+    return "".join(record.name for record in records)
+
+
+def test_without_splits_a_share_of_the_masks_is_held_out_and_only_scored() -> None:
+    got = roles(catalogue(tagged="abc", masked="cdefgh", bare="xy"), held_out=0.4)
+
+    assert len(got.validation) == 2
+    held = set(names(got.validation))
+    assert held < set("cdefgh")
+    assert set(names(got.masks)) == set("cdefgh") - held
+    assert set(names(got.tags)) == set("abcdefgh") - held
+    assert (got.unlabelled, got.overlapping) == (2, 0)
+
+
+def test_the_choice_follows_the_seed() -> None:
+    data = catalogue(masked="abcdefghij")
+
+    assert roles(data, seed=3) == roles(data, seed=3)
+    assert len({names(roles(data, seed=seed).validation) for seed in range(9)}) > 1
+
+
+@pytest.mark.parametrize(
+    ("masked", "share", "held"),
+    [
+        ("abcd", 0.0, 0),
+        ("ab", 0.9, 0),  # too few to spare one
+        ("abc", 0.01, 1),  # at least one of three
+        ("abcde", 0.2, 1),
+        ("abcdefgh", 0.2, 2),
+        ("abc", 0.99, 2),  # one is left to learn from
+    ],
+)
+def test_the_share_is_rounded_so_that_both_sides_can_work(
+    masked: str, share: float, held: int
+) -> None:
+    got = roles(catalogue(masked=masked), held_out=share)
+
+    assert len(got.validation) == held
+    assert len(got.masks) == len(masked) - held
+
+
+def test_named_splits_win() -> None:
+    data = catalogue(tagged="abc", masked="cdef", bare="x", t="xba", m="dc", v="fe")
+
+    got = roles(data, tags_split="t", masks_split="m", validation_split="v")
+
+    assert (names(got.tags), names(got.masks), names(got.validation)) == ("ab", "cd", "ef")
+    assert (got.unlabelled, got.overlapping) == (1, 0)
+
+
+def test_validation_leaves_the_roles_that_were_not_named() -> None:
+    data = catalogue(tagged="abc", masked="cdef", v="cf", m="cd")
+
+    got = roles(data, validation_split="v")
+    assert (names(got.tags), names(got.masks), got.overlapping) == ("abde", "de", 0)
+
+    got = roles(data, validation_split="v", masks_split="m")
+    assert (names(got.tags), names(got.masks), got.overlapping) == ("abde", "cd", 1)
+
+
+def test_what_is_held_out_is_claimed_by_no_named_split() -> None:
+    data = catalogue(masked="abcdefgh", m="ab", t="cd")
+
+    got = roles(data, masks_split="m", tags_split="t", held_out=0.5)
+
+    assert (names(got.masks), names(got.tags)) == ("ab", "cd")
+    assert len(got.validation) == 2
+    assert set(names(got.validation)) < set("efgh")
+    assert got.overlapping == 0
+
+
+def test_overlap_of_named_splits_is_counted_once_an_image() -> None:
+    data = catalogue(masked="abcd", s="abc", v="bcd")
+
+    assert roles(data, tags_split="s", masks_split="s", validation_split="v").overlapping == 2
+
+
+@pytest.mark.parametrize(
+    ("data", "settings", "message"),
+    [
+        (
+            catalogue(tagged="abc", masked="a", m="abc"),
+            {"masks_split": "m"},
+            "data: data.masks_split = m: the image 'b' has no mask (2 of 3 such images)",
+        ),
+        (
+            catalogue(tagged="abc", masked="a", v="ca"),
+            {"validation_split": "v"},
+            "data: data.validation_split = v: the image 'c' has no mask (1 of 2 such images)",
+        ),
+        (
+            catalogue(masked="a", bare="xy", t="xy"),
+            {"tags_split": "t"},
+            "data: no image in data.tags_split = t has tags; write rows into tags.csv, or name "
+            "another data.tags_split",
+        ),
+        (
+            catalogue(bare="xy"),
+            {},
+            "data: no image in it has tags; write rows into tags.csv, or name another "
+            "data.tags_split",
+        ),
+        (
+            catalogue(tagged="ab"),
+            {},
+            "data: no image is left that has a mask; draw some, or hold out fewer with "
+            "data.held_out or another data.validation_split",
+        ),
+        (
+            catalogue(tagged="ab", masked="c", v="c"),
+            {"validation_split": "v"},
+            "data: no image is left that has a mask; draw some, or hold out fewer with "
+            "data.held_out or another data.validation_split",
+        ),
+        (
+            catalogue(masked="abc", val="abc"),
+            {"tags_split": "vall"},
+            "data: there is no split 'vall'; did you mean 'val'? The splits are val",
+        ),
+    ],
+)
+def test_roles_that_cannot_be_filled_are_refused(
+    data: Catalogue, settings: dict[str, object], message: str
+) -> None:
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
+        assign_roles(data, DataSettings.model_validate(settings), 0)
+
+
+def test_classes_are_all_of_the_data_set_or_the_chosen_in_their_order() -> None:
+    assert choose_classes(CLASSES, DataSettings()) == CLASSES
+    assert choose_classes(CLASSES, DataSettings(classes=("dog", "cat"))).names == ("dog", "cat")
+
+
+@pytest.mark.parametrize(
+    ("chosen", "message"),
+    [
+        (("cat", "cwo"), r"^data\.classes: there is no class 'cwo'; did you mean 'cow'\?$"),
+        (("cat", "cat"), r"^data\.classes: class 'cat' is listed twice$"),
+        ((), r"^data\.classes: a class list holds 1 to 254 names; this one holds 0$"),
+    ],
+)
+def test_a_choice_that_cannot_be_learnt_is_refused(chosen: tuple[str, ...], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        choose_classes(CLASSES, DataSettings(classes=chosen))
+
+
+def test_a_class_on_no_image_is_refused() -> None:
+    tags = [frozenset({"cat", "whale"}), None, frozenset[str]()]
+
+    check_classes_present(ClassList(("cat",)), tags, Path("data"))
+    message = (
+        r"^data: no image that gives tags shows cow, dog \(2 of 3 classes\); tag some, or choose "
+        r"the others with data\.classes$"
+    )
+    with pytest.raises(DataError, match=message):
+        check_classes_present(CLASSES, tags, Path("data"))
