@@ -134,7 +134,7 @@ class ClassifierSettings(StageSettings):
         None,
         le=5,
         description="how many of the five groups of convolutions learn, counted from the last; the "
-        "output of the others is computed once. None: all from scratch, the last one otherwise",
+        "output of the others is computed once. None: all from scratch, none otherwise",
     )
     convolution_rate: PositiveFloat = Field(
         0.1, le=1, description="step size of convolutions that start from weights, as a share"

@@ -31,7 +31,9 @@ def test_torchvision_preprocessing_is_turned_into_units_of_0_to_255() -> None:
 
 @pytest.mark.parametrize("words", ["0-255, minus (1, 2, 3)", "RGB, minus (1, 2, 3)", "RGB, 0-1"])
 def test_words_without_order_range_or_mean_are_refused(words: str) -> None:
-    with pytest.raises(ModelError, match=r"w\.safetensors: the metadata 'input' is .*expected words"):
+    with pytest.raises(
+        ModelError, match=r"w\.safetensors: the metadata 'input' is .*expected words"
+    ):
         frame_for(64, words, "w.safetensors")
 
 
@@ -72,11 +74,17 @@ def _refuse(fault: Exception) -> Callable[..., object]:
 
 
 @pytest.mark.parametrize(
-    "fault", [URLError("no route to host"), RuntimeError("invalid hash value")], ids=["offline", "hash"]
+    "fault",
+    [URLError("no route to host"), RuntimeError("invalid hash value")],
+    ids=["offline", "hash"],
 )
-def test_offline_one_line_says_what_to_do(fault: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_one_line_says_what_to_do(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", _refuse(fault))
-    with pytest.raises(ModelError, match=r"cannot be fetched from .*: (no route|invalid).* Go online"):
+    with pytest.raises(
+        ModelError, match=r"cannot be fetched from .*: (no route|invalid).* Go online"
+    ):
         read_pretrained("imagenet")
 
 

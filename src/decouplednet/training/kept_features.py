@@ -185,7 +185,7 @@ def digest_of(module: nn.Module, precision: torch.dtype | None) -> str:
     digest = hashlib.sha256(str(precision).encode())
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+        digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

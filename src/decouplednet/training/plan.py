@@ -102,7 +102,7 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     weights = classifier.weights or preset.default_weights
     groups = classifier.trained_groups
     if groups is None:
-        groups = GROUPS if weights == "none" else 1
+        groups = GROUPS if weights == "none" else 0
     return settings.model_copy(
         update={
             "side": settings.side or preset.side,

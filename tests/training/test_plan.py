@@ -1,0 +1,124 @@
+"""What a run decides before it starts, and what it refuses."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError
+from decouplednet.networks.presets import preset_named
+from decouplednet.networks.vgg import VGG
+from decouplednet.settings import Settings
+from decouplednet.training.announcement import describe
+from decouplednet.training.estimate import cost_of, operations_per_second
+from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from tests.shapes import NAMES
+from tests.training.conftest import quick
+
+
+def test_what_is_left_open_is_chosen_by_the_preset() -> None:
+    chosen = choose(Settings(), preset_named("light"))
+    assert chosen.side == 160
+    assert chosen.classifier.weights == "imagenet"
+    assert chosen.classifier.trained_groups == 0
+    chosen = choose(Settings(preset="tiny"), preset_named("tiny"))
+    assert chosen.side == 96
+    assert chosen.classifier.weights == "none"
+    assert chosen.classifier.trained_groups == 5
+
+
+def test_what_is_said_is_kept() -> None:
+    said = Settings.read(
+        None, ["side=224", "classifier.weights=none", "classifier.trained_groups=2"]
+    )
+    assert choose(said, preset_named("light")) == said
+
+
+def test_a_plan_holds_roles_classes_and_tags(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("data.classes=frame,disc"))
+    assert plan.classes.names == ("frame", "disc")
+    assert (len(plan.roles.tags), len(plan.roles.masks), len(plan.roles.validation)) == (10, 6, 2)
+    assert len(plan.tags) == 10
+    assert all(tags is not None and tags <= set(NAMES) for tags in plan.tags)
+    assert plan.frame.channel_order == "RGB"
+    assert plan.pretrained is None
+
+
+def test_a_weights_file_decides_the_frame(shapes: Path, tmp_path: Path) -> None:
+    file = tmp_path / "vgg.safetensors"
+    state = {key: value.half() for key, value in VGG().state_dict().items()}
+    save_file(state, file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+    plan = make_plan(shapes, quick("preset=light", f"classifier.weights={file}"))
+    assert plan.frame.mean == (1, 2, 3)
+    assert plan.frame.channel_order == "BGR"
+    assert plan.side == 160
+
+
+def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
+    with pytest.raises(DataError, match="there is no class 'dics'; did you mean 'disc'"):
+        make_plan(shapes, quick("data.classes=dics"))
+    with pytest.raises(DataError, match="there is no split 'vall'; did you mean 'val'"):
+        make_plan(shapes, quick("data.validation_split=vall"))
+    with pytest.raises(SettingsError, match=r"preset tiny: height 64 must be .* at least 96"):
+        make_plan(shapes, quick("side=64"))
+    with pytest.raises(ModelError, match=r"w\.safetensors: there is no such weights file"):
+        make_plan(shapes, quick("classifier.weights=w.safetensors"))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_absent_is_refused(shapes: Path) -> None:
+    with pytest.raises(DeviceError, match="finds no GPU on this machine"):
+        make_plan(shapes, quick("compute.device=cuda"))
+
+
+def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
+    cost = cost_of(preset_named("vgg16"), 20, 320)
+    # VGG-16 at 320 x 320: 62.6 GFLOP with a multiply-add counted as two.
+    assert sum(cost.groups) == pytest.approx(62.6e9, rel=0.01)
+    head = 2 * 16 * (512 * 49 * 4096 + 4096 * 4096 + 4096 * 20)
+    assert cost.head == pytest.approx(head, rel=0.001)
+    assert cost.frozen_bytes == 4 * 134_342_484
+    assert cost.trained_bytes == 16 * (158_350_848 + 14_757_058)
+    assert cost.kept_bytes > 100 * 320 * 320
+
+
+def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
+    free = make_plan(shapes, quick())
+    kept = make_plan(shapes, quick("classifier.trained_groups=0", "classifier.views=3"))
+    cost = free.cost
+    all_groups = sum(cost.groups)
+    assert expected_seconds(free, 1.4)[0] == pytest.approx(20 * 3 * (all_groups + cost.head))
+    assert expected_seconds(kept, 1.4)[0] == pytest.approx(20 * 3 * cost.head + 30 * all_groups)
+    assert expected_seconds(kept, 2.8)[1] == pytest.approx(
+        12 * (all_groups + cost.head + 3 * cost.segmenter) / 2
+    )
+
+
+def test_expected_memory_grows_with_the_step(shapes: Path) -> None:
+    plan = make_plan(shapes, quick())
+    assert expected_bytes(plan, 5) - expected_bytes(plan, 2) == 3 * plan.cost.kept_bytes
+
+
+def test_the_machine_reaches_some_operations() -> None:
+    assert operations_per_second(torch.device("cpu"), None) > 0
+
+
+def test_the_table_says_what_will_run(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("classifier.largest_class_weight=3"))
+    rows = dict(describe(plan, 1e9, 4))
+    assert rows["tags"] == "10 images (tags)"
+    assert rows["masks"] == "6 images (strong)"
+    assert rows["only scored"] == "2 images (val)"
+    assert rows["classes"] == "3: disc, bar, frame; others: ignore"
+    assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
+    assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
+    assert rows["stage 2, masks"] == "3 updates of 4 maps"
+    assert "GB of memory" in rows["expected"]
+    assert "caution" not in rows
+
+
+def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("data.validation_split=strong"))
+    rows = dict(describe(plan, 1e9, 4))
+    assert rows["caution"] == "6 scored images also train: the score will flatter"

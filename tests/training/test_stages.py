@@ -1,0 +1,170 @@
+"""What may change in each stage, and what stops it."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from decouplednet.errors import TrainingError
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.training import classifier as stage1
+from decouplednet.training import segmenter as stage2
+from decouplednet.training.curve import read_curve
+from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.run import start_network
+from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.stages import MaskStage
+from tests.training.conftest import quick
+
+
+def _start(shapes: Path, out: Path, *changes: str) -> tuple[DecoupledNet, Plan, RunFolder]:
+    plan = make_plan(shapes, quick(*changes))
+    folder = RunFolder(out)
+    folder.checkpoints.mkdir(parents=True)
+    return start_network(plan), plan, folder
+
+
+def _changed(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    assert before.keys() == after.keys()
+    return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+def test_stage_1_changes_the_classifier_alone_and_then_freezes_it(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    before = copy.deepcopy(network.state_dict())
+    stage1.train_classifier(network, plan, folder)
+    changed = _changed(before, network.state_dict())
+    assert changed
+    assert all(key.startswith("classifier.") for key in changed)
+    assert not network.classifier.training
+    assert not any(parameter.requires_grad for parameter in network.classifier.parameters())
+
+
+def test_stage_2_changes_neither_weight_nor_statistic_of_the_classifier(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(
+        shapes,
+        tmp_path,
+        "segmenter.statistics_batches=2",
+        "segmenter.held_out=0.3",
+        "segmenter.patience=9",
+    )
+    stage1.freeze(network.classifier)
+    before = copy.deepcopy(network.state_dict())
+    stage2.train_segmenter(network, plan, folder)
+    after = network.state_dict()
+    changed = _changed(before, after)
+    assert not [key for key in changed if key.startswith("classifier.")]
+    assert [key for key in changed if key.startswith("bridge.")]
+    assert [key for key in changed if key.startswith("decoder.")]
+    assert any("running_mean" in key for key in after if key.startswith("classifier."))
+    assert not network.training or not network.classifier.training
+
+
+def test_frozen_groups_stay_as_they_are(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = _start(
+        shapes, tmp_path, "classifier.trained_groups=1", "compute.cache_gigabytes=0"
+    )
+    before = copy.deepcopy(network.state_dict())
+    stage1.train_classifier(network, plan, folder)
+    changed = _changed(before, network.state_dict())
+    last = {
+        id(parameter)
+        for layer in network.classifier.encoder.group(4)
+        for parameter in layer.parameters()
+    }
+    learnt = {name for name, parameter in network.named_parameters() if id(parameter) in last}
+    assert {
+        key for key in changed if ".encoder." in key and "running" not in key and "num_" not in key
+    } == learnt
+
+
+def test_a_finished_stage_1_is_read_back(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    stage1.train_classifier(network, plan, folder)
+    again = start_network(plan)
+    stage1.train_classifier(again, plan, folder)
+    assert not _changed(network.state_dict(), again.state_dict())
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path, "segmenter.updates=7")
+    stage1.freeze(network.classifier)
+    losses = MaskStage.loss
+
+    def fail_at_update_5(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        loss = losses(stage, batch)  # type: ignore[arg-type]  # three tensors
+        return loss * float("nan") if stage.global_step == 4 else loss
+
+    monkeypatch.setattr(MaskStage, "loss", fail_at_update_5)
+    with pytest.raises(
+        TrainingError,
+        match=r"segmenter: the loss became nan at update 5, .* last checkpoint is kept",
+    ):
+        stage2.train_segmenter(network, plan, folder)
+    kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 4
+    assert all(value.isfinite().all() for value in kept["state_dict"].values())
+
+
+def test_checkpoints_of_stage_2_leave_the_frozen_classifier_out(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    stage1.freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
+    parts = {key.split(".")[1] for key in kept["state_dict"]}
+    assert parts == {"bridge", "decoder"}
+
+
+def test_when_memory_runs_out_the_step_is_halved_and_the_stage_goes_on(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    stage1.freeze(network.classifier)
+    losses, sizes = MaskStage.loss, []
+
+    def fit_two_images(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        sizes.append(len(batch[0]))
+        if len(batch[0]) > 2:
+            raise torch.OutOfMemoryError("no memory left")
+        return losses(stage, batch)  # type: ignore[arg-type]  # three tensors
+
+    monkeypatch.setattr(MaskStage, "loss", fit_two_images)
+    stage2.train_segmenter(network, plan, folder)
+    assert sizes == [4, 2, 2, 2, 2, 2, 2]
+    updates = [row["update"] for row in read_curve(folder.curves)]
+    assert updates == ["1", "2", "3"]
+
+
+def test_early_stopping_keeps_the_best_epoch_on_the_held_out_masks(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(
+        shapes,
+        tmp_path,
+        "segmenter.updates=40",
+        "segmenter.updates_per_epoch=1",
+        "segmenter.learning_rate=1e-9",
+        "segmenter.held_out=0.3",
+        "segmenter.patience=2",
+    )
+    stage1.freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    rows = read_curve(folder.curves)
+    assert len(rows) < 40
+    measured = [float(row["held_out_iou"]) for row in rows]
+    best = torch.load(folder.checkpoints / "segmenter" / "best.ckpt", weights_only=True)
+    assert best["global_step"] == 1 + measured.index(max(measured))
+    state = network.state_dict()
+    assert all(
+        torch.equal(value, state[key.removeprefix("network.")])
+        for key, value in best["state_dict"].items()
+    )
