@@ -133,6 +133,8 @@ def test_windows_range_from_tight_to_wide_and_put_the_foreground_anywhere() -> N
     aspect = height / width
     assert aspect.min() < 0.7
     assert aspect.max() > 1.3
+    assert aspect.min() >= 0.5 - 1e-9
+    assert aspect.max() <= 2 + 1e-9
 
 
 def test_the_tightest_margin_is_a_twentieth_of_the_foreground() -> None:
@@ -141,6 +143,29 @@ def test_the_tightest_margin_is_a_twentieth_of_the_foreground() -> None:
 
     np.testing.assert_allclose(windows[:, 0].max(), 40 - 2)
     np.testing.assert_allclose(windows[:, 3].min(), 60 + 2)
+
+
+@pytest.mark.parametrize("box", [(30, 2, 33, 48), (2, 20, 78, 22)])
+def test_windows_on_narrow_foreground_are_not_narrow(box: tuple[int, int, int, int]) -> None:
+    before = []
+    for seed in range(100):
+        left, top, right, bottom = choose_window(_union(50, 80, box), _rng(seed))
+
+        assert 0 <= left <= box[0]
+        assert 0 <= top <= box[1]
+        assert box[2] <= right <= 80
+        assert box[3] <= bottom <= 50
+        assert 0.5 - 1e-9 <= (bottom - top) / (right - left) <= 2 + 1e-9
+        before.append((box[0] - left) + (box[1] - top))
+    assert len(set(before)) == 100
+
+
+def test_windows_in_a_narrow_image_are_as_broad_as_it_allows() -> None:
+    for seed in range(50):
+        left, top, right, bottom = choose_window(_union(6, 80, (20, 2, 60, 3)), _rng(seed))
+
+        assert (top, bottom) == (0, 6)
+        assert 0 <= left < right <= 80
 
 
 def test_windows_do_not_look_at_ignored_pixels() -> None:

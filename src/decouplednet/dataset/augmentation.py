@@ -11,6 +11,7 @@ from decouplednet.settings import AugmentationSettings
 
 TIGHTEST_MARGIN = 0.05  # of the foreground's height or width, on each of its sides
 SMALLEST_WINDOW = 0.25  # of the image's height and width; less would magnify beyond use
+NARROWEST = 0.5  # short side of a window over its long side, where the image has room for it
 LARGE = 0.7  # share of the image's height and width from which foreground counts as large
 PART_SHARE = 0.5  # of the windows on large foreground that show a part of it
 SMALLEST_PART = 0.6  # of the large foreground's height and width
@@ -66,8 +67,9 @@ def choose_window(union: NDArray[np.uint8], rng: np.random.Generator) -> Box:
         rng: source of the choice.
 
     Returns:
-        A window inside the image with an aspect of its own, at least a quarter of the image high
-        and wide (unless it shows a part of the foreground).
+        A window inside the image with an aspect of its own, at most twice as long as short where
+        the image has room, and at least a quarter of the image high and wide (unless it shows a
+        part of the foreground).
 
     Raises:
         ValueError: no pixel is foreground.
@@ -76,17 +78,18 @@ def choose_window(union: NDArray[np.uint8], rng: np.random.Generator) -> Box:
         PAPER.md, combinatorial cropping. Differs: windows are drawn around the foreground, not
         taken from object proposals.
     """
+    foreground = union == 1
     height, width = union.shape
-    box = _foreground_box(union == 1)
+    box = _foreground_box(foreground)
     is_large = box.bottom - box.top > LARGE * height and box.right - box.left > LARGE * width
     if is_large and rng.random() < PART_SHARE:
         part = _choose_part(box, rng)
-        if _holds_half(union == 1, part):
-            return part
+        if _holds_half(foreground, part):
+            return _broaden(part, union.shape, rng)
     reach = rng.random()
     left, right = _widen(box.left, box.right, width, reach, rng)
     top, bottom = _widen(box.top, box.bottom, height, reach, rng)
-    return Box(left, top, right, bottom)
+    return _broaden(Box(left, top, right, bottom), union.shape, rng)
 
 
 def choose_view(
@@ -218,8 +221,28 @@ def _widen(
     before, after = reach * rng.random(2) * (low, length - high)
     low = max(0.0, low - max(tightest, before))
     high = min(float(length), high + max(tightest, after))
-    missing = SMALLEST_WINDOW * length - (high - low)
-    if missing > 0:
-        low = min(max(0.0, low - missing * rng.random()), (1 - SMALLEST_WINDOW) * length)
-        high = max(high, min(float(length), low + SMALLEST_WINDOW * length))
-    return low, high
+    return _grow(low, high, SMALLEST_WINDOW * length, length, rng)
+
+
+def _broaden(window: Box, size: tuple[int, ...], rng: np.random.Generator) -> Box:
+    """Return a window grown on its short side, within the image, until it is not too narrow."""
+    height, width = size
+    left, top, right, bottom = window
+    tallest = min(float(height), NARROWEST * (right - left))
+    widest = min(float(width), NARROWEST * (bottom - top))
+    left, right = _grow(left, right, widest, width, rng)
+    top, bottom = _grow(top, bottom, tallest, height, rng)
+    return Box(left, top, right, bottom)
+
+
+def _grow(
+    low: float, high: float, least: float, length: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Return an interval that holds low to high and is at least ``least`` long, within ``length``.
+
+    Where it must grow, every place that fits is equally likely.
+    """
+    if high - low >= least:
+        return low, high
+    grown = rng.uniform(max(0.0, high - least), min(low, length - least))
+    return grown, min(max(high, grown + least), float(length))
