@@ -1,0 +1,27 @@
+import pytest
+from rich.console import Console
+
+from decouplednet.cli.progress import bar
+
+
+@pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])
+def test_a_bar_shows_its_description_on_standard_error_unless_it_shall_be_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    quiet: bool,
+    shown: bool,
+) -> None:
+    monkeypatch.setattr(Console, "is_terminal", True)
+
+    assert list(bar("reading files", quiet)([3, 1, 2])) == [3, 1, 2]
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert ("reading files" in written.err) == shown
+
+
+def test_nothing_is_shown_where_standard_error_is_no_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert list(bar("reading files", quiet=False)(["a"])) == ["a"]
+    assert capsys.readouterr() == ("", "")
