@@ -30,6 +30,12 @@ def test_a_sound_data_set_is_counted_and_has_no_finding(tmp_path: Path) -> None:
     assert check(tmp_path) == CheckReport(images=5, tagged=3, masked=2, findings=())
 
 
+def test_a_data_set_may_be_named_by_a_string(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat", "b": "dgo"})
+
+    assert check(str(tmp_path)) == check(tmp_path)
+
+
 def test_progress_is_told_every_image(tmp_path: Path) -> None:
     folders.native(tmp_path, tags={"a": "cat", "b": "dog"})
     seen: list[str] = []

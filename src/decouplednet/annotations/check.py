@@ -35,7 +35,7 @@ class CheckReport:
 
 
 def check(
-    root: Path, progress: Callable[[Sequence[Record]], Iterable[Record]] = iter
+    root: Path | str, progress: Callable[[Sequence[Record]], Iterable[Record]] = iter
 ) -> CheckReport:
     """Open every file of a data set and return each fault; none hides another.
 
@@ -46,7 +46,7 @@ def check(
     Raises:
         DataError: there is no such folder, or it has no known layout.
     """
-    listing = read_listing(root)
+    listing = read_listing(Path(root))
     findings = list(listing.findings)
     present: set[str] = set()
     for record in progress(listing.records):
