@@ -15,6 +15,7 @@ from decouplednet.annotations.record import Record
 from decouplednet.classes import ClassList
 from decouplednet.errors import DataError, DeviceError
 from decouplednet.evaluation.evaluate import evaluate, evaluate_records
+from decouplednet.inference.batches import batched
 from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.segmenter import Segmenter
@@ -188,7 +189,9 @@ def test_a_second_evaluation_gives_the_same_json(data: Path) -> None:
 
 def test_the_batches_do_not_change_the_scores(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = evaluate(small_segmenter(), data, split="val", tags=True)
-    monkeypatch.setattr("decouplednet.evaluation.evaluate._IMAGES_AT_ONCE", 2)
+    monkeypatch.setattr(
+        "decouplednet.evaluation.evaluate.batched", lambda items: batched(items, size=2)
+    )
 
     got = evaluate(small_segmenter(), data, split="val", tags=True)
 

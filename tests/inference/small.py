@@ -1,15 +1,20 @@
 """A network of four to eight channels whose output differs from class to class, for tests."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import torch
 from torch import nn
 
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
+from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.bridging import Bridge
 from decouplednet.networks.classification import ClassificationHead, Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
+from decouplednet.networks.presets import preset_named
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.vgg import VGG
 
@@ -59,3 +64,14 @@ def small_frame(side: int = SIDE) -> Frame:
 def small_segmenter(names: tuple[str, ...] = NAMES, seed: int = 1) -> Segmenter:
     network = small_network(len(names), seed)
     return Segmenter(network, ClassList(names), small_frame(), "tiny", {"others": "ignore"})
+
+
+def write_tiny_model(folder: Path, probability: Mapping[str, float], **training: object) -> Path:
+    """Write a run with an untrained ``tiny`` model whose gate says the same of every image."""
+    torch.manual_seed(0)
+    network = preset_named("tiny").build(len(probability))
+    nn.init.normal_(network.decoder.score.weight)
+    answer(network, tuple(probability.values()))
+    classes = ClassList(tuple(probability))
+    save_model(folder / "model", Segmenter(network, classes, small_frame(96), "tiny", training))
+    return folder

@@ -16,6 +16,7 @@ from decouplednet.annotations.record import Record
 from decouplednet.errors import DataError
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.evaluation.tally import Tally
+from decouplednet.inference.batches import batched
 from decouplednet.inference.devices import choose_device, choose_precision
 from decouplednet.inference.model_folder import load_model
 from decouplednet.inference.predictor import THRESHOLD, Predictor
@@ -23,8 +24,6 @@ from decouplednet.inference.segmenter import Segmenter
 
 T = TypeVar("T")
 Progress = Callable[[Sequence[T]], Iterable[T]]
-
-_IMAGES_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,13 +50,12 @@ def evaluate(
     """Return the scores of a model on a split of a data set.
 
     Args:
-        model: a segmenter, or the path of a run or model folder.
-        data: a catalogue, or the path of a data set.
+        model: itself, or the path of a run or model folder.
+        data: itself, or its path.
         split: name of the images to score.
         tags: give the network the true classes of each image, in place of its gate.
         threshold: a class is identified above this probability, in [0, 1].
-        device: ``auto``, ``cpu`` or ``cuda``, where a segmenter is moved to; None: where it is,
-            and ``auto`` for a path.
+        device: ``auto``, ``cpu`` or ``cuda``; None: where a segmenter is, ``auto`` for a path.
         precision: ``auto``, ``32``, ``bf16`` or ``fp16``.
         progress: shows how far the images are done.
 
@@ -68,12 +66,7 @@ def evaluate(
     """
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(Path(data))
     records = catalogue.split(split)
-    if isinstance(model, Segmenter):
-        segmenter = model
-        if device is not None:
-            segmenter.network.to(choose_device(device))
-    else:
-        segmenter = load_model(model, device or "auto")
+    segmenter = _segmenter(model, device)
     return evaluate_records(
         segmenter,
         catalogue,
@@ -97,48 +90,61 @@ def evaluate_records(
 ) -> Evaluation:
     """Return the scores of a model on some images of a data set, each at its mask's own size.
 
-    Classes are matched by name; pixels of the data set's other classes become what they were in
-    training: 255 or background. Images without a mask are left out and counted.
+    Classes are matched by name; pixels of other classes are 255 or background, as in training.
+    Images without a mask are counted; one that cannot be read becomes a line of ``failures``.
 
     Args:
         segmenter: the model.
         catalogue: the data set.
-        records: images of it.
-        tags: give the network the true classes of each image, in place of its gate: its row
-            united with the classes in its mask.
+        records: of the catalogue.
+        tags: give the network the true classes, of the row and of the mask, in place of its gate.
         threshold: a class is identified above this probability, in [0, 1].
         precision: type of the matrix products; None for float32 throughout.
         progress: shows how far the images are done.
 
     Raises:
-        DataError: the data set has none of the model's classes, or no image can be scored. A
-            single image that cannot be read becomes a line of ``failures``.
+        DataError: the data set has no class of the model, or no image can be scored.
     """
-    _check_classes(segmenter, catalogue)
-    masked = [record for record in records if record.mask is not None]
-    if not masked:
-        raise DataError(f"{catalogue.root}: none of the {len(records)} images to score has a mask")
+    unknown = _unknown_classes(segmenter, catalogue)
+    masked = _masked(catalogue, records)
     tally, failures = Tally(segmenter.classes), list[str]()
     predictor = segmenter.predictor(threshold=threshold, precision=precision)
-    readable = _examples(segmenter, catalogue, progress(masked), failures)
-    for batch in _batches(readable):
+    for batch in batched(_examples(segmenter, catalogue, progress(masked), failures)):
         _count(batch, predictor, tally, tags=tags)
     if len(failures) == len(masked):
         raise DataError(f"{failures[0]} (no image could be scored; {len(masked)} failed)")
     return tally.evaluation(
         true_tags=tags,
         without_mask=len(records) - len(masked),
-        unknown_classes=tuple(n for n in segmenter.classes if n not in catalogue.classes),
+        unknown_classes=unknown,
         failures=tuple(failures),
     )
 
 
-def _check_classes(segmenter: Segmenter, catalogue: Catalogue) -> None:
-    if not any(name in catalogue.classes for name in segmenter.classes):
+def _segmenter(model: Segmenter | Path | str, device: str | None) -> Segmenter:
+    if not isinstance(model, Segmenter):
+        return load_model(model, device or "auto")
+    if device is not None:
+        model.network.to(choose_device(device))
+    return model
+
+
+def _unknown_classes(segmenter: Segmenter, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the model's classes that the data set does not have; all of them are refused."""
+    unknown = tuple(name for name in segmenter.classes if name not in catalogue.classes)
+    if len(unknown) == len(segmenter.classes):
         raise DataError(
-            f"{catalogue.root}: has none of the model's classes ({', '.join(segmenter.classes)}); "
+            f"{catalogue.root}: has none of the model's classes ({', '.join(unknown)}); "
             f"its classes are {', '.join(catalogue.classes)}"
         )
+    return unknown
+
+
+def _masked(catalogue: Catalogue, records: Sequence[Record]) -> list[Record]:
+    masked = [record for record in records if record.mask is not None]
+    if not masked:
+        raise DataError(f"{catalogue.root}: none of the {len(records)} images to score has a mask")
+    return masked
 
 
 def _examples(
@@ -155,17 +161,6 @@ def _examples(
         every = classes_in(mask, catalogue.classes) | (record.tags or frozenset())
         known = frozenset(name for name in every if name in segmenter.classes)
         yield _Example(record.name, image, table[mask], known)
-
-
-def _batches(examples: Iterable[_Example]) -> Iterator[list[_Example]]:
-    batch: list[_Example] = []
-    for example in examples:
-        batch.append(example)
-        if len(batch) == _IMAGES_AT_ONCE:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
 
 
 def _count(batch: list[_Example], predictor: Predictor, tally: Tally, *, tags: bool) -> None:

@@ -1,0 +1,89 @@
+"""The command that predicts images into label maps."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from decouplednet.cli.options import Device, ModelFolder
+
+if TYPE_CHECKING:
+    from decouplednet.inference.given_tags import GivenTags
+    from decouplednet.inference.label_maps import Written
+    from decouplednet.inference.sources import Sources
+
+
+Images = Annotated[Path, typer.Argument(help="An image, or a folder searched recursively.")]
+Out = Annotated[Path, typer.Option(help="Folder of the label maps.", show_default=False)]
+Tags = Annotated[
+    Path | None,
+    typer.Option(
+        help="CSV file image,tags: classes known to be in an image, joined by ';'; an empty cell "
+        "means none. Images without a row are left to the model.",
+        show_default=False,
+    ),
+]
+Threshold = Annotated[
+    float, typer.Option(min=0, max=1, help="Look for classes above this probability.")
+]
+Overlay = Annotated[bool, typer.Option("--overlay", help="Also write pictures into OUT/overlays/.")]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
+
+
+def predict(
+    model: ModelFolder,
+    images: Images,
+    out: Out,
+    tags: Tags = None,
+    threshold: Threshold = 0.5,
+    overlay: Overlay = False,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
+    """Write a palette PNG of class indices for each image, and predictions.csv.
+
+    Label maps keep the paths of their images. predictions.csv, image,class,score, has a row for
+    each image and class. Images that cannot be read are named; the exit status is then 1.
+    """
+    from decouplednet.cli.progress import bar
+    from decouplednet.inference.devices import choose_device
+    from decouplednet.inference.given_tags import read_given_tags
+    from decouplednet.inference.label_maps import write_label_maps
+    from decouplednet.inference.model_folder import load_model
+    from decouplednet.inference.sources import find_sources
+
+    sources = find_sources(images, out)
+    segmenter = load_model(model, choose_device(device))
+    names = frozenset(source.name for source in sources.images)
+    given = read_given_tags(tags, segmenter.classes, names) if tags else None
+    written = write_label_maps(
+        segmenter.predictor(threshold=threshold),
+        sources.images,
+        out,
+        given=given.of if given else None,
+        overlay=overlay,
+        progress=bar("images", quiet),
+    )
+    if not quiet:
+        _say(written, sources, given)
+    for failure in written.failures:
+        typer.echo(failure, err=True)
+    if written.failures:
+        raise typer.Exit(1)
+
+
+def _say(written: "Written", sources: "Sources", given: "GivenTags | None") -> None:
+    typer.echo(f"{written.label_maps} label maps written; {sources.skipped} files skipped")
+    if given:
+        typer.echo(_of_tags(given, len(sources.images)))
+
+
+def _of_tags(given: "GivenTags", images: int) -> str:
+    names = ", ".join(f"{name} {count}" for name, count in given.unknown.items())
+    unknown = f"{sum(given.unknown.values())} names unknown to the model" + (
+        f" ignored ({names})" if names else ""
+    )
+    return (
+        f"tags of {len(given.of)} images given, {images - len(given.of)} left to the model; "
+        f"{unknown}; {given.unmatched} rows name none of the images"
+    )

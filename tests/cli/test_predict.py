@@ -1,0 +1,161 @@
+"""The command as a whole; what it writes is tested beside its parts."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import typer
+from PIL import Image
+from typer.testing import CliRunner, Result
+
+from decouplednet.cli.predict import predict
+from decouplednet.errors import DataError, DeviceError, ModelError
+from tests.inference.small import write_tiny_model
+
+app = typer.Typer()
+app.command()(predict)
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tiny_model(
+        tmp_path_factory.mktemp("run"), {"cat": 0.9, "cow": 0.6, "dog": 0.1}, others="ignore"
+    )
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("a.png", "sub/b.png", "c.png")):
+        file = tmp_path / "images" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pixels = np.random.default_rng(seed).integers(0, 256, (21 + seed, 33, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(file)
+    (tmp_path / "images/notes.txt").write_text("no image")
+    return tmp_path / "images"
+
+
+def run(*arguments: object, status: int = 0) -> Result:
+    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == status, result.output
+    return result
+
+
+def classes_in(file: Path) -> set[int]:
+    with Image.open(file) as picture:
+        return set(np.unique(np.asarray(picture)).tolist())
+
+
+def test_a_folder_becomes_label_maps_and_a_table(model: Path, images: Path, tmp_path: Path) -> None:
+    result = run(model, images, "--out", tmp_path / "out")
+
+    written = sorted(p.relative_to(tmp_path / "out").as_posix() for p in _files(tmp_path / "out"))
+    assert written == ["a.png", "c.png", "predictions.csv", "sub/b.png"]
+    with Image.open(tmp_path / "out/sub/b.png") as picture:
+        assert picture.size == (33, 22)
+    assert result.stdout == "3 label maps written; 1 files skipped\n"
+    assert result.stderr == ""
+
+
+def test_a_single_image_may_be_named(model: Path, images: Path, tmp_path: Path) -> None:
+    run(model / "model", images / "c.png", "--out", tmp_path / "out")
+
+    assert {p.name for p in _files(tmp_path / "out")} == {"c.png", "predictions.csv"}
+
+
+def test_tags_replace_the_gate_and_are_counted(model: Path, images: Path, tmp_path: Path) -> None:
+    tags = tmp_path / "tags.csv"
+    tags.write_text("image,tags\na.png,dog;tree\nsub/b,\nx,cat\n")
+
+    result = run(model, images, "--out", tmp_path / "out", "--tags", tags)
+
+    assert classes_in(tmp_path / "out/a.png") <= {0, 3}
+    assert 3 in classes_in(tmp_path / "out/a.png")
+    assert classes_in(tmp_path / "out/sub/b.png") == {0}
+    assert classes_in(tmp_path / "out/c.png") & {1, 2}
+    assert result.stdout.splitlines()[1] == (
+        "tags of 2 images given, 1 left to the model; 1 names unknown to the model ignored "
+        "(tree 1); 1 rows name none of the images"
+    )
+
+
+def test_the_threshold_moves_the_gate(model: Path, images: Path, tmp_path: Path) -> None:
+    run(model, images, "--out", tmp_path / "high", "--threshold", 0.8)
+    run(model, images, "--out", tmp_path / "never", "--threshold", 1)
+
+    assert classes_in(tmp_path / "high/a.png") == {0, 1}
+    assert classes_in(tmp_path / "never/a.png") == {0}
+
+
+def test_overlays_lie_in_a_folder_of_their_own(model: Path, images: Path, tmp_path: Path) -> None:
+    run(model, images, "--out", tmp_path / "out", "--overlay")
+
+    assert (tmp_path / "out/overlays/sub/b.jpg").is_file()
+
+
+def test_a_bad_image_is_named_and_the_status_is_one(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    (images / "a.png").write_text("no picture")
+
+    result = run(model, images, "--out", tmp_path / "out", status=1)
+
+    assert result.stderr.count("\n") == 1
+    assert "a.png: not a readable image" in result.stderr
+    assert result.stdout.startswith("2 label maps written")
+    assert (tmp_path / "out/sub/b.png").exists()
+    with (tmp_path / "out/predictions.csv").open() as file:
+        assert {row["image"] for row in csv.DictReader(file)} == {"c.png", "sub/b.png"}
+
+
+def test_quiet_shows_nothing_but_faults(model: Path, images: Path, tmp_path: Path) -> None:
+    silent = run(model, images, "--out", tmp_path / "out", "--quiet")
+    (images / "a.png").write_text("no picture")
+    faulty = run(model, images, "--out", tmp_path / "out", "--quiet", status=1)
+
+    assert silent.output == ""
+    assert faulty.stdout == ""
+    assert "a.png" in faulty.stderr
+
+
+def test_the_device_is_asked_for(
+    model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    run(model, images, "--out", tmp_path / "out", "--device", "cpu")
+    with pytest.raises(DeviceError, match="finds no GPU"):
+        run(model, images, "--out", tmp_path / "out", "--device", "cuda")
+
+
+def test_nothing_is_written_when_a_file_that_was_named_is_bad(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match="there is no such model"):
+        run(tmp_path / "absent", images, "--out", tmp_path / "out")
+    with pytest.raises(DataError, match="there is no such file or folder"):
+        run(model, tmp_path / "absent", "--out", tmp_path / "out")
+    with pytest.raises(DataError, match=r"tags\.csv: cannot be read"):
+        run(model, images, "--out", tmp_path / "out", "--tags", tmp_path / "tags.csv")
+
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--threshold", "2"), ("--device", "tpu"), ("--overlays",), ("--threshold", "x")]
+)
+def test_wrong_use_has_status_two(
+    arguments: tuple[str, ...], model: Path, images: Path, tmp_path: Path
+) -> None:
+    run(model, images, "--out", tmp_path / "out", *arguments, status=2)
+
+
+def test_the_folder_of_results_must_be_named(model: Path, images: Path) -> None:
+    run(model, images, status=2)
+
+
+def _files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
