@@ -40,14 +40,9 @@ def test_files_and_pillow_images_are_turned_upright(tmp_path: Path) -> None:
     assert np.array_equal(from_picture.label_map, expected.label_map)
 
 
-@pytest.mark.parametrize("mode", ["L", "P", "CMYK"])
-def test_a_pillow_image_of_any_mode_is_read_like_its_file(mode: str, tmp_path: Path) -> None:
-    if mode == "I;16":
-        picture = Image.fromarray(PIXELS[..., 0].astype(np.uint16) * 257)
-    else:
-        picture = Image.fromarray(PIXELS).convert(mode)
-    if mode == "RGBA":
-        picture.putalpha(Image.fromarray(PIXELS[..., 0]))
+@pytest.mark.parametrize("mode", ["1", "L", "P", "CMYK", "YCbCr"])
+def test_a_pillow_image_of_eight_bits_is_read_like_its_file(mode: str, tmp_path: Path) -> None:
+    picture = Image.fromarray(PIXELS).convert(mode)
     file = tmp_path / "cat.tif"
     picture.save(file)
 
@@ -81,6 +76,35 @@ def test_an_unreadable_image_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"cat\.png: not a readable image"):
         small_segmenter().predict(tmp_path / "cat.png")
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "I", "F", "I;16"])
+def test_a_pillow_image_whose_reading_is_a_choice_is_refused(mode: str) -> None:
+    picture = Image.fromarray(PIXELS[..., 0])
+    wide = Image.fromarray(PIXELS[..., 0].astype(np.uint16)) if mode == "I;16" else None
+
+    with pytest.raises(DataError, match=rf"of mode {mode} has transparency .* give the path of"):
+        small_segmenter().predict(wide or picture.convert(mode))
+
+
+def test_a_palette_with_a_transparent_colour_is_refused() -> None:
+    picture = Image.fromarray(PIXELS[..., 0]).convert("P")
+    picture.info["transparency"] = 3
+
+    with pytest.raises(DataError, match=r"of mode P has transparency"):
+        small_segmenter().predict(picture)
+
+
+def test_a_truncated_pillow_image_is_refused(tmp_path: Path) -> None:
+    Image.fromarray(PIXELS).save(tmp_path / "cat.png")
+    content = (tmp_path / "cat.png").read_bytes()
+    (tmp_path / "cat.png").write_bytes(content[: len(content) // 2])
+
+    with (
+        Image.open(tmp_path / "cat.png") as picture,
+        pytest.raises(DataError, match="the Pillow image cannot be decoded: image file is trunc"),
+    ):
+        small_segmenter().predict(picture)
 
 
 def test_an_array_that_is_no_rgb_image_is_refused() -> None:

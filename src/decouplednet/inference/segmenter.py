@@ -13,10 +13,12 @@ from PIL import Image, ImageOps
 from decouplednet.annotations.images import read_image
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import ModelError
+from decouplednet.errors import DataError, ModelError
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import THRESHOLD, Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
+
+_EIGHT_BIT_MODES = frozenset({"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,6 +102,16 @@ class Segmenter:
 def _pixels(image: Path | str | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
     if isinstance(image, Path | str):
         return read_image(Path(image))
-    if isinstance(image, Image.Image):
-        return np.array(ImageOps.exif_transpose(image).convert("RGB"))
-    return image
+    return _pixels_of_picture(image) if isinstance(image, Image.Image) else image
+
+
+def _pixels_of_picture(picture: Image.Image) -> NDArray[np.uint8]:
+    if picture.mode not in _EIGHT_BIT_MODES or picture.has_transparency_data:
+        raise DataError(
+            f"a Pillow image of mode {picture.mode} has transparency or more than 8 bits; give the "
+            'path of its file, or convert it: image.convert("RGB")'
+        )
+    try:
+        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
+    except Exception as fault:  # Pillow decodes now, and its readers raise a dozen kinds
+        raise DataError(f"the Pillow image cannot be decoded: {fault}") from None
