@@ -65,6 +65,18 @@ def test_the_json_is_that_of_the_evaluation(model: Path, data: Path, tmp_path: P
     assert list(content)[:5] == ["miou", "iou", "classes_averaged", "images", "tag_map"]
 
 
+def test_a_table_is_shown_even_if_the_json_cannot_be_written(
+    model: Path, data: Path, tmp_path: Path
+) -> None:
+    arguments = [str(model), str(data), "--split", "val", "--out", str(tmp_path)]
+
+    result = CliRunner().invoke(app, arguments)
+
+    assert isinstance(result.exception, DataError)
+    assert "cannot be written" in str(result.exception)
+    assert "mean IoU" in result.stdout
+
+
 def test_true_tags_can_be_given(model: Path, data: Path, tmp_path: Path) -> None:
     printed = run(model, data, "--split", "val", "--tags", "--out", tmp_path / "s.json").stdout
 

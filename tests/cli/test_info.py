@@ -31,7 +31,6 @@ def test_a_model_is_described(inside: str, tmp_path: Path, monkeypatch: pytest.M
         "frame 96 x 96 pixels",
         "channels BGR, mean 104 / 117 / 123, deviation 60 / 61 / 62",
         "other classes background",
-        "training: others background",
         "training: seed 3",
         "training: weights x",
     } <= rows

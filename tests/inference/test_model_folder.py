@@ -272,6 +272,13 @@ def test_a_wrong_entry_is_named(model: Path, changes: dict[str, object], message
         load_model(model)
 
 
+def test_a_frame_that_no_memory_could_hold_is_refused(model: Path) -> None:
+    change(model, frame={**small_frame().to_dict(), "side": 32 * 2**30})
+
+    with pytest.raises(ModelError, match=r"frame.side: 34359738368 pixels; at most 4096"):
+        load_model(model)
+
+
 def damaged(file: Path) -> dict[str, bytes]:
     whole = file.read_bytes()
     return {

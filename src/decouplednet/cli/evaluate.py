@@ -50,11 +50,11 @@ def evaluate(
     scores = evaluate_model(
         model, data, split=split, tags=tags, device=device, progress=bar("images", quiet)
     )
+    if out is None or not quiet:
+        _show(scores, split)
     if out is not None:
         content = json.dumps(scores.to_json(), indent=2, ensure_ascii=False)
         write_atomically(out, f"{content}\n".encode())
-    if out is None or not quiet:
-        _show(scores, split)
     for failure in scores.failures:
         typer.echo(failure, err=True)
     if scores.failures:

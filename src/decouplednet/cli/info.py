@@ -44,7 +44,8 @@ def _rows(segmenter: "Segmenter") -> Iterator[tuple[str, str]]:
     )
     yield "other classes", "left out (255)" if segmenter.others == "ignore" else "background"
     for name, value in segmenter.training.items():
-        yield f"training: {name}", value if isinstance(value, str) else json.dumps(value)
+        if name != "others":
+            yield f"training: {name}", value if isinstance(value, str) else json.dumps(value)
 
 
 def _numbers(values: tuple[float, float, float]) -> str:

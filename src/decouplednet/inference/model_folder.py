@@ -23,12 +23,13 @@ from decouplednet.inference.devices import choose_device
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
 from decouplednet.networks.decouplednet import freeze
-from decouplednet.networks.presets import check_side, preset_named
+from decouplednet.networks.presets import Preset, check_side, preset_named
 
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 _LARGEST_DESCRIPTION = 16 * 2**20
+_LARGEST_SIDE = 4096
 
 
 class _Description(BaseModel):
@@ -96,7 +97,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
         classes = ClassList(tuple(description.classes))
         frame = Frame.from_dict(description.frame)
         preset = preset_named(description.preset)
-        check_side(preset, frame.side, frame.side)
+        _check_frame(preset, frame)
     except (DataError, ModelError, SettingsError) as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     with torch.device("meta"):  # the sizes alone: weights that are replaced need no start
@@ -104,6 +105,12 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
     return Segmenter(network, classes, frame, preset.name, description.training)
+
+
+def _check_frame(preset: Preset, frame: Frame) -> None:
+    check_side(preset, frame.side, frame.side)
+    if frame.side > _LARGEST_SIDE:
+        raise ModelError(f"frame.side: {frame.side} pixels; at most {_LARGEST_SIDE}")
 
 
 def _describe(segmenter: Segmenter) -> bytes:
