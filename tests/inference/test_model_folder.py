@@ -1,15 +1,12 @@
 import json
 import os
 import pickle
-import stat
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from decouplednet.classes import ClassList
@@ -119,21 +116,6 @@ def test_the_description_is_the_documented_one(saved: Path) -> None:
         "model.json",
         "model.safetensors",
     ]
-
-
-def test_weights_are_float32_whatever_they_were_and_may_be_read_by_others(tmp_path: Path) -> None:
-    segmenter = tiny_segmenter()
-    segmenter.network.to(torch.bfloat16).to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch documents it
-
-    save_model(tmp_path, segmenter)
-
-    tensors = load_file(tmp_path / "model.safetensors")
-    assert {tensor.dtype for tensor in tensors.values()} == {torch.float32, torch.int64}
-    probe = tmp_path / "probe"
-    probe.touch()
-    assert stat.S_IMODE((tmp_path / "model.safetensors").stat().st_mode) == stat.S_IMODE(
-        probe.stat().st_mode
-    )
 
 
 def test_saving_replaces_a_model_and_leaves_other_files(saved: Path, tmp_path: Path) -> None:
@@ -279,76 +261,10 @@ def test_a_frame_that_no_memory_could_hold_is_refused(model: Path) -> None:
         load_model(model)
 
 
-def damaged(file: Path) -> dict[str, bytes]:
-    whole = file.read_bytes()
-    return {
-        "empty": b"",
-        "short": whole[:-1],
-        "half a header": whole[:100],
-        "huge header": b"\xff" * 8 + whole[8:],
-        "pickle": pickle.dumps({"weights": [1.0]}),
-    }
+def test_damaged_weights_are_refused(model: Path) -> None:
+    replace_weights(model, b"no weights")
 
-
-@pytest.mark.parametrize("kind", ["empty", "short", "half a header", "huge header", "pickle"])
-def test_damaged_weights_are_one_line(model: Path, kind: str) -> None:
-    replace_weights(model, damaged(model / "model.safetensors")[kind])
-
-    with pytest.raises(ModelError, match=r"safetensors: not a whole safetensors file: ") as refusal:
-        load_model(model)
-
-    assert "\n" not in str(refusal.value)
-
-
-def with_shape(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["decoder.score.bias"] = torch.zeros(5)
-
-
-def with_type(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["decoder.score.bias"] = torch.zeros(2, dtype=torch.float64)
-
-
-def without_one(tensors: dict[str, torch.Tensor]) -> None:
-    del tensors["decoder.score.bias"]
-
-
-def with_another(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["extra"] = torch.zeros(2, 3)
-
-
-def with_many(tensors: dict[str, torch.Tensor]) -> None:
-    tensors.clear()
-    tensors["extra"] = torch.zeros(2, 3)
-
-
-def with_nan(tensors: dict[str, torch.Tensor]) -> None:
-    tensors["decoder.score.bias"][1] = float("nan")
-
-
-EXPECTED = r"expected decoder.score.bias F32 \(2,\); found"
-
-
-@pytest.mark.parametrize(
-    ("edit", "message"),
-    [
-        (with_shape, rf"in 1 tensors: {EXPECTED} decoder.score.bias F32 \(5,\)"),
-        (with_type, rf"in 1 tensors: {EXPECTED} decoder.score.bias F64 \(2,\)"),
-        (without_one, rf"in 1 tensors: {EXPECTED} none of them"),
-        (with_another, r"in 1 tensors: expected none of them; found extra F32 \(2, 3\)"),
-        (with_many, r"expected bridge.*, bridge.*, bridge.*, \d+ more; found extra F32 \(2, 3\)"),
-        (with_nan, "decoder.score.bias holds values that are not finite; train again"),
-    ],
-)
-def test_weights_of_another_network_are_refused_with_both_sides(
-    model: Path, edit: Callable[[dict[str, torch.Tensor]], None], message: str
-) -> None:
-    file = model / "model.safetensors"
-    tensors = load_file(file)
-    edit(tensors)
-    file.unlink()
-    save_file(tensors, file)
-
-    with pytest.raises(ModelError, match=message):
+    with pytest.raises(ModelError, match=r"model\.safetensors: not a whole safetensors file: "):
         load_model(model)
 
 
@@ -376,16 +292,3 @@ def test_loading_unpickles_nothing(model: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(module, name, refuse)
 
     assert load_model(model).preset == "tiny"
-
-
-def test_a_loaded_model_does_not_change_with_its_file(model: Path) -> None:
-    replace_weights(model, (model / "model.safetensors").read_bytes())
-    loaded = load_model(model)
-    before = {key: tensor.clone() for key, tensor in loaded.network.state_dict().items()}
-
-    with (model / "model.safetensors").open("r+b") as stream:
-        stream.seek(-4096, os.SEEK_END)
-        stream.write(b"\x01" * 4096)
-
-    for key, tensor in loaded.network.state_dict().items():
-        assert torch.equal(tensor, before[key]), key
