@@ -27,8 +27,10 @@ def test_a_photograph_is_shrunk_and_keeps_its_colours() -> None:
     image = np.full((2 * LONG_SIDE, LONG_SIDE, 3), (200, 100, 30), np.uint8)
 
     got = opened(photograph(image), "jpeg")
+    smaller = opened(photograph(image, long_side=10), "jpeg")
 
     assert got.shape == (LONG_SIDE, LONG_SIDE // 2, 3)
+    assert smaller.shape == (10, 5, 3)
     assert np.abs(got.astype(int) - (200, 100, 30)).max() <= 3
 
 

@@ -15,11 +15,11 @@ LONG_SIDE = 240
 _COLOURS = "viridis"
 
 
-def photograph(image: NDArray[np.uint8]) -> str:
-    """Return an (H, W, 3) RGB image as a small JPEG."""
+def photograph(image: NDArray[np.uint8], *, long_side: int = LONG_SIDE) -> str:
+    """Return an (H, W, 3) RGB image as a JPEG whose long side is at most ``long_side``."""
     picture = Image.fromarray(image)
-    if max(picture.size) > LONG_SIDE:
-        picture = _resized(picture, LONG_SIDE, Image.Resampling.BILINEAR)
+    if max(picture.size) > long_side:
+        picture = _resized(picture, long_side, Image.Resampling.BILINEAR)
     return _address(picture, "jpeg")
 
 
@@ -38,7 +38,7 @@ def label_map_picture(label_map: NDArray[np.uint8]) -> str:
     small = np.asarray(picture)
     coloured = picture.convert("RGB")
     pen = ImageDraw.Draw(coloured)
-    font = ImageFont.load_default(size=LONG_SIDE / 12)
+    font = ImageFont.load_default(size=LONG_SIDE / 9)
     for index in np.unique(small).tolist():
         if index not in (BACKGROUND, IGNORE):
             row, column = deepest_pixel(small == index)

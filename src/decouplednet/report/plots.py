@@ -30,11 +30,13 @@ class Line:
         across: (U,) position of each point, such as the number of the update.
         up: (U,) value of each point; NaN where there is none.
         faint: (U,) or None, drawn thinly behind: the values before they were smoothed.
+        style: place of its colour and dash, below ``MOST_LINES``.
     """
 
     across: NDArray[np.floating] | NDArray[np.integer]
     up: NDArray[np.floating]
     faint: NDArray[np.floating] | None = None
+    style: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +48,21 @@ class Chart:
 
 
 def chart(lines: Sequence[Line], *, across: str, up: str, logarithmic: bool = False) -> Chart:
-    """Return curves over one axis; the first is drawn with the first colour and dash, and so on.
+    """Return curves over one axis.
 
     Args:
-        lines: 1 to ``MOST_LINES`` curves.
+        lines: at least one.
         across: what the horizontal axis counts.
         up: what the vertical axis measures.
         logarithmic: whether the vertical axis is; it starts at zero otherwise.
-
-    Raises:
-        ValueError: there are more lines than colours.
     """
-    if len(lines) > MOST_LINES:
-        raise ValueError(f"a chart has {MOST_LINES} colours, and these are {len(lines)} lines")
 
     def picture(theme: Theme) -> str:
         figure = Figure(figsize=(4.4, 2.9), layout="constrained", facecolor="none")
         axes = figure.add_subplot()
         _dress(axes, theme, across=across, up=up)
-        for place, line in enumerate(lines):
-            _draw(axes, line, theme.lines[place], DASHES[place])
+        for line in lines:
+            _draw(axes, line, theme.lines[line.style], DASHES[line.style])
         if logarithmic:
             axes.set_yscale("log")
         else:
