@@ -41,7 +41,7 @@ def write_shapes(
 
 def _draw(
     rng: np.random.Generator, size: tuple[int, int], number: int
-) -> tuple[np.ndarray, np.ndarray, list[str]]:  # type: ignore[type-arg]
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
     height, width = size
     picture = rng.integers(90, 160, (height, width, 3)).astype(np.uint8)
     mask = np.zeros((height, width), np.uint8)

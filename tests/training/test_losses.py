@@ -37,7 +37,7 @@ def test_tag_loss_matches_a_reading_tag_by_tag() -> None:
 def test_an_image_without_any_known_tag_adds_nothing_to_the_tag_loss() -> None:
     score = torch.tensor([[5.0, -5.0], [0.5, 0.2]], requires_grad=True)
     tags = torch.tensor([[NAN, NAN], [1.0, 0.0]])
-    tag_loss(score, tags, torch.ones(2)).backward()
+    tag_loss(score, tags, torch.ones(2)).backward()  # type: ignore[no-untyped-call]  # torch
     assert score.grad is not None
     assert torch.equal(score.grad[0], torch.zeros(2))
     assert score.grad[1].abs().min() > 0
@@ -89,7 +89,7 @@ def test_ignored_pixels_and_maps_give_no_gradient() -> None:
     target[0] = 255
     target[1, 2, 1] = 255
     loss = mask_loss(score, target)
-    loss.backward()
+    loss.backward()  # type: ignore[no-untyped-call]  # torch
     assert math.isfinite(loss.item())
     assert score.grad is not None
     assert torch.equal(score.grad[0], torch.zeros(2, 3, 4))

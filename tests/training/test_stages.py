@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from decouplednet.errors import TrainingError
-from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.curve import read_curve
@@ -53,7 +53,7 @@ def test_stage_2_changes_neither_weight_nor_statistic_of_the_classifier(
         "segmenter.held_out=0.3",
         "segmenter.patience=9",
     )
-    stage1.freeze(network.classifier)
+    freeze(network.classifier)
     before = copy.deepcopy(network.state_dict())
     stage2.train_segmenter(network, plan, folder)
     after = network.state_dict()
@@ -95,7 +95,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, plan, folder = _start(shapes, tmp_path, "segmenter.updates=7")
-    stage1.freeze(network.classifier)
+    freeze(network.classifier)
     losses = MaskStage.loss
 
     def fail_at_update_5(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -117,7 +117,7 @@ def test_checkpoints_of_stage_2_leave_the_frozen_classifier_out(
     shapes: Path, tmp_path: Path
 ) -> None:
     network, plan, folder = _start(shapes, tmp_path)
-    stage1.freeze(network.classifier)
+    freeze(network.classifier)
     stage2.train_segmenter(network, plan, folder)
     kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
     parts = {key.split(".")[1] for key in kept["state_dict"]}
@@ -128,7 +128,7 @@ def test_when_memory_runs_out_the_step_is_halved_and_the_stage_goes_on(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, plan, folder = _start(shapes, tmp_path)
-    stage1.freeze(network.classifier)
+    freeze(network.classifier)
     losses, sizes = MaskStage.loss, []
 
     def fit_two_images(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
@@ -156,7 +156,7 @@ def test_early_stopping_keeps_the_best_epoch_on_the_held_out_masks(
         "segmenter.held_out=0.3",
         "segmenter.patience=2",
     )
-    stage1.freeze(network.classifier)
+    freeze(network.classifier)
     stage2.train_segmenter(network, plan, folder)
     rows = read_curve(folder.curves)
     assert len(rows) < 40

@@ -1,9 +1,11 @@
 """The command line: one place where commands meet, and where a fault becomes its one line."""
 
 import sys
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from decouplednet.cli.check import check
 from decouplednet.cli.demo import demo
@@ -15,11 +17,11 @@ from decouplednet.cli.report import report
 from decouplednet.cli.train import train
 from decouplednet.errors import UsageError, UserError
 
-REFUSED, WRONG_USE, INTERRUPTED = 1, 2, 130
+REFUSED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit statuses; 130 is the shell's for Ctrl-C
 
 app = typer.Typer(
     name="decouplednet",
-    no_args_is_help=True,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -37,6 +39,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def decouplednet(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option(
@@ -46,15 +49,34 @@ def decouplednet(
 ) -> None:
     """Train a segmenter from many images with tags and a handful with masks, and use it."""
     del version
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(WRONG_USE)
 
 
 def main() -> None:
     """Run the command line; a user's fault is one line on standard error."""
+    sys.exit(run())
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0 done, 1 refused or failed, 2 wrong use.
+
+    Args:
+        arguments: the words after ``decouplednet``; None: those this process was started with.
+    """
     try:
-        app()
+        words = None if arguments is None else list(arguments)
+        status = app(words, prog_name="decouplednet", standalone_mode=False)
     except UserError as fault:
-        typer.echo(f"decouplednet: {' '.join(str(fault).split())}", err=True)
-        sys.exit(WRONG_USE if isinstance(fault, UsageError) else REFUSED)
-    except KeyboardInterrupt:
-        typer.echo("decouplednet: interrupted", err=True)
-        sys.exit(INTERRUPTED)
+        return _say(str(fault), WRONG_USE if isinstance(fault, UsageError) else REFUSED)
+    except TyperException as fault:
+        return _say(f"{fault.format_message()} (decouplednet --help tells more)", WRONG_USE)
+    except (KeyboardInterrupt, typer.Abort):
+        return _say("interrupted", INTERRUPTED)
+    return status if isinstance(status, int) else 0
+
+
+def _say(message: str, status: int) -> int:
+    typer.echo(f"decouplednet: {' '.join(message.split())}", err=True)
+    return status
