@@ -1,10 +1,13 @@
 """What may change in each stage, and what stops it."""
 
 import copy
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from lightning.pytorch import Trainer
 
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
@@ -168,3 +171,55 @@ def test_early_stopping_keeps_the_best_epoch_on_the_held_out_masks(
         torch.equal(value, state[key.removeprefix("network.")])
         for key, value in best["state_dict"].items()
     )
+
+
+def test_worker_processes_change_nothing_but_the_time(shapes: Path, tmp_path: Path) -> None:
+    states = []
+    for workers in (0, 2):
+        network, plan, folder = _start(
+            shapes, tmp_path / str(workers), f"compute.workers={workers}"
+        )
+        freeze(network.classifier)
+        stage2.train_segmenter(network, plan, folder)
+        states.append(network.state_dict())
+    assert not _changed(*states)
+
+
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    freeze(network.classifier)
+    save = Trainer.save_checkpoint
+    saved: list[int] = []
+
+    def fill_up(trainer: Trainer, *given: Any, **options: Any) -> None:
+        if saved:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        saved.append(1)
+        save(trainer, *given, **options)
+
+    monkeypatch.setattr(Trainer, "save_checkpoint", fill_up)
+    with pytest.raises(
+        TrainingError, match=r"segmenter: a file cannot be written .*No space left .*--resume"
+    ):
+        stage2.train_segmenter(network, plan, folder)
+    kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
+    assert kept["global_step"] == 2
+
+
+@pytest.mark.slow
+def test_two_devices_share_every_update(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = _start(
+        shapes, tmp_path, "compute.devices=2", "segmenter.images_per_step=2"
+    )
+    before = copy.deepcopy(network.state_dict())
+    stage1.train_classifier(network, plan, folder)
+    stage2.train_segmenter(network, plan, folder)
+    updates = [(row["stage"], row["update"]) for row in read_curve(folder.curves)]
+    assert updates == [
+        *(("classifier", str(update)) for update in range(1, 6)),
+        *(("segmenter", str(update)) for update in range(1, 4)),
+    ]
+    parts = {key.split(".")[0] for key in _changed(before, network.state_dict())}
+    assert parts == {"classifier", "bridge", "decoder"}

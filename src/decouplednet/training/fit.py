@@ -14,12 +14,11 @@ from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from torch.utils.data import DataLoader, Dataset
 
-from decouplednet.dataset.draws import DrawSampler
 from decouplednet.errors import TrainingError
 from decouplednet.settings import StageSettings
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
-from decouplednet.training.stages import HELD_OUT_IOU, Stage
+from decouplednet.training.stages import HELD_OUT_IOU, Feed, Stage
 
 LAST = "last"
 BEST = "best"
@@ -51,7 +50,8 @@ def fit(
             weights are kept.
 
     Raises:
-        TrainingError: the loss became NaN or infinite, or memory ran out for a single image.
+        TrainingError: the loss became NaN or infinite, memory ran out for a single image, or the
+            disk is full.
     """
     settings = stage.settings
     images = step_size(settings, compute.devices)
@@ -60,14 +60,19 @@ def fit(
             with _lightning_speaks_only_of_trouble():
                 trainer = _trainer(stage, images, folder, curve, compute, patience)
                 last = folder / f"{LAST}.ckpt"
+                stage.feed = Feed(examples, images, compute.workers)
                 trainer.fit(
                     stage,
-                    _draws(examples, settings, images, compute, trainer),
-                    DataLoader(held_out, batch_size=images) if held_out else None,
+                    val_dataloaders=DataLoader(held_out, batch_size=images) if held_out else None,
                     ckpt_path=last if last.exists() else None,
                     weights_only=True,
                 )
             break
+        except OSError as fault:
+            raise TrainingError(
+                f"{folder}: {stage.name}: a file cannot be written or read: {fault}; free space or "
+                "mend it, then continue from the last checkpoint with --resume"
+            ) from None
         except RuntimeError as fault:
             if not is_out_of_memory(fault):
                 raise
@@ -112,22 +117,6 @@ def is_out_of_memory(fault: BaseException) -> bool:
     return isinstance(fault, torch.OutOfMemoryError) or "can't allocate memory" in str(fault)
 
 
-def _draws(
-    examples: Dataset[Any],
-    settings: StageSettings,
-    images: int,
-    compute: Machine,
-    trainer: Trainer,
-) -> DataLoader[Any]:
-    """Return the draws of each epoch, this process's share of them."""
-    sampler = DrawSampler(
-        settings.updates_per_epoch * settings.images_per_update,
-        rank=trainer.global_rank,
-        world=trainer.world_size,
-    )
-    return DataLoader(examples, batch_size=images, sampler=sampler, num_workers=compute.workers)
-
-
 @contextmanager
 def _lightning_speaks_only_of_trouble() -> Iterator[None]:
     """Keep Lightning's remarks on hardware, workers and other products out of the output."""
@@ -151,7 +140,7 @@ def _trainer(
     return Trainer(
         accelerator=compute.device.type,
         devices=compute.devices,
-        strategy="ddp" if compute.devices > 1 else "auto",
+        strategy="ddp_spawn" if compute.devices > 1 else "auto",
         precision=compute.precision_word,  # type: ignore[arg-type]  # Lightning lists each word
         max_steps=settings.updates,
         max_epochs=math.ceil(settings.updates / settings.updates_per_epoch),

@@ -2,12 +2,15 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
+from decouplednet.dataset.draws import DrawSampler
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
@@ -15,6 +18,21 @@ from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
 
 HELD_OUT_IOU = "held_out_iou"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a stage trains from.
+
+    Args:
+        examples: indexed by draw number, endless.
+        images_per_step: images computed at once on one device.
+        workers: processes that read images.
+    """
+
+    examples: Dataset[Any]
+    images_per_step: int
+    workers: int
 
 
 class Stage(LightningModule, ABC):
@@ -28,7 +46,12 @@ class Stage(LightningModule, ABC):
             run draws what an uninterrupted one draws.
         frozen: start of the names in ``network`` that never change and so stay out of
             checkpoints, such as ``classifier.``; empty when everything learns.
+
+    Attributes:
+        feed: the examples; given before the stage is trained.
     """
+
+    feed: Feed
 
     def __init__(
         self, network: nn.Module, settings: StageSettings, *, name: str, seed: int, frozen: str
@@ -48,6 +71,20 @@ class Stage(LightningModule, ABC):
     @abstractmethod
     def rate_of(self, name: str) -> float:
         """Return the share of the step size of a parameter of the network, by its name."""
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Return the draws of each epoch, this process's share of them."""
+        sampler = DrawSampler(
+            self.settings.updates_per_epoch * self.settings.images_per_update,
+            rank=self.trainer.global_rank,
+            world=self.trainer.world_size,
+        )
+        return DataLoader(
+            self.feed.examples,
+            batch_size=self.feed.images_per_step,
+            sampler=sampler,
+            num_workers=self.feed.workers,
+        )
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:
         """Return the loss of a batch.
