@@ -53,6 +53,18 @@ def test_the_scale_of_f_cls_does_not_matter_however_small() -> None:
     )
 
 
+def test_running_statistics_of_the_inputs_are_averages_over_all_batches() -> None:
+    module, (pool5, saliency) = bridge(), inputs()
+
+    module(pool5, saliency)
+    module(pool5, saliency * 3)
+
+    variance = saliency.var(dim=(0, 2, 3))
+    state = module.state_dict()
+    torch.testing.assert_close(state["saliency_norm.running_var"], 5 * variance)
+    torch.testing.assert_close(state["pool5_norm.running_mean"], pool5.mean(dim=(0, 2, 3)))
+
+
 def test_both_inputs_matter() -> None:
     module, (pool5, saliency) = bridge().eval(), inputs()
     expected = module(pool5, saliency)

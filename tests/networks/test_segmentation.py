@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from decouplednet.networks.initialisation import gaussian, he
+from decouplednet.networks.initialisation import Initialise, gaussian, he
 from decouplednet.networks.segmentation import DeconvolutionNetwork, unpool
 from decouplednet.networks.vgg import VGG, VGG16_WIDTHS
 from tests.networks.small import WIDTHS, images
@@ -116,9 +116,15 @@ def test_gradient_reaches_every_weight() -> None:
         assert parameter.grad.any() or name.endswith("bias")
 
 
-def test_the_score_layer_starts_small_and_the_others_as_asked() -> None:
-    decoder = DeconvolutionNetwork((64, 16, 16, 16, 16), he)
+@pytest.mark.parametrize(
+    ("initialise", "first", "score"),
+    [(he, (2 / 144) ** 0.5, (2 / 64) ** 0.5), (gaussian, 0.01, 0.01)],
+)
+def test_the_start_of_the_weights_can_be_chosen(
+    initialise: Initialise, first: float, score: float
+) -> None:
+    decoder = DeconvolutionNetwork((64, 16, 16, 16, 16), initialise)
 
-    assert float(decoder.score.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
-    first = decoder.state_dict()["groups.0.0.weight"]
-    assert float(first.std()) == pytest.approx((2 / 144) ** 0.5, rel=0.1)
+    weight = decoder.state_dict()["groups.0.0.weight"]
+    assert float(weight.std()) == pytest.approx(first, rel=0.1)
+    assert float(decoder.score.weight.detach().std()) == pytest.approx(score, rel=0.2)

@@ -20,12 +20,15 @@ class Bridge(nn.Module):
     Source: PAPER.md, three parts, 2, and facts of the original release, bridging.
     Differs: the epsilon of f_cls's batch normalisation is 1e-12. Gradients with respect to pool5
         have variances of the order of the usual 1e-5 and below, which would swallow them.
+    Differs: the running statistics of both inputs are averages over all training batches. Both come
+        from a network that stands still, and a moving average would take over a hundred updates to
+        forget that it started at a variance of 1.
     """
 
     def __init__(self, *, channels: int, middle: int, kernel: int, initialise: Initialise) -> None:
         super().__init__()
-        self.pool5_norm = nn.BatchNorm2d(channels)
-        self.saliency_norm = nn.BatchNorm2d(channels, eps=_SALIENCY_EPSILON)
+        self.pool5_norm = nn.BatchNorm2d(channels, momentum=None)
+        self.saliency_norm = nn.BatchNorm2d(channels, eps=_SALIENCY_EPSILON, momentum=None)
         self.layers = nn.Sequential(
             nn.Conv2d(2 * channels, middle, kernel),
             nn.BatchNorm2d(middle),

@@ -71,7 +71,8 @@ class ClassificationHead(nn.Module):
         class_count: L.
         dropout: share of the outputs of fc6 and fc7 dropped in training mode, in [0, 1).
         initialise: how fc6 and fc7 start. The score layer always starts at the paper's small
-            weights, so that every probability starts near one half.
+            weights, so that every probability starts near one half: by He, the maximum over
+            positions starts every class as certain, and a small network never recovered.
     """
 
     def __init__(

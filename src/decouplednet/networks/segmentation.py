@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
-from decouplednet.networks.initialisation import Initialise, gaussian
+from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.vgg import CONVOLUTIONS, Widths
 
 
@@ -13,8 +13,7 @@ class DeconvolutionNetwork(nn.Module):
 
     Args:
         widths: channels of the encoder's five groups, pool1's first; mirrored here.
-        initialise: how the transposed convolutions start. The score layer always starts at the
-            paper's small weights, so that both scores start near zero.
+        initialise: how the weights start.
 
     Source: PAPER.md, facts of the original release, segmentation network.
     """
@@ -24,7 +23,6 @@ class DeconvolutionNetwork(nn.Module):
         self.groups = nn.ModuleList(nn.Sequential(*layers) for layers in _groups(widths))
         self.score = nn.Conv2d(widths[0], 2, kernel_size=1)
         initialise(self)
-        gaussian(self.score)
 
     def forward(self, g: Tensor, switches: tuple[Tensor, ...]) -> Tensor:
         """Return the (M, 2, 32 h, 32 w) scores before the softmax, background first.
