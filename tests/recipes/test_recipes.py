@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 from shutil import rmtree
 
@@ -6,10 +5,10 @@ import pytest
 
 from decouplednet.settings import Settings
 from tests.recipes.small_voc import write_voc
+from tests.weights import write_weights
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").glob("*.toml"))
 PAPER = {"5": (5500, 4000), "10": (7500, 10000), "25": (15000, 10000), "full": (17500, 10000)}
-INPUT = "BGR, 0-255, minus (103.939, 116.779, 123.68), no scaling"
 
 each_recipe = pytest.mark.parametrize("recipe", RECIPES, ids=lambda path: path.stem)
 
@@ -60,30 +59,20 @@ def test_the_recipes_of_the_paper_hold_its_schedule_and_are_marked_not_run(masks
     assert settings.classifier.trained_groups == 5
 
 
-@pytest.fixture(scope="session")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Write VGG-16 convolutions of random numbers, in the place of ImageNet's."""
-    import torch
-    from safetensors.torch import save_file
-
-    from decouplednet.networks.vgg import VGG
-
-    torch.manual_seed(0)
-    tensors = {key: value.half() for key, value in VGG().state_dict().items()}
-    file = tmp_path_factory.mktemp("weights") / "convolutions.safetensors"
-    save_file(tensors, file, metadata={"input": INPUT})
-    yield file
-    rmtree(file.parent)
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("weights") / "convolutions.safetensors")
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @each_recipe
 def test_a_recipe_trains_two_updates_of_each_stage(
-    recipe: Path, weights: Path, tmp_path: Path
+    recipe: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from decouplednet.training.run import train
 
+    monkeypatch.setenv("DECOUPLEDNET_CACHE", str(tmp_path / "cache"))
     # The recipe as it is, its preset and side too; only shorter, with fewer images an update.
     changes = [
         f"{stage}.{key}"

@@ -1,0 +1,112 @@
+import ast
+import inspect
+import re
+import shlex
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from decouplednet.cli.app import app
+from decouplednet.evaluation.evaluation import Evaluation
+from decouplednet.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+PAGES = [*sorted((ROOT / "docs").rglob("*.md")), ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+COMMANDS: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]  # it is a group
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors that a page's headings get."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings
+    }
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield our commands in the shell blocks of a page, as words."""
+    for block in re.findall(r"^```bash\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            if words and words[0] == "decouplednet":
+                yield words[1:]
+
+
+@each_page
+def test_links_lead_to_files_and_headings_that_exist(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        name, _, heading = target.partition("#")
+        place = (page.parent / name).resolve() if name else page
+        assert place.exists(), target
+        assert not heading or heading in anchors(place), target
+
+
+@each_page
+def test_commands_on_a_page_have_options_and_settings_that_exist(page: Path) -> None:
+    for name, *words in commands(page):
+        known = {
+            option for each in COMMANDS[name].params for option in each.opts + each.secondary_opts
+        }
+        used = {word for word in words if word.startswith("--")}
+        assert used <= known, f"{name}: {used - known}"
+        changes = [after for word, after in pairwise(words) if word == "--set"]
+        Settings.read(None, changes)
+
+
+def test_every_page_can_be_reached_from_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    linked = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", index)}
+
+    pages = set((ROOT / "docs").rglob("*.md")) - {ROOT / "docs" / "README.md"}
+    assert pages <= linked
+
+
+def test_the_tests_that_the_page_of_fidelity_names_exist() -> None:
+    text = (ROOT / "docs" / "fidelity.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(test_\w+)`", text)
+
+    assert len(named) > 40
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(), f"{file}::{test}"
+
+
+def test_every_row_of_the_page_of_fidelity_names_a_test() -> None:
+    for line in (ROOT / "docs" / "fidelity.md").read_text().splitlines():
+        if line.startswith("| ") and not line.startswith("| point "):
+            assert "::test_" in line, line
+
+
+def test_every_code_of_a_finding_is_explained() -> None:
+    sources = (ROOT / "src" / "decouplednet" / "annotations").glob("*.py")
+    codes = {
+        code
+        for source in sources
+        for code in re.findall(r'"([a-z]+(?:-[a-z]+)+)"', source.read_text())
+    }
+    page = (ROOT / "docs" / "reference" / "data-layout.md").read_text()
+
+    assert codes == set(re.findall(r"^\| `([a-z-]+)` \|", page, re.MULTILINE))
+
+
+def test_every_key_of_the_scores_is_explained() -> None:
+    source = ast.parse(textwrap.dedent(inspect.getsource(Evaluation.to_json)))
+    (returned,) = (node for node in ast.walk(source) if isinstance(node, ast.Return))
+    assert isinstance(returned.value, ast.Dict)
+    keys = {key.value for key in returned.value.keys if isinstance(key, ast.Constant)}
+    page = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+
+    assert keys == set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE))
+
+
+def test_no_page_names_a_place_of_one_machine() -> None:
+    for page in PAGES:
+        assert not re.search(r"/work/|/home/|/root/", page.read_text()), page
