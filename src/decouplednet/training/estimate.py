@@ -11,8 +11,6 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.presets import Preset
 from decouplednet.networks.vgg import GROUPS
 
-# Batch normalisation needs two values, and a small grid may have one position.
-IMAGES = 2
 # A training step computes the forward pass and, for its two gradients, twice as much again.
 TRAINING_PASSES = 3
 # Weights, gradients and AdamW's two moments are float32.
@@ -53,22 +51,23 @@ def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
     """
     with torch.device("meta"):
         network = preset.build(class_count)
-        image = torch.empty(IMAGES, 3, side, side)
+        image = torch.empty(1, 3, side, side)
     freeze(network.classifier)
+    network.eval()  # batch statistics are values, which tensors without memory do not have
     encoder = network.classifier.encoder
     groups = []
     for group in range(GROUPS):
         below = encoder.run_groups(image, range(group)).pool5
         with FlopCounterMode(display=False) as counter:
             encoder.run_groups(below, range(group, group + 1))
-        groups.append(counter.get_total_flops() / IMAGES)
+        groups.append(float(counter.get_total_flops()))
     encoded = encoder(image)
     with FlopCounterMode(display=False) as head:
         network.classifier.head(encoded.pool5)
     segmenter, kept = _segmenter(network, encoded.pool5, encoded.switches)
     return Cost(
         groups=tuple(groups),
-        head=head.get_total_flops() / IMAGES,
+        head=head.get_total_flops(),
         segmenter=segmenter,
         trained_bytes=BYTES_PER_TRAINED_WEIGHT * _count(network.bridge, network.decoder),
         frozen_bytes=BYTES_PER_FROZEN_WEIGHT * _count(network.classifier),
@@ -92,7 +91,7 @@ def _segmenter(
     ):
         held = network.decoder(network.bridge(pool5, pool5), switches)
     del held
-    return counter.get_total_flops() / IMAGES, sum(kept.values()) // IMAGES
+    return counter.get_total_flops(), sum(kept.values())
 
 
 def _count(*modules: nn.Module) -> int:
