@@ -11,7 +11,7 @@ from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.errors import DataError
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.report.examples import class_maps, examples, truth_of
-from decouplednet.report.pictures import heat_map, label_map_picture, photograph
+from decouplednet.report.pictures import label_map_picture, map_picture, photograph
 from tests.inference.small import answer, small_network
 from tests.report.fake_run import write_data
 
@@ -80,7 +80,7 @@ def test_class_maps_show_each_class_that_is_asked_for(catalogue: Catalogue) -> N
     assert shown.label_map == label_map_picture(predicted.label_map)
     assert [each.name for each in shown.maps] == ["dog", "cat"]
     for index, each in enumerate(shown.maps, start=1):
-        assert each.map == heat_map(predicted.class_maps[each.name], highest=1.0)
+        assert each.map == map_picture(predicted.class_maps[each.name], highest=1.0)
         assert each.share == np.count_nonzero(predicted.label_map == index) / image[..., 0].size
 
 

@@ -10,8 +10,8 @@ from decouplednet.classes import colour_of
 from decouplednet.report.pictures import (
     LONG_SIDE,
     deepest_pixel,
-    heat_map,
     label_map_picture,
+    map_picture,
     photograph,
     reads_black,
 )
@@ -54,10 +54,10 @@ def test_a_label_map_shows_its_colours_and_the_number_of_each_class() -> None:
     assert (got[20:, : LONG_SIDE // 4] == 0).all()  # background has none
 
 
-def test_a_heat_map_runs_from_dark_to_bright_in_whole_squares() -> None:
+def test_a_map_picture_runs_from_dark_to_bright_in_whole_squares() -> None:
     values = np.array([[0.0, 1.0, 2.0], [4.0, 9.0, 2.0]])
 
-    got = opened(heat_map(values, highest=4.0, long_side=30), "png").astype(int)
+    got = opened(map_picture(values, highest=4.0, long_side=30), "png").astype(int)
 
     assert got.shape == (20, 30, 3)
     brightness = got.sum(axis=2)[5::10, 5::10]
@@ -66,8 +66,8 @@ def test_a_heat_map_runs_from_dark_to_bright_in_whole_squares() -> None:
     assert (got[:10, :10] == got[0, 0]).all()
 
 
-def test_a_heat_map_of_zeros_is_dark() -> None:
-    got = opened(heat_map(np.zeros((1, 300)), highest=0.0), "png")
+def test_a_map_picture_of_zeros_is_dark() -> None:
+    got = opened(map_picture(np.zeros((1, 300)), highest=0.0), "png")
 
     assert got.shape == (1, LONG_SIDE, 3)
     assert (got == got[0, 0]).all()

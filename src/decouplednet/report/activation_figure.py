@@ -12,7 +12,7 @@ from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.report.activations import Activations
 from decouplednet.report.channel import representative_channel, separation
-from decouplednet.report.pictures import heat_map, photograph
+from decouplednet.report.pictures import map_picture, photograph
 from decouplednet.report.similarity import Similarity, similarity
 
 COLUMNS = 8
@@ -208,7 +208,7 @@ def _columns(
         ActivationColumn(
             name,
             photograph(image, long_side=_LONG_SIDE),
-            heat_map(values, highest=highest, long_side=_LONG_SIDE),
+            map_picture(values, highest=highest, long_side=_LONG_SIDE),
             _peak(values),
         )
         for name, image, values in seen

@@ -12,7 +12,7 @@ from decouplednet.annotations.images import read_image
 from decouplednet.annotations.masks import classes_in, index_table
 from decouplednet.annotations.record import Record
 from decouplednet.inference.segmenter import Segmenter
-from decouplednet.report.pictures import heat_map, label_map_picture, photograph
+from decouplednet.report.pictures import label_map_picture, map_picture, photograph
 
 T = TypeVar("T")
 Progress = Callable[[Sequence[T]], Iterable[T]]
@@ -149,7 +149,7 @@ def _class_maps(segmenter: Segmenter, record: Record, tags: frozenset[str]) -> C
     maps = tuple(
         ClassMap(
             name,
-            heat_map(values, highest=1.0),
+            map_picture(values, highest=1.0),
             float((predicted.label_map == segmenter.classes.index(name)).mean()),
         )
         for name, values in predicted.class_maps.items()

@@ -14,7 +14,7 @@ from decouplednet.report.activation_figure import COLUMNS, ActivationFigure, act
 from decouplednet.report.activations import Asked, activations
 from decouplednet.report.examples import class_maps, examples
 from decouplednet.report.finished_run import FinishedRun
-from decouplednet.report.pictures import heat_map
+from decouplednet.report.pictures import map_picture
 from decouplednet.report.samples import extremes, images_by_class, shuffled, with_most_classes
 
 BEST_AND_WORST = 4
@@ -56,7 +56,7 @@ def picture_values(run: FinishedRun, *, device: str, progress: Progress) -> dict
         "activation": _figure(segmenter, catalogue, _tagged(run, catalogue, names), progress),
         "class_maps": class_maps(segmenter, mapped, progress=progress),
         "classes": segmenter.classes.names,
-        "scale": heat_map(np.linspace(0, 1, 64)[None], highest=1.0, long_side=64),
+        "scale": map_picture(np.linspace(0, 1, 64)[None], highest=1.0, long_side=64),
     }
 
 

@@ -55,7 +55,7 @@ def label_map_picture(label_map: NDArray[np.uint8]) -> str:
     return _address(coloured, "png")
 
 
-def heat_map(values: NDArray[np.floating], *, highest: float, long_side: int = LONG_SIDE) -> str:
+def map_picture(values: NDArray[np.floating], *, highest: float, long_side: int = LONG_SIDE) -> str:
     """Return a map as colours from dark (0) to bright (``highest``).
 
     Args:

@@ -47,26 +47,23 @@ class Chart:
     dark: str
 
 
-def chart(lines: Sequence[Line], *, across: str, up: str, logarithmic: bool = False) -> Chart:
-    """Return curves over one axis.
+def chart(lines: Sequence[Line], *, across: str, up: str) -> Chart:
+    """Return curves over one axis; the vertical axis starts at zero.
 
     Args:
         lines: at least one.
         across: what the horizontal axis counts.
         up: what the vertical axis measures.
-        logarithmic: whether the vertical axis is; it starts at zero otherwise.
     """
 
     def picture(theme: Theme) -> str:
-        figure = Figure(figsize=(4.4, 2.9), layout="constrained", facecolor="none")
-        axes = figure.add_subplot()
+        figure = Figure(figsize=(4.4, 2.9), facecolor="none")
+        # Fixed edges leave room for labels such as 0.00175, and are drawn in half the time.
+        axes = figure.add_axes((0.2, 0.17, 0.78, 0.8))
         _dress(axes, theme, across=across, up=up)
         for line in lines:
             _draw(axes, line, theme.lines[line.style], DASHES[line.style])
-        if logarithmic:
-            axes.set_yscale("log")
-        else:
-            axes.set_ylim(bottom=0)
+        axes.set_ylim(bottom=0)
         return _address(figure)
 
     return Chart(light=picture(LIGHT), dark=picture(DARK))
