@@ -1,26 +1,11 @@
-import importlib.util
-from pathlib import Path
-from types import ModuleType
-
 import pytest
 import typer
 
 from decouplednet.cli.app import app
 from decouplednet.settings import Settings
+from tests.docs.scripts import DOCS, load_script
 
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def load_script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("write_reference", DOCS / "write_reference.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-script = load_script()
+script = load_script("write_reference")
 
 
 @pytest.mark.parametrize("page", script.PAGES)
