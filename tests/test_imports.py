@@ -35,6 +35,25 @@ def test_every_module_can_be_imported(module: str) -> None:
     assert importlib.import_module(module).__doc__
 
 
+def test_the_source_imports_nothing_that_the_package_does_not_depend_on() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = {re.split("[>=]", one)[0] for one in wanted} - {"pillow"} | {"PIL", "decouplednet"}
+    imported = {
+        alias.split(".")[0]
+        for file in SOURCE.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        for alias in (
+            [one.name for one in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+
+    assert imported - set(sys.stdlib_module_names) <= names
+
+
 def test_every_folder_of_the_source_is_a_package() -> None:
     folders = {file.parent for file in SOURCE.rglob("*.py")}
 

@@ -140,7 +140,8 @@ def run_shell(command: str, folder: Path, weights: Path) -> bool:
     if command.startswith("make "):
         return False
     if command.startswith("python -m pip install"):
-        environment = {"PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "1", "PIP_NO_INDEX": "1"}
+        # pip takes the value of its flag --no-build-isolation for that of build isolation.
+        environment = {"PIP_NO_DEPS": "1", "PIP_NO_BUILD_ISOLATION": "false", "PIP_NO_INDEX": "1"}
         target = str(folder / "installed")
         run(["bash", "-ec", command], ROOT, {**environment, "PIP_TARGET": target})
         assert (folder / "installed" / "decouplednet" / "__init__.py").is_file()
