@@ -252,6 +252,25 @@ def test_images_that_could_not_be_scored_are_named(copied: FakeRun) -> None:
     assert "2 images without a mask, 1 that could not be read: a.png: broken" in page.words
 
 
+def test_an_image_that_could_not_be_scored_does_not_stop_the_page(
+    copied: FakeRun, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(copied.data, data)
+    (data / "images" / "masked" / "1.png").write_bytes(b"cut short")
+    change_facts(copied.run, data=str(data))
+    path = copied.run / "metrics.json"
+    metrics = json.loads(path.read_text())
+    for scores in metrics.values():
+        scores["per_image"] = [each for each in scores["per_image"] if each["name"] != "masked/1"]
+    path.write_text(json.dumps(metrics))
+
+    page = Page(write_report(copied.run).read_text())
+
+    assert "masked/0" in page.words
+    assert "masked/1" not in page.words
+
+
 def test_scored_images_that_also_taught_are_pointed_out(copied: FakeRun) -> None:
     roles = json.loads((copied.run / "run.json").read_text())["roles"]
     change_facts(copied.run, roles=roles | {"tags": [*roles["tags"], roles["validation"][0]]})

@@ -83,11 +83,15 @@ def _best_and_worst(run: FinishedRun) -> tuple[dict[str, float], dict[str, float
 
 
 def _candidates(run: FinishedRun) -> tuple[str, ...]:
-    """Return the names of all images of the run, those that it learnt least from first."""
-    roles = run.facts.roles
+    """Return the names of all images of the run, those that it learnt least from first.
+
+    Of the images kept for scoring only those that could be scored: the others cannot be read.
+    """
+    roles, scores = run.facts.roles, run.result.outcome.predicted_tags
+    scored = {each.name for each in scores.per_image} if scores else set[str]()
     only_tagged = set(roles.tags) - {*roles.masks, *roles.validation}
     masked = set(roles.masks) - set(roles.validation)
-    groups = (roles.validation, only_tagged, masked)
+    groups = (scored & set(roles.validation), only_tagged, masked)
     return tuple(name for group in groups for name in shuffled(group, run.facts.seed))
 
 
