@@ -53,9 +53,15 @@ def test_the_picture_has_a_row_for_each_image_and_is_the_same_each_time(tmp_path
     assert out.read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_a_demo_without_crowded_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_demo_without_crowded_pictures_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    demo = write_demo(tmp_path, classes=(1, 2))
+
+    assert script.main([str(demo), str(tmp_path / "a.png")]) == 1
+    assert "no held-out picture holds 3 classes" in capsys.readouterr().err
     with pytest.raises(DataError, match="no held-out picture holds 3 classes"):
-        script.draw(write_demo(tmp_path, classes=(1, 2)), tmp_path / "a.png")
+        script.draw(demo, tmp_path / "a.png")
 
 
 def test_wrong_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
