@@ -41,7 +41,9 @@ def test_each_stage_has_its_loss_and_learning_rate() -> None:
 def test_it_is_said_how_a_stage_ended() -> None:
     long, short = stage_charts({"a": [a_curve("long", FALLING), a_curve("short", FALLING[:9])]})
 
-    late = LateLoss(last=float(FALLING[36:].mean()), before=float(FALLING[32:36].mean()))
+    late = LateLoss(
+        *(float(FALLING[part].mean()) for part in (slice(4), slice(32, 36), slice(36, 40)))
+    )
     assert long.rests == (Rest("a", 0, 40, late),)
     assert short.rests == (Rest("a", 0, 9, None),)
 

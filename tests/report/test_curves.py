@@ -58,11 +58,11 @@ def test_a_missing_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_late_loss_compares_the_last_two_tenths() -> None:
-    loss = np.concatenate([np.full(16, 9.0), [4.0, 6.0], [3.0, 5.0]])
+    loss = np.concatenate([[7.0, 9.0], np.full(14, 20.0), [4.0, 6.0], [3.0, 5.0]])
 
-    assert late_loss(loss) == LateLoss(last=4.0, before=5.0)
-    assert LateLoss(last=4.0, before=5.0).change == pytest.approx(-0.2)
-    assert LateLoss(last=0.0, before=0.0).change == 0
+    assert late_loss(loss) == LateLoss(first=8.0, before=5.0, last=4.0)
+    assert LateLoss(first=8.0, before=5.0, last=4.0).change == pytest.approx(-0.125)
+    assert LateLoss(first=0.0, before=0.0, last=0.0).change == 0
     assert late_loss(loss[1:]) is None
 
 

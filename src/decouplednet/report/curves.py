@@ -37,17 +37,22 @@ class LateLoss:
     """Whether a curve had come to rest: its last tenth beside the tenth before.
 
     Args:
-        last: mean loss over the last tenth of the updates.
-        before: mean loss over the tenth before that.
+        first: mean loss over the first tenth of the updates.
+        before: mean loss over the tenth before the last.
+        last: mean loss over the last tenth.
     """
 
-    last: float
+    first: float
     before: float
+    last: float
 
     @property
     def change(self) -> float:
-        """Return how much of the loss the last tenth gained: -0.02 is a fall of 2 per cent."""
-        return self.last / self.before - 1 if self.before else 0.0
+        """Return what the last tenth changed, as a share of the loss at the start.
+
+        A share of the loss before would make much of nothing where that is close to zero.
+        """
+        return (self.last - self.before) / self.first if self.first else 0.0
 
 
 def read_curves(path: Path) -> tuple[Curve, ...]:
@@ -74,7 +79,7 @@ def read_curves(path: Path) -> tuple[Curve, ...]:
 
 
 def late_loss(loss: NDArray[np.float64]) -> LateLoss | None:
-    """Return the mean losses of the last tenth and the tenth before; None below 20 updates.
+    """Return the mean losses of the first and the last two tenths; None below 20 updates.
 
     Args:
         loss: (U,) loss of each update.
@@ -82,7 +87,8 @@ def late_loss(loss: NDArray[np.float64]) -> LateLoss | None:
     tenth = len(loss) // 10
     if tenth < 2:
         return None
-    return LateLoss(float(loss[-tenth:].mean()), float(loss[-2 * tenth : -tenth].mean()))
+    parts = (loss[:tenth], loss[-2 * tenth : -tenth], loss[-tenth:])
+    return LateLoss(*(float(part.mean()) for part in parts))
 
 
 def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:

@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw, ImageFont
 from decouplednet.classes import BACKGROUND, IGNORE, colour_of, palette
 
 LONG_SIDE = 240
+_NUMBER = LONG_SIDE / 9  # size of the numbers in label maps, in pixels
 # Even brightness steps, readable by colour-blind people and in grey.
 _COLOURS = "viridis"
 
@@ -38,10 +39,10 @@ def label_map_picture(label_map: NDArray[np.uint8]) -> str:
     small = np.asarray(picture)
     coloured = picture.convert("RGB")
     pen = ImageDraw.Draw(coloured)
-    font = ImageFont.load_default(size=LONG_SIDE / 9)
+    font = ImageFont.load_default(size=_NUMBER)
     for index in np.unique(small).tolist():
         if index not in (BACKGROUND, IGNORE):
-            row, column = deepest_pixel(small == index)
+            row, column = _inside(deepest_pixel(small == index), small.shape)
             black = reads_black(colour_of(index))
             pen.text(
                 (column, row),
@@ -104,6 +105,15 @@ def reads_black(colour: tuple[int, int, int]) -> bool:
     ]
     luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
     return (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05)
+
+
+def _inside(place: tuple[int, int], size: tuple[int, ...]) -> tuple[float, float]:
+    """Return a (row, column) moved so far inwards that a number on it is not cut off."""
+    row, column = (
+        min(max(position, _NUMBER / 2), length - _NUMBER / 2)
+        for position, length in zip(place, size, strict=True)
+    )
+    return row, column
 
 
 def _resized(picture: Image.Image, side: int, method: Image.Resampling) -> Image.Image:
