@@ -3,13 +3,11 @@
 import copy
 import errno
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
 
-from decouplednet.errors import TrainingError
+from decouplednet.errors import DataError, TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
@@ -190,22 +188,34 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
 ) -> None:
     network, plan, folder = _start(shapes, tmp_path)
     freeze(network.classifier)
-    save = Trainer.save_checkpoint
-    saved: list[int] = []
+    replace = Path.replace
+    saved: list[Path] = []
 
-    def fill_up(trainer: Trainer, *given: Any, **options: Any) -> None:
-        if saved:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        saved.append(1)
-        save(trainer, *given, **options)
+    def fill_up(path: Path, target: Path) -> Path:
+        if target.suffix == ".ckpt":
+            if saved:
+                raise OSError(errno.ENOSPC, "No space left on device")
+            saved.append(target)
+        return replace(path, target)
 
-    monkeypatch.setattr(Trainer, "save_checkpoint", fill_up)
-    with pytest.raises(
-        TrainingError, match=r"segmenter: a file cannot be written .*No space left .*--resume"
-    ):
+    monkeypatch.setattr(Path, "replace", fill_up)
+    with pytest.raises(DataError, match=r"last\.ckpt: cannot be written: No space left on device"):
         stage2.train_segmenter(network, plan, folder)
     kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
     assert kept["global_step"] == 2
+    assert [file.name for file in (folder.checkpoints / "segmenter").iterdir()] == ["last.ckpt"]
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut short", b"cos\nsystem\n(S'ls'\ntR."])
+def test_a_damaged_or_hostile_checkpoint_is_refused(
+    content: bytes, shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    freeze(network.classifier)
+    (folder.checkpoints / "segmenter").mkdir()
+    (folder.checkpoints / "segmenter" / "last.ckpt").write_bytes(content)
+    with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint: .*remove it"):
+        stage2.train_segmenter(network, plan, folder)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.errors import TrainingError
 from decouplednet.settings import StageSettings
+from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
 from decouplednet.training.stages import HELD_OUT_IOU, Feed, Stage
@@ -50,8 +51,8 @@ def fit(
             weights are kept.
 
     Raises:
-        TrainingError: the loss became NaN or infinite, memory ran out for a single image, or the
-            disk is full.
+        DataError: a checkpoint cannot be written.
+        TrainingError: the loss became NaN or infinite, or memory ran out for a single image.
     """
     settings = stage.settings
     images = step_size(settings, compute.devices)
@@ -68,17 +69,12 @@ def fit(
                     weights_only=True,
                 )
             break
-        except OSError as fault:
-            raise TrainingError(
-                f"{folder}: {stage.name}: a file cannot be written or read: {fault}; free space or "
-                "mend it, then continue from the last checkpoint with --resume"
-            ) from None
         except RuntimeError as fault:
             if not is_out_of_memory(fault):
                 raise
             images = smaller_step(images, settings, compute.devices, stage.name)
     if patience is not None:
-        best = torch.load(folder / f"{BEST}.ckpt", weights_only=True, map_location="cpu")
+        best = read_checkpoint(folder / f"{BEST}.ckpt")
         stage.load_state_dict(best["state_dict"], strict=not stage.frozen)
 
 
@@ -126,6 +122,7 @@ def _lightning_speaks_only_of_trouble() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
+            warnings.filterwarnings("ignore", message="Checkpoint directory .* is not empty")
             # Lightning 2.6 asks torch's tree functions in a way that torch 2.13 deprecates.
             warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
             yield
@@ -149,6 +146,7 @@ def _trainer(
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
+        plugins=[WholeCheckpoints()],
         enable_progress_bar=compute.progress,
         use_distributed_sampler=False,
         default_root_dir=folder,
