@@ -1,0 +1,132 @@
+"""The whole demo: make data, train on tags and masks, train on the masks alone, compare."""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from decouplednet.annotations.files import write_atomically
+from decouplednet.demo.compose import MASKS, TAGS, TEST, Composed, Sizes, compose
+from decouplednet.errors import DataError
+from decouplednet.report.write import write_report
+from decouplednet.settings import (
+    AugmentationSettings,
+    ClassifierSettings,
+    DataSettings,
+    SegmenterSettings,
+    Settings,
+)
+from decouplednet.training.progress import bar
+from decouplednet.training.run import Run, train
+
+MASKS_ONLY = "the masked images only"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A finished demo.
+
+    Args:
+        report: the page about the run.
+        result: the file ``demo.json``.
+        scores: what ``demo.json`` holds.
+    """
+
+    report: Path
+    result: Path
+    scores: dict[str, Any]
+
+
+def demo_settings(seed: int) -> Settings:
+    """Return the settings of the demo: minutes on two processor cores, fixed beforehand.
+
+    Args:
+        seed: fixes every choice of the training.
+    """
+    augmentation = AugmentationSettings(smallest_scale=0.8)
+    return Settings(
+        preset="tiny",
+        seed=seed,
+        data=DataSettings(tags_split=TAGS, masks_split=MASKS, validation_split=TEST),
+        classifier=ClassifierSettings(
+            updates=700,
+            images_per_update=32,
+            learning_rate=2e-3,
+            dropout=0.0,
+            largest_class_weight=1.0,
+            augmentation=augmentation,
+        ),
+        segmenter=SegmenterSettings(
+            updates=800, images_per_update=8, learning_rate=2e-3, augmentation=augmentation
+        ),
+    )
+
+
+def masks_only(settings: Settings) -> Settings:
+    """Return the same settings with tags of the masked images only: what the tags are worth."""
+    narrowed = settings.data.model_copy(update={"tags_split": settings.data.masks_split})
+    return settings.model_copy(update={"data": narrowed})
+
+
+def run_demo(
+    out: Path,
+    *,
+    seed: int = 0,
+    sizes: Sizes | None = None,
+    settings: Settings | None = None,
+    started: float | None = None,
+    progress: bool = False,
+) -> Demo:
+    """Make the data, train with and without the tags beyond the masks, report and compare.
+
+    Args:
+        out: folder for everything; it must not be there, or be empty.
+        seed: fixes the data and the training.
+        sizes: how much data is made.
+        settings: of both runs; None: ``demo_settings(seed)``.
+        started: ``time.perf_counter()`` when the demo began, for the seconds it took; None: now.
+        progress: show bars.
+
+    Raises:
+        DataError: ``out`` is in use or cannot be written.
+        TrainingError: a training had to stop.
+    """
+    started = time.perf_counter() if started is None else started
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DataError(f"{out}: not an empty folder; choose another --out")
+    settings = settings or demo_settings(seed)
+    composed = compose(out / "data", seed=seed, sizes=sizes, progress=bar("images", shown=progress))
+    run = train(composed.root, out=out / "run", settings=settings, progress=progress)
+    baseline = train(
+        composed.root, out=out / "masks-only", settings=masks_only(settings), progress=progress
+    )
+    report = write_report(
+        run.folder,
+        comparison={MASKS_ONLY: baseline.folder},
+        progress=bar("pictures", shown=progress),
+    )
+    scores = _scores(run, baseline, composed, seed, time.perf_counter() - started)
+    result = out / "demo.json"
+    write_atomically(result, (json.dumps(scores, indent=2) + "\n").encode())
+    return Demo(report, result, scores)
+
+
+def _scores(
+    run: Run, baseline: Run, composed: Composed, seed: int, seconds: float
+) -> dict[str, Any]:
+    """Return the content of ``demo.json``: the promised keys first, then what explains them."""
+    with_tags, without = run.metrics["predicted_tags"], baseline.metrics["predicted_tags"]
+    return {
+        "miou": with_tags["miou"],
+        "miou_masks_only": without["miou"],
+        "gain_over_masks_only": with_tags["miou"] - without["miou"],
+        "seconds_after_install": round(seconds, 1),
+        "seed": seed,
+        "miou_true_tags": run.metrics["true_tags"]["miou"],
+        "miou_masks_only_true_tags": baseline.metrics["true_tags"]["miou"],
+        "classes_averaged": with_tags["classes_averaged"],
+        "tagged_images": len(composed.tagged),
+        "masked_images": len(composed.masked),
+        "test_images": len(composed.test),
+    }
