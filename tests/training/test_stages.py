@@ -12,6 +12,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.curve import read_curve
+from decouplednet.training.fit import is_out_of_memory, step_size
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
@@ -126,7 +127,10 @@ def test_checkpoints_of_stage_2_leave_the_frozen_classifier_out(
 
 
 def test_when_memory_runs_out_the_step_is_halved_and_the_stage_goes_on(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     network, plan, folder = _start(shapes, tmp_path)
     freeze(network.classifier)
@@ -141,6 +145,7 @@ def test_when_memory_runs_out_the_step_is_halved_and_the_stage_goes_on(
     monkeypatch.setattr(MaskStage, "loss", fit_two_images)
     stage2.train_segmenter(network, plan, folder)
     assert sizes == [4, 2, 2, 2, 2, 2, 2]
+    assert "segmenter: memory ran out; going on from the last checkpoint with 2" in caplog.text
     updates = [row["update"] for row in read_curve(folder.curves)]
     assert updates == ["1", "2", "3"]
 
@@ -233,3 +238,29 @@ def test_two_devices_share_every_update(shapes: Path, tmp_path: Path) -> None:
     ]
     parts = {key.split(".")[0] for key in _changed(before, network.state_dict())}
     assert parts == {"classifier", "bridge", "decoder"}
+
+
+def test_memory_that_is_too_small_for_one_image_stops_the_run(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    freeze(network.classifier)
+
+    def never(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
+
+    monkeypatch.setattr(MaskStage, "loss", never)
+    with pytest.raises(TrainingError, match="memory ran out with a single image in a step"):
+        stage2.train_segmenter(network, plan, folder)
+
+
+def test_other_errors_are_not_taken_for_a_lack_of_memory() -> None:
+    assert is_out_of_memory(torch.OutOfMemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes do not match"))
+
+
+def test_an_update_is_shared_evenly_by_the_devices() -> None:
+    settings = quick().segmenter
+    assert step_size(settings, 2) == 2
+    with pytest.raises(TrainingError, match=r"images_per_update = 4 is no multiple .* 3 devices"):
+        step_size(settings, 3)

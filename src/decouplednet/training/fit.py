@@ -21,6 +21,8 @@ from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
 from decouplednet.training.stages import HELD_OUT_IOU, Feed, Stage
 
+logger = logging.getLogger(__name__)
+
 LAST = "last"
 BEST = "best"
 
@@ -73,6 +75,12 @@ def fit(
             if not is_out_of_memory(fault):
                 raise
             images = smaller_step(images, settings, compute.devices, stage.name)
+            logger.warning(
+                "%s: memory ran out; going on from the last checkpoint with %d images in a step, "
+                "which is what batch normalisation sees from now on",
+                stage.name,
+                images,
+            )
     if patience is not None:
         best = read_checkpoint(folder / f"{BEST}.ckpt")
         stage.load_state_dict(best["state_dict"], strict=not stage.frozen)
@@ -116,9 +124,9 @@ def is_out_of_memory(fault: BaseException) -> bool:
 @contextmanager
 def _lightning_speaks_only_of_trouble() -> Iterator[None]:
     """Keep Lightning's remarks on hardware, workers and other products out of the output."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+    theirs = logging.getLogger("lightning.pytorch")
+    level = theirs.level
+    theirs.setLevel(logging.WARNING)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", PossibleUserWarning)
@@ -127,7 +135,7 @@ def _lightning_speaks_only_of_trouble() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=".*LeafSpec.*is deprecated")
             yield
     finally:
-        logger.setLevel(level)
+        theirs.setLevel(level)
 
 
 def _trainer(
