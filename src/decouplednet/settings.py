@@ -165,6 +165,13 @@ class SegmenterSettings(StageSettings):
     learning_rate: PositiveFloat = Field(
         5e-4, description="step size of the first update after warm-up"
     )
+    side: PositiveInt | None = Field(
+        None,
+        multiple_of=32,
+        description="side of the training windows, in pixels; None: that of the frame. Windows "
+        "magnify what is asked for, so a smaller side than the frame's shows objects as large as "
+        "prediction does, at a lower cost",
+    )
     window_share: Share = Field(
         0.7, ge=0, le=1, description="share of samples cut around the asked-for classes"
     )

@@ -11,8 +11,10 @@ from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training.announcement import describe
+from decouplednet.training.classifier import tagged_images
 from decouplednet.training.estimate import cost_of, operations_per_second
 from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
 from tests.training.conftest import quick
 
@@ -97,7 +99,19 @@ def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
 
 def test_expected_memory_grows_with_the_step(shapes: Path) -> None:
     plan = make_plan(shapes, quick())
-    assert expected_bytes(plan, 5) - expected_bytes(plan, 2) == 3 * plan.cost.kept_bytes
+    assert expected_bytes(plan, 5) - expected_bytes(plan, 2) == 3 * plan.window_cost.kept_bytes
+
+
+def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("side=128", "segmenter.side=96"))
+    assert (plan.side, plan.window_side) == (128, 96)
+    assert plan.window_cost == make_plan(shapes, quick()).cost
+    assert plan.cost.segmenter > plan.window_cost.segmenter
+    assert masked_images(plan, plan.roles.masks)[0].image.shape == (3, 96, 96)
+    assert tagged_images(plan)[0].image.shape == (3, 128, 128)
+    assert expected_seconds(plan, 1.4)[1] == expected_seconds(make_plan(shapes, quick()), 1.4)[1]
+    with pytest.raises(SettingsError, match=r"preset tiny: height 64 must be .* at least 96"):
+        make_plan(shapes, quick("segmenter.side=64"))
 
 
 def test_the_machine_reaches_some_operations() -> None:
@@ -113,7 +127,7 @@ def test_the_table_says_what_will_run(shapes: Path) -> None:
     assert rows["classes"] == "3: disc, bar, frame; others: ignore"
     assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
     assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
-    assert rows["stage 2, masks"] == "3 updates of 4 maps"
+    assert rows["stage 2, masks"] == "3 updates of 4 windows of 96 pixels"
     assert "GB of memory" in rows["expected"]
     assert "caution" not in rows
 

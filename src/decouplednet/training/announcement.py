@@ -65,7 +65,11 @@ def _schedule(settings: Settings) -> list[Row]:
             f"{classifier.updates} updates of {classifier.images_per_update} images; tags of rare "
             f"classes count up to {classifier.largest_class_weight:g} times",
         ),
-        ("stage 2, masks", f"{segmenter.updates} updates of {segmenter.images_per_update} maps"),
+        (
+            "stage 2, masks",
+            f"{segmenter.updates} updates of {segmenter.images_per_update} windows of "
+            f"{segmenter.side or settings.side} pixels",
+        ),
     ]
 
 

@@ -34,7 +34,8 @@ class Plan:
         frame: how images are prepared.
         pretrained: convolutions to start from; None: from scratch.
         machine: where it computes.
-        cost: what one image costs.
+        cost: what one image costs in stage 1 and in prediction.
+        window_cost: what one window costs in stage 2.
     """
 
     settings: Settings
@@ -47,11 +48,17 @@ class Plan:
     pretrained: Pretrained | None
     machine: Machine
     cost: Cost
+    window_cost: Cost
 
     @property
     def side(self) -> int:
         """Side of the frame, in pixels."""
         return self.frame.side
+
+    @property
+    def window_side(self) -> int:
+        """Side of the training windows of stage 2, in pixels."""
+        return self.settings.segmenter.side or self.frame.side
 
 
 def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
@@ -71,7 +78,9 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     preset = preset_named(settings.preset)
     chosen = choose(settings, preset)
     side, weights = chosen.side or preset.side, chosen.classifier.weights or "none"
+    window_side = chosen.segmenter.side or side
     check_side(preset, side, side)
+    check_side(preset, window_side, window_side)
     where = machine(chosen.compute, progress=progress)
     catalogue = Catalogue.read(data)
     classes = choose_classes(catalogue.classes, chosen.data)
@@ -93,6 +102,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
         pretrained=pretrained,
         machine=where,
         cost=cost_of(preset, len(classes), side),
+        window_cost=cost_of(preset, len(classes), window_side),
     )
 
 
@@ -136,12 +146,13 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, f
     first = images * TRAINING_PASSES * learn
     first += len(plan.roles.tags) * settings.classifier.views * kept
     maps = settings.segmenter.updates * settings.segmenter.images_per_update
-    second = maps * (sum(cost.groups) + cost.head + TRAINING_PASSES * cost.segmenter)
+    window = plan.window_cost
+    second = maps * (sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter)
     rate = operations_per_second * plan.machine.devices / OVERHEAD
     return first / rate, second / rate
 
 
 def expected_bytes(plan: Plan, images_per_step: int) -> int:
     """Return about how much memory stage 2 takes: weights, their moments, and kept activations."""
-    cost = plan.cost
+    cost = plan.window_cost
     return cost.trained_bytes + cost.frozen_bytes + images_per_step * cost.kept_bytes

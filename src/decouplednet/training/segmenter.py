@@ -111,7 +111,7 @@ def masked_images(plan: Plan, records: Sequence[Record]) -> MaskedImages:
         source=plan.catalogue.classes,
         classes=plan.classes,
         others=plan.settings.data.others,
-        frame=plan.frame,
+        frame=plan.frame.model_copy(update={"side": plan.window_side}),
         settings=plan.settings.segmenter,
         seed=plan.settings.seed,
         store=ImageStore(STORE_BYTES),
