@@ -62,8 +62,8 @@ def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
         make_plan(shapes, quick("data.classes=dics"))
     with pytest.raises(DataError, match="there is no split 'vall'; did you mean 'val'"):
         make_plan(shapes, quick("data.validation_split=vall"))
-    with pytest.raises(SettingsError, match=r"preset tiny: height 64 must be .* at least 96"):
-        make_plan(shapes, quick("side=64"))
+    with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
+        make_plan(shapes, quick("preset=light", "side=64"))
     with pytest.raises(ModelError, match=r"w\.safetensors: there is no such weights file"):
         make_plan(shapes, quick("classifier.weights=w.safetensors"))
 
@@ -110,8 +110,8 @@ def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
     assert masked_images(plan, plan.roles.masks)[0].image.shape == (3, 96, 96)
     assert tagged_images(plan)[0].image.shape == (3, 128, 128)
     assert expected_seconds(plan, 1.4)[1] == expected_seconds(make_plan(shapes, quick()), 1.4)[1]
-    with pytest.raises(SettingsError, match=r"preset tiny: height 64 must be .* at least 96"):
-        make_plan(shapes, quick("segmenter.side=64"))
+    with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
+        make_plan(shapes, quick("preset=light", "segmenter.side=64"))
 
 
 def test_the_machine_reaches_some_operations() -> None:

@@ -14,7 +14,7 @@ from decouplednet.demo.stock import CLASSES, Stock
 # Shares of images with 0, 1, 2 and 3 classes; with 0, 1 and 2 things of no class.
 CLASS_SHARES = (0.06, 0.40, 0.36, 0.18)
 DISTRACTOR_SHARES = (0.55, 0.35, 0.10)
-OBJECT_SIZES = (0.4, 0.75)  # long side before turning, as share of the image's side
+OBJECT_SIZES = (0.45, 0.8)  # long side before turning, as share of the image's side
 DISTRACTOR_SIZES = (0.25, 0.5)
 LARGEST_TURN = 25.0  # degrees
 LEAST_INSIDE = 0.7  # share of an object that lies inside the image

@@ -67,8 +67,8 @@ def tiny(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
     return _assemble(
         class_count,
         dropout,
-        (8, 16, 64, 128, 128),
-        kernel=3,
+        (8, 16, 32, 64, 128),
+        kernel=1,
         middles=(128, 128),
         initialise=he,
         batch_norm=True,
@@ -78,7 +78,7 @@ def tiny(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
 PRESETS = (
     Preset("light", side=160, default_weights="imagenet", kernel=3, build=light),
     Preset("vgg16", side=320, default_weights="imagenet", kernel=7, build=vgg16),
-    Preset("tiny", side=96, default_weights="none", kernel=3, build=tiny),
+    Preset("tiny", side=96, default_weights="none", kernel=1, build=tiny),
 )
 
 
