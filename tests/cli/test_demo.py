@@ -36,7 +36,7 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 def test_demo_says_where_the_report_is_and_both_scores(
     asked: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(["demo", "--out", "here", "--seed", "4"]) == 0
+    assert run(["demo", "--out", "here", "--seed", "4", "--device", "cpu"]) == 0
     assert capsys.readouterr().out == (
         f"report: {Path('here/run/report.html')}\n"
         "mean IoU 0.625 with the tags of 6000 images and 26 masks; 0.187 with the masked images "
@@ -45,6 +45,7 @@ def test_demo_says_where_the_report_is_and_both_scores(
     )
     assert asked["out"] == Path("here")
     assert asked["seed"] == 4
+    assert asked["device"] == "cpu"
     assert asked["progress"] is True
     assert isinstance(asked["started"], float)
 
@@ -53,6 +54,7 @@ def test_quiet_shows_no_bars(asked: dict[str, Any]) -> None:
     assert run(["demo", "--quiet"]) == 0
     assert asked["progress"] is False
     assert asked["seed"] == 0
+    assert asked["device"] == "auto"
 
 
 def test_without_out_the_first_free_folder_is_taken(asked: dict[str, Any], tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.demo.compose import Sizes
 from decouplednet.demo.run import MASKS_ONLY, Demo, demo_settings, masks_only, run_demo
-from decouplednet.errors import DataError
+from decouplednet.errors import DataError, DeviceError
 from decouplednet.settings import Settings
 from decouplednet.training.run_folder import RunFolder
 
@@ -42,6 +43,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Demo:
         seed=5,
         sizes=SMALL,
         settings=brief_settings(5),
+        device="cpu",
         started=time.perf_counter() - 100,
     )
 
@@ -73,6 +75,7 @@ def test_the_runs_differ_in_their_tags_only(finished: Demo) -> None:
         assert roles["run"][role] == roles["masks-only"][role] == list(catalogue.splits[split])
     one, other = (RunFolder(root / name).recorded_settings() for name in roles)
     assert masks_only(one) == other
+    assert one.compute.device == other.compute.device == "cpu"
 
 
 def test_the_report_compares_both_runs(finished: Demo) -> None:
@@ -107,6 +110,13 @@ def test_masks_only_changes_where_tags_come_from_and_nothing_else() -> None:
     assert narrowed.data.tags_split == "masks"
     back = narrowed.model_copy(update={"data": settings.data})
     assert back == settings
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="the device is there")
+def test_a_device_that_is_absent_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    with pytest.raises(DeviceError, match="cuda"):
+        run_demo(tmp_path / "demo", seed=0, device="cuda")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_folder_in_use_is_refused(tmp_path: Path) -> None:

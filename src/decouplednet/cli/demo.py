@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from decouplednet.cli.options import Device
+
 _USUAL_PLACE = Path("runs") / "demo"
 
 
@@ -19,6 +21,7 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Fixes the data and the training.")] = 0,
+    device: Device = "auto",
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no bars.")] = False,
 ) -> None:
     """Make pictures, train on their tags and a few masks, score, and write a report."""
@@ -27,7 +30,9 @@ def demo(
     started = perf_counter()
     from decouplednet.demo.run import run_demo
 
-    finished = run_demo(out or _free_place(), seed=seed, started=started, progress=not quiet)
+    finished = run_demo(
+        out or _free_place(), seed=seed, device=device, started=started, progress=not quiet
+    )
     scores = finished.scores
     typer.echo(
         f"report: {finished.report}\n"

@@ -5,12 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.demo.compose import MASKS, TAGS, TEST, Composed, Sizes, compose
 from decouplednet.demo.side_by_side import Job, train_side_by_side
 from decouplednet.errors import DataError
+from decouplednet.inference.devices import choose_device
 from decouplednet.report.write import write_report
 from decouplednet.settings import (
     AugmentationSettings,
@@ -20,6 +21,8 @@ from decouplednet.settings import (
     Settings,
 )
 from decouplednet.training.progress import bar
+
+DeviceName = Literal["auto", "cpu", "cuda"]
 
 MASKS_ONLY = "the masked images only"
 
@@ -70,12 +73,19 @@ def masks_only(settings: Settings) -> Settings:
     return settings.model_copy(update={"data": narrowed})
 
 
+def on_device(settings: Settings, device: DeviceName) -> Settings:
+    """Return the same settings for computing on a device."""
+    compute = settings.compute.model_copy(update={"device": device})
+    return settings.model_copy(update={"compute": compute})
+
+
 def run_demo(
     out: Path,
     *,
     seed: int = 0,
     sizes: Sizes | None = None,
     settings: Settings | None = None,
+    device: DeviceName = "auto",
     started: float | None = None,
     progress: bool = False,
 ) -> Demo:
@@ -86,17 +96,20 @@ def run_demo(
         seed: fixes the data and the training.
         sizes: how much data is made.
         settings: of both runs; None: ``demo_settings(seed)``.
+        device: where both runs and the pictures of the report are computed.
         started: ``time.perf_counter()`` when the demo began, for the seconds it took; None: now.
         progress: show bars.
 
     Raises:
         DataError: ``out`` is in use or cannot be written.
+        DeviceError: the device is absent.
         TrainingError: a training had to stop.
     """
     started = time.perf_counter() if started is None else started
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DataError(f"{out}: not an empty folder; choose another --out")
-    settings = settings or demo_settings(seed)
+    settings = on_device(settings or demo_settings(seed), device)
+    choose_device(device)
     composed = compose(out / "data", seed=seed, sizes=sizes, progress=bar("images", shown=progress))
     run = Job(out / "run", settings, progress)
     baseline = Job(out / "masks-only", masks_only(settings))
@@ -104,6 +117,7 @@ def run_demo(
     report = write_report(
         run.out,
         comparison={MASKS_ONLY: baseline.out},
+        device=device,
         progress=bar("pictures", shown=progress),
     )
     scores = _scores(with_tags, without, composed, seed, time.perf_counter() - started)
