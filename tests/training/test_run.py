@@ -8,6 +8,7 @@ import sys
 import time
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,6 +21,7 @@ from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder, versions
+from decouplednet.training.stages import Stage
 from tests.training.conftest import QUICK, quick
 
 
@@ -123,6 +125,15 @@ def test_a_complete_run_is_not_resumed(finished: runs.Run, shapes: Path) -> None
         train(shapes, out=finished.folder, resume=True)
 
 
+DROPPING = ("classifier.dropout=0.4", "segmenter.updates=5")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+    """A run with dropout that went through."""
+    return train(shapes, out=tmp_path_factory.mktemp("runs") / "run", settings=quick(*DROPPING))
+
+
 @pytest.fixture
 def interrupted(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that was stopped between the two stages."""
@@ -145,6 +156,33 @@ def test_an_interrupted_run_ends_as_one_without_interruption(
     kept = [dict(row) for row in read_curve(interrupted / "curves.csv")]
     assert kept == read_curve(finished.folder / "curves.csv")
     assert not (interrupted / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("stage", ["classifier", "segmenter"])
+@pytest.mark.parametrize("update", [1, 2, 4])
+def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
+    stage: str,
+    update: int,
+    shapes: Path,
+    undisturbed: runs.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if (module.name, module.global_step) == (stage, update):
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=out, settings=quick(*DROPPING))
+    resumed = train(shapes, out=out, resume=True)
+    assert _same(_weights(undisturbed.folder), _weights(resumed.folder))
+    assert read_curve(out / "curves.csv") == read_curve(undisturbed.folder / "curves.csv")
 
 
 def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, RichProgressBar
 from torch.utils.data import DataLoader, Dataset
 
@@ -25,6 +25,22 @@ logger = logging.getLogger(__name__)
 
 LAST = "last"
 BEST = "best"
+
+
+class LastUpdate(Callback):
+    """Ends the last epoch when the updates are done.
+
+    Lightning's ``max_steps`` would do the same, but a run that resumes under it takes the end of
+    an epoch for its middle and trains one batch too many.
+    """
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Ask the trainer to stop after the update that was the last."""
+        del outputs, batch, batch_idx
+        if isinstance(module, Stage) and trainer.global_step >= module.settings.updates:
+            trainer.should_stop = True
 
 
 def fit(
@@ -147,7 +163,6 @@ def _trainer(
         devices=compute.devices,
         strategy="ddp_spawn" if compute.devices > 1 else "auto",
         precision=compute.precision_word,  # type: ignore[arg-type]  # Lightning lists each word
-        max_steps=settings.updates,
         max_epochs=math.ceil(settings.updates / settings.updates_per_epoch),
         accumulate_grad_batches=settings.images_per_update // (images * compute.devices),
         callbacks=_callbacks(stage, folder, curve, compute, patience),
@@ -165,6 +180,7 @@ def _callbacks(
     stage: Stage, folder: Path, curve: Path, compute: Machine, patience: int | None
 ) -> list[Callback]:
     callbacks: list[Callback] = [
+        LastUpdate(),
         Curve(curve, stage.name, stage.settings),
         ModelCheckpoint(
             folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False, save_top_k=1

@@ -42,7 +42,7 @@ class Stage(LightningModule, ABC):
         network: what is trained; parameters that do not require gradients are left alone.
         settings: updates, step sizes and schedule.
         name: ``classifier`` or ``segmenter``, for messages.
-        seed: fixes dropout. Every epoch starts from the seed and its own number, so a resumed
+        seed: fixes dropout. Every step starts from the seed and its own number, so a resumed
             run draws what an uninterrupted one draws.
         frozen: start of the names in ``network`` that never change and so stay out of
             checkpoints, such as ``classifier.``; empty when everything learns.
@@ -101,9 +101,14 @@ class Stage(LightningModule, ABC):
             )
         return loss
 
-    def on_train_epoch_start(self) -> None:
-        """Start the random numbers of the epoch from the seed, the epoch and the device."""
-        numbers = (self.seed, self.current_epoch, self.global_rank)
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Start the random numbers of the step from the seed, the step and the device.
+
+        Not once an epoch: a data loader that starts takes a random number too, and whether it
+        starts before or after that differs between a resumed and an uninterrupted run.
+        """
+        del batch
+        numbers = (self.seed, self.current_epoch, batch_idx, self.global_rank)
         torch.manual_seed(hash(numbers) % 2**63)
 
     def configure_optimizers(self) -> Any:
