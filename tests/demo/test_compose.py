@@ -161,6 +161,6 @@ def test_progress_sees_every_image_once(tmp_path: Path) -> None:
     assert seen == [40, 3]
 
 
-def test_half_of_the_images_have_soft_edges_not_a_jagged_mask(composed: Composed) -> None:
+def test_a_mask_holds_class_indices_only(composed: Composed) -> None:
     mask = read_mask(composed.root / "masks" / f"{composed.masked[0]}.png")
     assert set(np.unique(mask)) <= set(range(len(CLASSES) + 1))
