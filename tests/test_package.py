@@ -81,7 +81,8 @@ def test_the_wheel_holds_the_package_with_its_data_and_licence_and_nothing_else(
     assert "decouplednet/py.typed" in inside
     others = {name.split("/", 1)[1] for name in names - inside}
     assert others == {"METADATA", "WHEEL", "RECORD", "entry_points.txt"} | {
-        f"licenses/{name}" for name in ("LICENSE", "NOTICE")
+        f"licenses/{name}"
+        for name in ("LICENSE", "NOTICE", "src/decouplednet/demo/assets/ATTRIBUTION.md")
     }
 
 
