@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
@@ -17,6 +18,7 @@ from decouplednet.networks.vgg import VGG
 from decouplednet.settings import AugmentationSettings
 from decouplednet.training.kept_features import (
     FeatureCache,
+    Frozen,
     KeptFeatures,
     cache_folder,
     digest_of,
@@ -60,22 +62,19 @@ def _keep(
     preparation: str = "frame",
     progressed: list[int] | None = None,
 ) -> tuple[KeptFeatures, int]:
-    def progress(batches: Sequence[list[int]]) -> Sequence[list[int]]:
+    def progress(images: Sequence[int]) -> Sequence[int]:
         if progressed is not None:
-            progressed.append(len(batches))
-        return batches
+            progressed.append(len(images))
+        return images
 
     below = _Below()
     kept = keep_features(
-        below,
+        Frozen(below, encoder, torch.device("cpu"), None),
         _examples(root, seed),
         views=views,
         seed=seed,
-        encoder=encoder,
         preparation=preparation,
         cache=cache,
-        device=torch.device("cpu"),
-        precision=None,
         progress=progress,
     )
     return kept, below.images
@@ -121,15 +120,17 @@ def test_what_decides_a_feature_is_in_its_key(tmp_path: Path) -> None:
     _keep(root, cache)
     assert _keep(root, cache, encoder="others")[1] == 8
     assert _keep(root, cache, preparation="another")[1] == 8
-    assert _keep(root, cache, seed=1)[1] == 4, "the plain first view has no random choice"
-    assert _keep(root, cache, views=3)[1] == 4
+    assert _keep(root, cache, seed=1)[1] == 8
+    assert _keep(root, cache, views=3)[1] == 12
+    assert _keep(root, cache, views=1)[1] == 4
+    assert _keep(root, cache, views=1, seed=1)[1] == 0, "the plain view has no random choice"
     picture = root / "images" / "picture_01.png"
     Image.fromarray(255 - np.asarray(Image.open(picture))).save(picture)
     assert _keep(root, cache)[1] == 2, "only the changed image is computed again"
 
 
 def test_a_cache_that_was_deleted_or_damaged_costs_only_time(tmp_path: Path) -> None:
-    root = write_shapes(tmp_path / "data", images=3, masks=0)
+    root = write_shapes(tmp_path / "data", images=5, masks=0)
     cache = FeatureCache(tmp_path / "cache", 10**8)
     first, _ = _keep(root, cache)
     files = sorted((tmp_path / "cache").glob("*/*.npy"))
@@ -138,8 +139,46 @@ def test_a_cache_that_was_deleted_or_damaged_costs_only_time(tmp_path: Path) -> 
     files[2].write_bytes(b"")
     np.save(files[3], np.zeros(3))
     again, computed = _keep(root, cache)
-    assert computed == 4
+    assert computed == 8
     assert torch.equal(first.features, again.features)
+
+
+def test_what_the_cache_held_makes_no_difference_to_the_last_digit(tmp_path: Path) -> None:
+    root = write_shapes(tmp_path / "data", images=7, masks=0)
+    cache = FeatureCache(tmp_path / "cache", 10**8)
+    torch.manual_seed(0)
+    vgg = VGG((64, 64, 64, 64, 64), False).eval()
+    frozen = Frozen(lambda x: vgg.run_groups(x, range(5)).pool5, "", torch.device("cpu"), None)
+
+    def features() -> Tensor:
+        examples = _examples(root)
+        return keep_features(
+            frozen, examples, views=2, seed=0, preparation="", cache=cache
+        ).features
+
+    first = features()
+    for file in sorted((tmp_path / "cache").glob("*/*.npy"))[::2]:
+        file.unlink()
+    assert torch.equal(features(), first)
+
+
+def test_a_run_larger_than_the_cache_keeps_within_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("decouplednet.training.kept_features.IMAGES_BETWEEN_TRIMS", 2)
+    root = write_shapes(tmp_path / "data", images=9, masks=0)
+    largest: list[int] = []
+
+    class Watched(FeatureCache):
+        def put(self, key: str, array: NDArray[np.float16]) -> None:
+            super().put(key, array)
+            largest.append(sum(file.stat().st_size for file in tmp_path.glob("cache/*/*.npy")))
+
+    cache = Watched(tmp_path / "cache", 1000)
+    _keep(root, cache)
+    array = np.load(next(tmp_path.glob("cache/*/*.npy")))
+    assert max(largest) <= 1000 + 2 * (array.nbytes + 128)
+    assert largest[-1] > 0
 
 
 def test_the_cache_keeps_within_its_limit_and_drops_the_oldest(tmp_path: Path) -> None:
@@ -168,13 +207,13 @@ def test_a_cache_folder_that_cannot_be_made_costs_only_the_keeping(tmp_path: Pat
     assert cache.get("aa") is None
 
 
-def test_only_the_batches_that_are_missing_are_shown_as_progress(tmp_path: Path) -> None:
+def test_only_the_images_that_are_missing_are_shown_as_progress(tmp_path: Path) -> None:
     root = write_shapes(tmp_path / "data", images=9, masks=0)
     cache = FeatureCache(tmp_path / "cache", 10**8)
     progressed: list[int] = []
     _keep(root, cache, progressed=progressed)
     _keep(root, cache, progressed=progressed)
-    assert progressed == [2, 0]
+    assert progressed == [9, 0]
 
 
 def test_equal_weights_have_equal_digests() -> None:

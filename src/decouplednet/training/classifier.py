@@ -13,6 +13,7 @@ from decouplednet.networks.vgg import GROUPS
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
+    Frozen,
     cache_folder,
     digest_of,
     keep_features,
@@ -105,18 +106,15 @@ def tagged_images(plan: Plan) -> TaggedImages:
 def _kept(
     upper: UpperClassifier, examples: TaggedImages, plan: Plan
 ) -> Dataset[tuple[Tensor, Tensor]]:
-    settings = plan.settings
+    settings, machine = plan.settings, plan.machine
     limit = round(settings.compute.cache_gigabytes * 10**9)
-    device = plan.machine.device
+    digest = digest_of(upper.classifier.encoder, machine.precision)
     return keep_features(
-        upper.to(device).below,
+        Frozen(upper.to(machine.device).below, digest, machine.device, machine.precision),
         examples,
         views=settings.classifier.views,
         seed=settings.seed,
-        encoder=digest_of(upper.classifier.encoder, plan.machine.precision),
         preparation=f"{upper.lowest} {plan.frame!r} {settings.classifier.augmentation!r}",
         cache=FeatureCache(cache_folder() / "features", limit),
-        device=device,
-        precision=plan.machine.precision,
-        progress=bar("features of the frozen convolutions", shown=plan.machine.progress),
+        progress=bar("features of the frozen convolutions", shown=machine.progress),
     )

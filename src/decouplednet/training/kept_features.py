@@ -23,7 +23,8 @@ from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import DataError
 
-IMAGES_AT_ONCE = 16
+VERSION = 1  # counts up when equal settings begin to give other views or features
+IMAGES_BETWEEN_TRIMS = 256
 # The largest float16; activations of VGG-16 on raw 0 to 255 input reach some hundreds.
 LARGEST = float(np.finfo(np.float16).max)
 
@@ -72,6 +73,8 @@ class FeatureCache:
 
     def trim(self) -> None:
         """Remove the oldest arrays until the rest fits the limit."""
+        if not self.limit_bytes:
+            return
         found = [(path.stat(), path) for path in self.folder.glob("*/*.npy")]
         size = sum(facts.st_size for facts, _ in found)
         for facts, path in sorted(found, key=lambda entry: entry[0].st_mtime):
@@ -105,75 +108,78 @@ class KeptFeatures(Dataset[tuple[Tensor, Tensor]]):
         return self.features[index, view].float(), self.tags[index]
 
 
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """The frozen convolutions and how they compute.
+
+    Args:
+        below: (B, 3, H, W) images to (B, C, h, w).
+        digest: of their weights, as from ``digest_of``.
+        device: where they compute.
+        precision: type of the automatic mixed precision; None for float32.
+    """
+
+    below: Callable[[Tensor], Tensor]
+    digest: str
+    device: torch.device
+    precision: torch.dtype | None
+
+    def features(self, images: Tensor) -> NDArray[np.float16]:
+        """Return the (B, C, h, w) features of (B, 3, H, W) images."""
+        with (
+            torch.inference_mode(),
+            torch.autocast(
+                self.device.type, dtype=self.precision, enabled=self.precision is not None
+            ),
+        ):
+            features = self.below(images.to(self.device))
+        return features.float().clamp(-LARGEST, LARGEST).half().cpu().contiguous().numpy()
+
+
 def keep_features(
-    below: Callable[[Tensor], Tensor],
+    frozen: Frozen,
     examples: TaggedImages,
     *,
     views: int,
     seed: int,
-    encoder: str,
     preparation: str,
     cache: FeatureCache,
-    device: torch.device,
-    precision: torch.dtype | None,
-    progress: Callable[[Sequence[list[int]]], Iterable[list[int]]] = iter,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> KeptFeatures:
     """Return the features of every view of every image, from the cache where they are there.
 
+    The views of one image are always computed together and with nothing else: the last digits of
+    a convolution depend on what shares its batch, and may not depend on what the cache held.
+
     Args:
-        below: (B, 3, H, W) images to (B, C, h, w), the frozen convolutions.
+        frozen: the frozen convolutions.
         examples: the images and their tags.
         views: V, views of each image; the first is the image itself.
         seed: of the views and of the order in which the images will be drawn.
-        encoder: digest of the frozen weights.
         preparation: what else decides how a view looks: frame and augmentation, in words.
         cache: where features are looked up and kept.
-        device: where they compute.
-        precision: type of the automatic mixed precision; None for float32.
-        progress: wraps the batches that have to be computed.
+        progress: wraps the images that have to be computed.
     """
-    common = [encoder, preparation]
+    common = [str(VERSION), torch.__version__, frozen.device.type, frozen.digest, preparation]
     keys = [
-        _digest([*common, _content(record.image), *_view_name(record, seed, view)])
+        _digest([*common, str(views), _content(record.image), *_choices(record, seed, views)])
         for record in examples.records
-        for view in range(views)
     ]
     arrays = [cache.get(key) for key in keys]
-    missing = [place for place, array in enumerate(arrays) if array is None]
-    batches = [missing[i : i + IMAGES_AT_ONCE] for i in range(0, len(missing), IMAGES_AT_ONCE)]
-    for batch in progress(batches):
-        images = torch.stack([examples.view(*divmod(place, views)).image for place in batch])
-        computed = _compute(below, images, device, precision)
-        for place, array in zip(batch, computed, strict=True):
-            arrays[place] = array
-            cache.put(keys[place], array)
-    if missing and cache.limit_bytes:
-        cache.trim()
-    return KeptFeatures(_stack(arrays, views), examples.tags, seed)
-
-
-def _compute(
-    below: Callable[[Tensor], Tensor],
-    images: Tensor,
-    device: torch.device,
-    precision: torch.dtype | None,
-) -> NDArray[np.float16]:
-    with (
-        torch.inference_mode(),
-        torch.autocast(device.type, dtype=precision, enabled=precision is not None),
-    ):
-        features = below(images.to(device))
-    return features.float().clamp(-LARGEST, LARGEST).half().cpu().contiguous().numpy()
-
-
-def _stack(arrays: Sequence[NDArray[np.float16] | None], views: int) -> Tensor:
+    missing = [index for index, array in enumerate(arrays) if array is None]
+    for count, index in enumerate(progress(missing), 1):
+        images = torch.stack([examples.view(index, view).image for view in range(views)])
+        arrays[index] = computed = frozen.features(images)
+        cache.put(keys[index], computed)
+        if count % IMAGES_BETWEEN_TRIMS == 0 or count == len(missing):
+            cache.trim()
     together = np.stack([array for array in arrays if array is not None])
-    return torch.from_numpy(together.reshape(-1, views, *together.shape[1:]))
+    return KeptFeatures(torch.from_numpy(together), examples.tags, seed)
 
 
-def _view_name(record: Record, seed: int, view: int) -> list[str]:
-    """Return what decides a view beside the image; nothing does for the plain first one."""
-    return [record.name, str(seed), str(view)] if view else []
+def _choices(record: Record, seed: int, views: int) -> list[str]:
+    """Return what decides the views beside the image; nothing does for the plain first one."""
+    return [record.name, str(seed)] if views > 1 else []
 
 
 def _content(image: Path) -> str:
