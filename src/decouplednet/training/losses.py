@@ -10,8 +10,8 @@ from decouplednet.classes import IGNORE
 def class_weights(tags: Tensor, largest: float) -> Tensor:
     """Return how much a present tag of each class counts against an absent one.
 
-    A class that few images have would be learnt as "never there", so its present tags count
-    absent / present times, within [1, largest].
+    The fewer images have a class, the more its present tags count: absent / present times, within
+    [1, largest], so that it is found more often.
 
     Args:
         tags: (N, L) float: 1 present, 0 absent, NaN missing.
