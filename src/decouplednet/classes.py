@@ -1,6 +1,7 @@
 """The classes of a data set or model: their names, their indices and their colours."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -22,6 +23,15 @@ _DISTINCT = (
     (204, 121, 167),
     (153, 153, 153),
 )
+
+
+def composed(name: str) -> str:
+    r"""Return a name with composed accents (NFC): file systems and spreadsheets write two kinds.
+
+    >>> composed("cafe\u0301") == "caf\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:

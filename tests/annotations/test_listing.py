@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.findings import Finding
 from decouplednet.annotations.listing import read_listing
 from tests.annotations import folders
@@ -36,11 +37,48 @@ def test_two_images_that_differ_only_in_extension_are_named(tmp_path: Path) -> N
         (
             "duplicate-image",
             "images/a.png",
-            "differs from a.jpg only in its extension, so tags and masks cannot tell them apart; "
-            "rename or remove one",
+            "lists call it 'a', and a.jpg too, so tags and masks cannot tell them apart; rename or "
+            "remove one",
         )
     ]
     assert [record.image.name for record in read_listing(tmp_path).records] == ["a.jpg", "b.png"]
+
+
+@pytest.mark.parametrize("stem", ["a.jpg", "a ", "a.PNG.jpg", "sub/b.webp"])
+def test_a_name_that_ends_like_a_file_s_or_in_a_blank_is_found_by_every_list(
+    tmp_path: Path, stem: str
+) -> None:
+    folders.native(tmp_path, tags={f"{stem}.png": "cat"}, splits={"val": [stem]})
+    (tmp_path / "images" / f"{stem}.png.png").rename(tmp_path / "images" / f"{stem}.png")
+    folders.mask(tmp_path / "masks" / f"{stem}.png", [1])
+    with (tmp_path / "splits" / "train.txt").open("w") as lines:
+        lines.write(f"{stem}.png\n")
+
+    listing = read_listing(tmp_path)
+
+    assert listing.findings == ()
+    (record,) = listing.records
+    assert (record.tags, record.mask) == (frozenset({"cat"}), tmp_path / "masks" / f"{stem}.png")
+    assert listing.splits == {"train": (record.name,), "val": (record.name,)}
+    assert Catalogue.read(tmp_path).record(record.name) == record
+    (tmp_path / "tags.csv").write_text(f"image,tags\n{stem},dog\n")
+    assert read_listing(tmp_path).records[0].tags == frozenset({"dog"})
+
+
+def test_an_image_whose_name_is_the_file_of_another_is_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, images=["a.jpg", "sub/a", "b "])
+    folders.image(tmp_path / "images" / "a.jpg")
+    folders.image(tmp_path / "images" / "b.png")
+
+    assert found(tmp_path) == [
+        (
+            "duplicate-image",
+            f"images/{file}",
+            f"lists call it {name!r}, and {other} too, so tags and masks cannot tell them apart; "
+            "rename or remove one",
+        )
+        for file, name, other in (("a.jpg.png", "a.jpg", "a.jpg"), ("b.png", "b", "b .png"))
+    ]
 
 
 def test_an_unknown_tag_is_named_with_its_line_and_the_nearest_class(tmp_path: Path) -> None:

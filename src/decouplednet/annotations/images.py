@@ -1,9 +1,8 @@
 """Finding and reading pictures: upright, three channels, wholly decoded, or refused."""
 
 import os
-import unicodedata
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from decouplednet.classes import composed
 from decouplednet.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -62,16 +62,29 @@ def is_image_name(name: str) -> bool:
 
 
 def name_of(path: str) -> str:
-    r"""Return the name of an image in lists: its path with ``/`` and without image extension.
+    r"""Return the name of an image file: its path with ``/`` and without image extension.
 
     Accents are composed (NFC), because file systems and spreadsheets write them differently.
+    What a list holds may be a name already: see `listed_name`.
 
-    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063")
-    ('sub/cat', '2007.000063')
+    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063"), name_of("cat.jpg.png")
+    ('sub/cat', '2007.000063', 'cat.jpg')
     """
-    name = unicodedata.normalize("NFC", path.strip().replace("\\", "/")).removeprefix("./")
+    name = _tidied(path)
     stem, dot, suffix = name.rpartition(".")
-    return stem if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
+    return stem.rstrip() if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
+
+
+def listed_name(listed: str, names: Container[str]) -> str:
+    """Return the name that a list means, which may give it with or without extension.
+
+    Args:
+        listed: what the list says.
+        names: of the images. One that is listed exactly wins, so that ``cat.jpg`` finds the image
+            ``cat.jpg.png``.
+    """
+    exact = _tidied(listed)
+    return exact if exact in names else name_of(listed)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -102,6 +115,10 @@ def image_size(path: Path) -> tuple[int, int]:
     with opened(path) as image:
         turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
         return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _tidied(path: str) -> str:
+    return composed(path.strip().replace("\\", "/")).removeprefix("./")
 
 
 def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:

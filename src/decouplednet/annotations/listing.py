@@ -14,7 +14,7 @@ from decouplednet.annotations.record import Record
 from decouplednet.annotations.splits import read_splits
 from decouplednet.annotations.tags import TagTable, read_tags
 from decouplednet.annotations.voc import VOC_CLASSES, read_objects
-from decouplednet.classes import ClassList
+from decouplednet.classes import ClassList, composed
 from decouplednet.errors import DataError
 
 
@@ -76,24 +76,27 @@ def _classes(layout: Layout, findings: list[Finding]) -> ClassList | None:
 def _images(layout: Layout, findings: list[Finding]) -> dict[str, Path]:
     """Return name to file, sorted by name, and report names that stand for two files."""
     images: dict[str, Path] = {}
-    for path in image_files(layout):
+    paths = image_files(layout)
+    files = {composed(path.relative_to(layout.images).as_posix()): path for path in paths}
+    for path in paths:
         name = _name_under(layout.images, path)
-        if name in images:
-            other = images[name].name
-            findings.append(
-                Finding(
-                    "duplicate-image",
-                    str(path),
-                    f"differs from {other} only in its extension, so tags and masks cannot tell "
-                    "them apart; rename or remove one",
-                )
-            )
+        other = images.get(name) or files.get(name)
+        if other is not None:
+            findings.append(_duplicate(path, name, other))
         images.setdefault(name, path)
     if not images:
         findings.append(
             Finding("no-images", str(layout.images), "there is no image in this folder")
         )
     return dict(sorted(images.items()))
+
+
+def _duplicate(path: Path, name: str, other: Path) -> Finding:
+    message = (
+        f"lists call it {name!r}, and {other.name} too, so tags and masks cannot tell them apart; "
+        "rename or remove one"
+    )
+    return Finding("duplicate-image", str(path), message)
 
 
 def _masks(layout: Layout, images: Mapping[str, Path], findings: list[Finding]) -> dict[str, Path]:
@@ -137,7 +140,7 @@ class _Tags:
         if not path.exists():
             return
         try:
-            table = read_tags(path)
+            table = read_tags(path, self._images)
         except DataError as fault:
             self._findings.append(finding_of("bad-tags", path, fault))
             return

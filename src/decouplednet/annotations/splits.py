@@ -5,7 +5,7 @@ from pathlib import Path
 
 from decouplednet.annotations.files import read_text
 from decouplednet.annotations.findings import Finding, finding_of
-from decouplednet.annotations.images import name_of
+from decouplednet.annotations.images import listed_name
 from decouplednet.errors import DataError
 
 
@@ -26,7 +26,7 @@ def read_splits(
         except DataError as fault:
             findings.append(finding_of("unreadable-list", file, fault))
             continue
-        names = [name_of(line) for line in lines if line.strip()]
+        names = [listed_name(line, images) for line in lines if line.strip()]
         splits[file.stem] = tuple(dict.fromkeys(names))
         findings += _faults(file, names, images)
     return splits, findings

@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.annotations.findings import Finding
-from decouplednet.annotations.images import name_of
+from decouplednet.annotations.images import listed_name
 from decouplednet.errors import DataError
 
 HEADER = ("image", "tags")
@@ -32,8 +32,12 @@ class TagTable:
     findings: tuple[Finding, ...]
 
 
-def read_tags(path: Path) -> TagTable:
+def read_tags(path: Path, images: Container[str] = ()) -> TagTable:
     """Return the tags of a CSV file with the header ``image,tags``, tags joined by ``;``.
+
+    Args:
+        path: the table.
+        images: the names of the images that it may name, with or without extension.
 
     Raises:
         DataError: the file cannot be read as UTF-8 or CSV, or has another header.
@@ -44,11 +48,11 @@ def read_tags(path: Path) -> TagTable:
     lines: dict[str, int] = {}
     findings = []
     for line, row in cells[1:]:
-        fault = _row_fault(row, lines)
+        name = listed_name(row[0], images)
+        fault = _row_fault(row, name, lines)
         if fault is not None:
             findings.append(Finding(fault[0], str(path), f"line {line}: {fault[1]}"))
             continue
-        name = name_of(row[0])
         lines[name] = line
         tags = frozenset(tag.strip() for tag in row[1].split(";") if tag.strip())
         if tags != {NOT_LOOKED_AT}:
@@ -86,13 +90,12 @@ def _check_header(path: Path, header: list[str]) -> None:
     raise DataError(f"{path}: the first line must be image,tags; it is {found!r}{hint}")
 
 
-def _row_fault(row: list[str], lines: Mapping[str, int]) -> tuple[str, str] | None:
+def _row_fault(row: list[str], name: str, lines: Mapping[str, int]) -> tuple[str, str] | None:
     """Return the code and the sentence that refuse a row, or None."""
     if len(row) > 2:
         return "bad-row", f"{len(row)} columns, expected 2; join the tags of an image by ';'"
     if len(row) < 2:
         return "bad-row", f"1 column, expected 2; write '{row[0]},' for an image with no class"
-    name = name_of(row[0])
     if not name:
         return "bad-row", "the image is missing"
     if name in lines:
