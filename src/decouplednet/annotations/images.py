@@ -1,6 +1,7 @@
 """Finding and reading pictures: upright, three channels, wholly decoded, or refused."""
 
 import os
+import stat
 import warnings
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
@@ -10,13 +11,23 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from decouplednet.classes import composed
 from decouplednet.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_QUARTER_TURNS = frozenset({5, 6, 7, 8})  # EXIF 2.32, tag 274: width and height change places
+# How the stored picture is turned to be shown (EXIF 2.32, tag 274).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_QUARTER_TURNS = frozenset({5, 6, 7, 8})  # width and height change places
 _SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -102,7 +113,9 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     with opened(path) as image:
         _refuse_series(image)
-        upright = ImageOps.exif_transpose(image)
+        image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
         return np.array(_to_rgb(upright, image.format))
 
 
@@ -113,7 +126,7 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: the file is missing or no image. A file that is cut short may pass.
     """
     with opened(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+        turned = _orientation(image) in _QUARTER_TURNS
         return (image.width, image.height) if turned else (image.height, image.width)
 
 
@@ -131,10 +144,17 @@ def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     except OSError as fault:
         raise DataError(f"{folder}: cannot be read: {fault.strerror}") from None
     for entry in entries:
-        if not entry.is_dir():
+        if not _is_folder(entry):
             yield Path(entry.path)
         elif not entry.name.startswith("."):
             yield from _walk(Path(entry.path), above | {real})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself; whoever opens it is told
+        return False
 
 
 def _check_encoding(paths: list[Path]) -> None:
@@ -151,14 +171,20 @@ def _check_encoding(paths: list[Path]) -> None:
 def opened(path: Path) -> Iterator[Image.Image]:
     """Give the open image; whatever Pillow raises, now or while it decodes, becomes one line."""
     try:
+        _refuse_irregular(path)
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF, which does not count
             # Below twice its limit Pillow only warns of a decompression bomb.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path)
-        with image:
-            yield image
+            with Image.open(path) as image:
+                yield image
     except Exception as fault:  # Pillow's readers raise a dozen kinds on hostile files
         raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
+
+
+def _refuse_irregular(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        raise DataError("it is no regular file")
 
 
 def _reason(path: Path, fault: Exception) -> str:
@@ -169,7 +195,17 @@ def _reason(path: Path, fault: Exception) -> str:
         return "the file is empty" if empty else "its content is of no known image format"
     if isinstance(fault, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS} pixels"
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
     return " ".join(str(fault).split()) or type(fault).__name__
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return how the picture is turned, 1 to 8; damaged EXIF leaves it as it is stored: 1."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow's reader raises several kinds on damaged EXIF
+        return 1
 
 
 def _refuse_series(image: Image.Image) -> None:
