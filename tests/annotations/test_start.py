@@ -141,6 +141,16 @@ def test_a_table_that_is_there_gives_the_classes(tmp_path: Path) -> None:
     assert (report.tagged, report.kept) == (1, (tmp_path / "tags.csv",))
 
 
+@pytest.mark.parametrize("name", ["classes.txt", "tags.csv"])
+def test_a_broken_link_is_not_overwritten_either(tmp_path: Path, name: str) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+
+    with pytest.raises(DataError, match=rf"{name}: cannot be read: No such file or directory$"):
+        init(tmp_path)
+    assert (tmp_path / name).is_symlink()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png")
     init(tmp_path)

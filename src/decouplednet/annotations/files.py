@@ -1,5 +1,6 @@
 """Reading text and writing whole files, so that nobody ever meets half of one."""
 
+import io
 import os
 import secrets
 from pathlib import Path
@@ -37,6 +38,15 @@ def _remove(beside: Path) -> None:
         beside.unlink(missing_ok=True)
     except OSError:  # the folder is no folder, or is gone: nothing was left in it
         return
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a UTF-8 file; only line feeds and carriage returns end one.
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(read_text(path), newline=None)]
 
 
 def read_text(path: Path) -> str:

@@ -1,13 +1,14 @@
 """The first two files of a new data set: classes.txt and tags.csv, to be filled in."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes, write_classes
 from decouplednet.annotations.layout import Layout, image_files, native_layout, plain_layout
-from decouplednet.annotations.tags import NOT_LOOKED_AT, read_tags, write_tags
-from decouplednet.classes import MOST_CLASSES, ClassList
+from decouplednet.annotations.tags import read_tags, write_tags
+from decouplednet.classes import MOST_CLASSES, NOT_LOOKED_AT, ClassList, composed
 from decouplednet.errors import DataError
 
 # Folders that say what a picture is for, or nothing, but not what is on it.
@@ -74,7 +75,7 @@ def init(images: Path) -> StartReport:
             are there already, one that is there cannot be read, or one cannot be written.
     """
     layout = _layout(images)
-    kept = tuple(path for path in (layout.classes, layout.tags) if path.exists())
+    kept = tuple(path for path in (layout.classes, layout.tags) if os.path.lexists(path))
     if len(kept) == 2:
         raise DataError(f"{layout.root}: has classes.txt and tags.csv already; nothing was written")
     files = [path.relative_to(layout.images) for path in image_files(layout)]
@@ -110,9 +111,9 @@ def _layout(images: Path) -> Layout:
 
 def _known_rows(layout: Layout, files: list[Path]) -> dict[str, tuple[str, ...]]:
     """Return image to tags: from tags.csv if it is there, else from the folders."""
-    if layout.tags.exists():
+    if os.path.lexists(layout.tags):
         return {name: tuple(sorted(tags)) for name, tags in read_tags(layout.tags).rows.items()}
-    allowed = read_classes(layout.classes).names if layout.classes.exists() else None
+    allowed = read_classes(layout.classes).names if os.path.lexists(layout.classes) else None
     guessed = {file: _class_folder(file.parts[:-1]) for file in files}
     names = set(guessed.values()) - {None, "background"}
     unhelpful = len({file.parent for file in files}) == 1 or len(names) > MOST_CLASSES
@@ -135,7 +136,7 @@ def _class_folder(folders: tuple[str, ...]) -> str | None:
         if name.casefold() in _NO_CLASS or not any(sign.isalpha() for sign in name):
             continue
         try:
-            return name if name == "background" else ClassList((name,)).names[0]
+            return name if name == "background" else ClassList((composed(name),)).names[0]
         except DataError:  # no class list could hold this name
             continue
     return None
@@ -143,6 +144,6 @@ def _class_folder(folders: tuple[str, ...]) -> str | None:
 
 def _known_classes(layout: Layout, rows: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return the classes of classes.txt if it is there, else all that the rows name."""
-    if layout.classes.exists():
+    if os.path.lexists(layout.classes):
         return read_classes(layout.classes).names
     return tuple(sorted({tag for tags in rows.values() for tag in tags} - {NOT_LOOKED_AT}))

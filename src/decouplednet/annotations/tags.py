@@ -9,10 +9,10 @@ from pathlib import Path
 from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.annotations.findings import Finding
 from decouplednet.annotations.images import listed_name
+from decouplednet.classes import NOT_LOOKED_AT, composed
 from decouplednet.errors import DataError
 
 HEADER = ("image", "tags")
-NOT_LOOKED_AT = "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def read_tags(path: Path, images: Container[str] = ()) -> TagTable:
             findings.append(Finding(fault[0], str(path), f"line {line}: {fault[1]}"))
             continue
         lines[name] = line
-        tags = frozenset(tag.strip() for tag in row[1].split(";") if tag.strip())
+        tags = frozenset(composed(tag.strip()) for tag in row[1].split(";") if tag.strip())
         if tags != {NOT_LOOKED_AT}:
             rows[name] = tags
     return TagTable(rows, lines, tuple(findings))
