@@ -110,8 +110,8 @@ def test_messages_do_not_repeat_the_file(tmp_path: Path) -> None:
 
     assert [one.message for one in check(tmp_path).findings] == [
         "id 9 at row 1, column 0 is no class: ids run from 0 (background) to 2, and 255 is ignored "
-        "(14 such pixels)",
-        "not a readable image: the file is empty",
+        "(14 such pixels); correct the id, or add its class to classes.txt",
+        "not a readable image: the file is empty; save it anew, or remove it",
     ]
 
 
@@ -143,7 +143,8 @@ def test_a_class_on_no_image_is_named_and_one_in_a_mask_alone_is_not(tmp_path: P
     folders.native(tmp_path, classes=("cat", "dog", "cow"), tags={"a": "cat"}, masks={"b": [2]})
 
     assert [one.message for one in check(tmp_path).findings] == [
-        "no tag and no mask names the class 'cow'"
+        "no tag and no mask names the class 'cow'; tag images of it, or train the other classes "
+        "with data.classes"
     ]
 
 

@@ -60,7 +60,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
         {
             "code": "split-without-file",
             "file": str(tmp_path / "splits" / "val.txt"),
-            "message": f"'gone{i}' has no image",
+            "message": f"'gone{i}' has no image; correct the line, or remove it",
         }
         for i in range(12)
     ]

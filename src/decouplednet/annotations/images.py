@@ -112,7 +112,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             decompression bombs, holds several pictures, or numbers without a known range.
     """
     with opened(path) as image:
-        _refuse_series(image)
+        refuse_series(image)
         image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
         turn = _TURNS.get(_orientation(image))
         upright = image if turn is None else image.transpose(turn)
@@ -182,6 +182,18 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
 
 
+def refuse_series(image: Image.Image) -> None:
+    """Refuse a file that holds several pictures, such as an animation; an MPO's previews pass.
+
+    Raises:
+        DataError: there is more than one.
+    """
+    frames = getattr(image, "n_frames", 1)
+    # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
+    if frames > 1 and image.format != "MPO":
+        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
+
+
 def _refuse_irregular(path: Path) -> None:
     if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
         raise DataError("it is no regular file")
@@ -206,13 +218,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # Pillow's reader raises several kinds on damaged EXIF
         return 1
-
-
-def _refuse_series(image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
-    if frames > 1 and image.format != "MPO":
-        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
 
 
 def _to_rgb(image: Image.Image, file_format: str | None) -> Image.Image:
