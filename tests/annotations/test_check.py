@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.check import CheckReport, check
 from decouplednet.annotations.record import Record
 from decouplednet.errors import DataError
@@ -137,6 +138,17 @@ def test_the_classes_a_row_lacks_are_named(tmp_path: Path) -> None:
     assert [one.message for one in check(tmp_path).findings] == [
         "shows cat, dog, which the tags of the image lack; correct the tags or the mask"
     ]
+
+
+def test_photographs_of_other_formats_are_named_and_do_not_hinder_a_run(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat;dog"})
+    (tmp_path / "images" / "b.heic").touch()
+
+    (one,) = check(tmp_path).findings
+
+    assert (one.code, Path(one.file).name) == ("image-format", "b.heic")
+    assert one.message == "a photograph in a format that is not read; convert it to JPEG or PNG"
+    assert len(Catalogue.read(tmp_path).records) == 1
 
 
 def test_a_class_on_no_image_is_named_and_one_in_a_mask_alone_is_not(tmp_path: Path) -> None:

@@ -200,6 +200,13 @@ def test_images_are_found_below_and_all_other_files_are_skipped(tmp_path: Path) 
     assert found.skipped == tuple(other)
 
 
+def test_photographs_of_other_formats_are_told_from_other_files(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.dng", "b.jpg", "notes.txt", "._c.heic"):
+        (tmp_path / name).touch()
+
+    assert find_images(tmp_path).unread == (tmp_path / "a.HEIC",)  # b.jpg stands for b.dng
+
+
 def test_one_file_is_found_whatever_its_name(tmp_path: Path) -> None:
     (tmp_path / "photo").touch()
 

@@ -43,13 +43,13 @@ def test_a_folder_with_its_lists_beside_the_images_is_plain(tmp_path: Path, file
     layout = layout_of(tmp_path)
 
     assert layout.name == "plain"
-    assert image_files(layout) == (image,)
+    assert image_files(layout).images == (image,)
 
 
 def test_a_native_data_set_may_call_a_class_folder_masks(tmp_path: Path) -> None:
     image = folders.image(tmp_path / "images" / "masks" / "a.png")
 
-    assert image_files(layout_of(tmp_path)) == (image,)
+    assert image_files(layout_of(tmp_path)).images == (image,)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:

@@ -249,7 +249,14 @@ def test_without_a_class_list_all_else_is_still_read(
 def test_a_data_set_without_images_is_a_finding(tmp_path: Path) -> None:
     folders.native(tmp_path)
 
-    assert found(tmp_path) == [("no-images", "images", "there is no image in this folder")]
+    assert found(tmp_path) == [
+        (
+            "no-images",
+            "images",
+            "there is no image in this folder; image files end in .bmp, .jpeg, .jpg, .png, .tif, "
+            ".tiff, .webp",
+        )
+    ]
 
 
 def voc(root: Path) -> Path:

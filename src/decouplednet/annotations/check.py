@@ -15,6 +15,8 @@ from decouplednet.annotations.record import Record
 from decouplednet.classes import MOST_CLASSES, ClassList
 from decouplednet.errors import DataError
 
+_OTHER_FORMAT = "a photograph in a format that is not read; convert it to JPEG or PNG"
+
 
 @dataclass(frozen=True, slots=True)
 class CheckReport:
@@ -48,6 +50,7 @@ def check(
     """
     listing = read_listing(Path(root))
     findings = list(listing.findings)
+    findings += [Finding("image-format", str(path), _OTHER_FORMAT) for path in listing.unread]
     present: set[str] = set()
     for record in progress(listing.records):
         faults, shown = _check_record(record, listing)

@@ -17,6 +17,13 @@ from decouplednet.classes import composed
 from decouplednet.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Photographs that must be converted first; all other endings are taken for no image at all.
+_UNREAD_SUFFIXES = frozenset(
+    (
+        *(".avif", ".heic", ".heif", ".jp2", ".jpx", ".jxl", ".psd"),
+        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
+    )
+)
 # How the stored picture is turned to be shown (EXIF 2.32, tag 274).
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -28,6 +35,9 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # width and height change places
+NO_IMAGE = (
+    f"there is no image in this folder; image files end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+)
 _SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -42,6 +52,21 @@ class FoundImages:
 
     images: tuple[Path, ...]
     skipped: tuple[Path, ...]
+
+    @property
+    def unread(self) -> tuple[Path, ...]:
+        """The skipped files that are photographs in a format that is not read.
+
+        One beside an image of the same name, as cameras write raw and JPEG, is not among them.
+        """
+        names = {path.with_suffix("") for path in self.images}
+        return tuple(
+            path
+            for path in self.skipped
+            if path.suffix.lower() in _UNREAD_SUFFIXES
+            and not path.name.startswith(".")
+            and path.with_suffix("") not in names
+        )
 
 
 def find_images(root: Path) -> FoundImages:

@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from decouplednet.annotations.images import find_images
+from decouplednet.annotations.images import FoundImages, find_images
 from decouplednet.errors import DataError
 
 LayoutName = Literal["native", "plain", "voc"]
@@ -82,17 +82,21 @@ def layout_of(root: Path) -> Layout:
     )
 
 
-def image_files(layout: Layout) -> tuple[Path, ...]:
-    """Return the images of a data set, sorted by path; masks in a plain folder are none of them.
+def image_files(layout: Layout) -> FoundImages:
+    """Return the files of a data set's images; masks in a plain folder are none of them.
 
     Raises:
         DataError: a folder may not be read.
     """
-    images = find_images(layout.images).images
-    apart = (layout.masks, layout.splits) if layout.name == "plain" else ()
-    return tuple(
-        path for path in images if not any(path.is_relative_to(folder) for folder in apart)
-    )
+    found = find_images(layout.images)
+    if layout.name != "plain":
+        return found
+
+    def outside(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        apart = (layout.masks, layout.splits)
+        return tuple(path for path in paths if not any(map(path.is_relative_to, apart)))
+
+    return FoundImages(outside(found.images), outside(found.skipped))
 
 
 def _remedy(root: Path) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes
 from decouplednet.annotations.findings import Finding, finding_of
-from decouplednet.annotations.images import find_images, name_of
+from decouplednet.annotations.images import NO_IMAGE, find_images, name_of
 from decouplednet.annotations.layout import Layout, image_files, layout_of
 from decouplednet.annotations.masks import MASK_SUFFIX
 from decouplednet.annotations.proposals import Proposals
@@ -30,6 +30,7 @@ class Listing:
         records: all images, sorted by name; of two with one name the first.
         splits: split name to image names, as listed.
         doubtful: names of images with a tag that is in no class list.
+        unread: photographs in formats that are not read.
         findings: every fault of the lists, in the order of reading.
     """
 
@@ -38,6 +39,7 @@ class Listing:
     records: tuple[Record, ...]
     splits: Mapping[str, tuple[str, ...]]
     doubtful: frozenset[str]
+    unread: tuple[Path, ...]
     findings: tuple[Finding, ...]
 
 
@@ -50,7 +52,8 @@ def read_listing(root: Path) -> Listing:
     layout = layout_of(root)
     findings: list[Finding] = []
     classes = _classes(layout, findings)
-    images = _images(layout, findings)
+    files = image_files(layout)
+    images = _images(layout, files.images, findings)
     findings += _folder_faults(layout)
     masks = _masks(layout, images, findings)
     tags = _Tags(classes, images, findings)
@@ -61,7 +64,7 @@ def read_listing(root: Path) -> Listing:
         Record(name, image, tags.of.get(name), masks.get(name)) for name, image in images.items()
     )
     doubtful = frozenset(tags.doubtful)
-    return Listing(layout, classes, records, splits, doubtful, (*findings, *faults))
+    return Listing(layout, classes, records, splits, doubtful, files.unread, (*findings, *faults))
 
 
 def _classes(layout: Layout, findings: list[Finding]) -> ClassList | None:
@@ -76,10 +79,9 @@ def _classes(layout: Layout, findings: list[Finding]) -> ClassList | None:
         return None
 
 
-def _images(layout: Layout, findings: list[Finding]) -> dict[str, Path]:
+def _images(layout: Layout, paths: tuple[Path, ...], findings: list[Finding]) -> dict[str, Path]:
     """Return name to file, sorted by name, and report names that stand for two files."""
     images: dict[str, Path] = {}
-    paths = image_files(layout)
     files = {composed(path.relative_to(layout.images).as_posix()): path for path in paths}
     for path in paths:
         name = _name_under(layout.images, path)
@@ -88,9 +90,7 @@ def _images(layout: Layout, findings: list[Finding]) -> dict[str, Path]:
             findings.append(_duplicate(path, name, other))
         images.setdefault(name, path)
     if not images:
-        findings.append(
-            Finding("no-images", str(layout.images), "there is no image in this folder")
-        )
+        findings.append(Finding("no-images", str(layout.images), NO_IMAGE))
     return dict(sorted(images.items()))
 
 

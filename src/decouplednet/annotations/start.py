@@ -1,11 +1,12 @@
 """The first two files of a new data set: classes.txt and tags.csv, to be filled in."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes, write_classes
+from decouplednet.annotations.images import NO_IMAGE, FoundImages
 from decouplednet.annotations.layout import Layout, image_files, native_layout, plain_layout
 from decouplednet.annotations.tags import read_tags, write_tags
 from decouplednet.classes import MOST_CLASSES, NOT_LOOKED_AT, ClassList, composed
@@ -35,6 +36,7 @@ _NO_CLASS = frozenset(
         "validation",
     )
 )
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class StartReport:
         tagged: number of images with a row that says what is on them.
         written: the new files.
         kept: files that were there already and stayed as they were.
+        hints: what the user should look over; each is a line.
     """
 
     root: Path
@@ -56,6 +59,7 @@ class StartReport:
     tagged: int
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
+    hints: tuple[str, ...] = ()
 
 
 def init(images: Path) -> StartReport:
@@ -78,9 +82,10 @@ def init(images: Path) -> StartReport:
     kept = tuple(path for path in (layout.classes, layout.tags) if os.path.lexists(path))
     if len(kept) == 2:
         raise DataError(f"{layout.root}: has classes.txt and tags.csv already; nothing was written")
-    files = [path.relative_to(layout.images) for path in image_files(layout)]
+    found = image_files(layout)
+    files = [path.relative_to(layout.images) for path in found.images]
     if not files:
-        raise DataError(f"{images}: there is no image in this folder")
+        raise DataError("; ".join((f"{images}: {NO_IMAGE}", *_unread(found))))
     rows = _known_rows(layout, files)
     classes = _known_classes(layout, rows)
     if layout.classes not in kept:
@@ -94,7 +99,24 @@ def init(images: Path) -> StartReport:
         tagged=sum(tags != (NOT_LOOKED_AT,) for tags in rows.values()),
         written=tuple(path for path in (layout.classes, layout.tags) if path not in kept),
         kept=kept,
+        hints=(*_folder_names(classes if not kept else ()), *_unread(found)),
     )
+
+
+def _folder_names(classes: tuple[str, ...]) -> Iterator[str]:
+    if classes:
+        listed = ", ".join(classes[:_NAMED]) + (", ..." if classes[_NAMED:] else "")
+        yield (
+            f"classes from folder names: {listed}; delete what is none from classes.txt and "
+            "tags.csv"
+        )
+
+
+def _unread(found: FoundImages) -> Iterator[str]:
+    endings = ", ".join(sorted({path.suffix.lower() for path in found.unread}))
+    if endings:
+        count = len(found.unread)
+        yield f"photographs that are not read: {count} ({endings}); convert them to JPEG or PNG"
 
 
 def _layout(images: Path) -> Layout:
