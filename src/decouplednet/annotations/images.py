@@ -92,6 +92,14 @@ def find_images(root: Path) -> FoundImages:
     return FoundImages(tuple(sorted(images)), tuple(sorted(skipped)))
 
 
+def holds_image(root: Path) -> bool:
+    """Tell whether an image lies anywhere under a folder, as far as it may be read."""
+    try:
+        return any(is_image_name(path.name) for path in _walk(root, frozenset()))
+    except DataError:
+        return False
+
+
 def is_image_name(name: str) -> bool:
     """Tell whether a file name ends like an image's and is not hidden."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as fast as a folder of many thousand files needs
