@@ -44,6 +44,14 @@ def test_a_class_list_is_a_value() -> None:
             ((name,), r"class name '.*' is empty, has spaces at its ends, or holds one of ; , or a")
             for name in ("", " cat", "cat ", "cat;dog", "cat,dog", "cat\ndog", "cat\rdog")
         ),
+        (
+            ("cat", "?"),
+            r"class name '\?' is what tags\.csv says of an image that nobody has looked at; ch",
+        ),
+        *(
+            ((f"cat{sign}dog",), r"or a line break or another control character; choose another")
+            for sign in "\0\t\x0b\x0c\x1c\x85\u2028\u2029\ud800"
+        ),
     ],
 )
 def test_a_list_that_could_not_be_written_and_read_back_is_refused(

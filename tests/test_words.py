@@ -6,8 +6,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 GLOSSARY = ROOT / "docs" / "glossary.md"
-# Names that are torch's, not ours.
-FOREIGN = ("binary_cross_entropy_with_logits",)
+# Names that are torch's and Python's, not ours.
+FOREIGN = ("binary_cross_entropy_with_logits", "unicodedata.category")
 
 
 def rows() -> Iterator[tuple[str, str, str]]:

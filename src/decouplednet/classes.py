@@ -1,6 +1,7 @@
 """The classes of a data set or model: their names, their indices and their colours."""
 
 import difflib
+import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,9 @@ from decouplednet.errors import DataError
 BACKGROUND = 0
 IGNORE = 255
 MOST_CLASSES = IGNORE - 1
+NOT_LOOKED_AT = "?"  # in place of tags
+# Unicode's kinds of control characters, halves of characters, line and paragraph ends.
+_NO_TEXT = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 # Okabe and Ito's eight colours that colour-blind people can tell apart (Color Universal Design,
 # 2008), without black, followed by variations for longer lists. Background is black.
@@ -22,6 +26,15 @@ _DISTINCT = (
     (204, 121, 167),
     (153, 153, 153),
 )
+
+
+def composed(name: str) -> str:
+    r"""Return a name with composed accents (NFC): file systems and spreadsheets write two kinds.
+
+    >>> composed("cafe\u0301") == "caf\u00e9"
+    True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
@@ -62,8 +75,8 @@ class ClassList:
     """The classes in index order: ``names[0]`` has index 1, because 0 is background.
 
     Args:
-        names: at least one and at most 254 different names; none is empty, ``background``, has
-            spaces at its ends, or holds ``;``, ``,`` or a line break.
+        names: at least one and at most 254 different names; none is empty, ``background``, ``?``,
+            has spaces at its ends, or holds ``;``, ``,``, a line break or a control character.
 
     Raises:
         DataError: a name breaks these rules; the message says which.
@@ -113,10 +126,16 @@ class ClassList:
 
 
 def _check_name(name: str) -> None:
-    if not name or name != name.strip() or any(sign in name for sign in ";,\n\r"):
+    forbidden = any(sign in ";," or unicodedata.category(sign) in _NO_TEXT for sign in name)
+    if not name or name != name.strip() or forbidden:
         raise DataError(
             f"class name {name!r} is empty, has spaces at its ends, or holds one of ; , or a "
-            "line break"
+            "line break or another control character; choose another name"
+        )
+    if name == NOT_LOOKED_AT:
+        raise DataError(
+            f"class name {name!r} is what tags.csv says of an image that nobody has looked at; "
+            "choose another name"
         )
     if name == "background":
         raise DataError("'background' is index 0 of every class list and is not listed")

@@ -128,7 +128,7 @@ def test_the_mask_of_a_record_is_checked_against_its_image(tmp_path: Path) -> No
     folders.mask(tmp_path / "masks" / "a.png", [1], size=(4, 7))
 
     assert catalogue.mask_of(catalogue.record("d"))[:2, 0].tolist() == [1, 255]
-    with pytest.raises(DataError, match=r"a\.png: the mask is \(4, 7\) \(H, W\), its image \(5"):
+    with pytest.raises(DataError, match=r"a\.png: the mask is 7 x 4 pixels, its image 7 x 5; exp"):
         catalogue.mask_of(catalogue.record("a"))
     with pytest.raises(DataError, match=r"images/e\.png: the image has no mask$"):
         catalogue.mask_of(catalogue.record("e"))

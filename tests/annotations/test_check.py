@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.check import CheckReport, check
 from decouplednet.annotations.record import Record
 from decouplednet.errors import DataError
@@ -110,8 +111,8 @@ def test_messages_do_not_repeat_the_file(tmp_path: Path) -> None:
 
     assert [one.message for one in check(tmp_path).findings] == [
         "id 9 at row 1, column 0 is no class: ids run from 0 (background) to 2, and 255 is ignored "
-        "(14 such pixels)",
-        "not a readable image: the file is empty",
+        "(14 such pixels); correct the id, or add its class to classes.txt",
+        "not a readable image: the file is empty; save it anew, or remove it",
     ]
 
 
@@ -139,11 +140,23 @@ def test_the_classes_a_row_lacks_are_named(tmp_path: Path) -> None:
     ]
 
 
+def test_photographs_of_other_formats_are_named_and_do_not_hinder_a_run(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat;dog"})
+    (tmp_path / "images" / "b.heic").touch()
+
+    (one,) = check(tmp_path).findings
+
+    assert (one.code, Path(one.file).name) == ("image-format", "b.heic")
+    assert one.message == "a photograph in a format that is not read; convert it to JPEG or PNG"
+    assert len(Catalogue.read(tmp_path).records) == 1
+
+
 def test_a_class_on_no_image_is_named_and_one_in_a_mask_alone_is_not(tmp_path: Path) -> None:
     folders.native(tmp_path, classes=("cat", "dog", "cow"), tags={"a": "cat"}, masks={"b": [2]})
 
     assert [one.message for one in check(tmp_path).findings] == [
-        "no tag and no mask names the class 'cow'"
+        "no tag and no mask names the class 'cow'; tag images of it, or train the other classes "
+        "with data.classes"
     ]
 
 

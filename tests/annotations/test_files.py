@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decouplednet.annotations.files import read_text, write_atomically
+from decouplednet.annotations.files import not_written, read_text, write_atomically
 from decouplednet.errors import DataError
 
 
@@ -35,6 +35,30 @@ def test_a_fault_keeps_the_old_file_and_leaves_nothing_beside_it(
 
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOSPC, "free space or choose another folder"),
+        (errno.EACCES, "make it writable or choose another folder"),
+        (errno.EROFS, "make it writable or choose another folder"),
+        (errno.ENAMETOOLONG, "choose a shorter name"),
+        (errno.EIO, "choose another folder"),
+    ],
+)
+def test_the_remedy_fits_what_went_wrong(code: int, remedy: str) -> None:
+    assert not_written(OSError(code, "why")) == f"cannot be written: why; {remedy}"
+
+
+@pytest.mark.parametrize("name", ["", ".", "/"])
+def test_a_folder_in_place_of_the_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(DataError, match=r"^[./]: cannot be written: it is a folder; name a file$"):
+        write_atomically(Path(name), b"new")
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:

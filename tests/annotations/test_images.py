@@ -118,6 +118,39 @@ def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes | None, reas
             read(path)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+
+    assert find_images(tmp_path).images == (tmp_path / "a.jpg",)
+    with pytest.raises(DataError, match=r"a\.jpg: not a readable image: it is no regular file$"):
+        read_image(tmp_path / "a.jpg")
+
+
+def test_a_link_to_itself_is_refused(tmp_path: Path) -> None:
+    for name in ("a.jpg", "folder"):
+        (tmp_path / name).symlink_to(tmp_path / name)
+
+    found = find_images(tmp_path)
+
+    assert (found.images, found.skipped) == ((tmp_path / "a.jpg",), (tmp_path / "folder",))
+    with pytest.raises(DataError, match=r"a\.jpg: not a readable image: Too many levels of sym"):
+        read_image(tmp_path / "a.jpg")
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+@pytest.mark.parametrize("junk", [b"", b"junk", b"II*\0\x08\0\0\0\x02\0\x12\x01\x03\0\x01\0\0\0"])
+def test_damaged_exif_leaves_a_picture_as_it_is_stored(
+    tmp_path: Path, suffix: str, junk: bytes
+) -> None:
+    path = save(tmp_path / f"a{suffix}", Image.new("RGB", (2, 3)), exif=b"Exif\0\0" + junk)
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert read_image(path).shape == (3, 2, 3)
+        assert image_size(path) == (3, 2)
+    assert caught == []
+
+
 @pytest.mark.parametrize("limit", [30, 12])  # Pillow warns up to twice the limit, then raises
 def test_a_decompression_bomb_is_refused_without_a_warning(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
@@ -165,6 +198,13 @@ def test_images_are_found_below_and_all_other_files_are_skipped(tmp_path: Path) 
 
     assert found.images == tuple(kept)
     assert found.skipped == tuple(other)
+
+
+def test_photographs_of_other_formats_are_told_from_other_files(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.dng", "b.jpg", "notes.txt", "._c.heic"):
+        (tmp_path / name).touch()
+
+    assert find_images(tmp_path).unread == (tmp_path / "a.HEIC",)  # b.jpg stands for b.dng
 
 
 def test_one_file_is_found_whatever_its_name(tmp_path: Path) -> None:

@@ -43,13 +43,13 @@ def test_a_folder_with_its_lists_beside_the_images_is_plain(tmp_path: Path, file
     layout = layout_of(tmp_path)
 
     assert layout.name == "plain"
-    assert image_files(layout) == (image,)
+    assert image_files(layout).images == (image,)
 
 
 def test_a_native_data_set_may_call_a_class_folder_masks(tmp_path: Path) -> None:
     image = folders.image(tmp_path / "images" / "masks" / "a.png")
 
-    assert image_files(layout_of(tmp_path)) == (image,)
+    assert image_files(layout_of(tmp_path)).images == (image,)
 
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -60,11 +60,39 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_mere_folder_of_images_is_refused_with_the_command_that_starts_one(
     tmp_path: Path,
 ) -> None:
+    folders.image(tmp_path / "sub" / "a.png")
     message = (
         "holds neither images/ nor JPEGImages/, so it is no data set; for a folder of images run: "
         f"decouplednet init {tmp_path}$"
     )
     with pytest.raises(DataError, match=message):
+        layout_of(tmp_path)
+
+
+def test_a_folder_without_any_image_is_not_to_be_started(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+
+    message = r"so it is no data set; nor is there any image in it; name the folder of a data set$"
+    with pytest.raises(DataError, match=message):
+        layout_of(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["model.json", "model/model.json", "run.json"])
+def test_a_run_in_place_of_the_data_set_is_named(tmp_path: Path, file: str) -> None:
+    folders.image(tmp_path / "report" / "a.png")
+    (tmp_path / file).parent.mkdir(exist_ok=True)
+    (tmp_path / file).touch()
+
+    message = r"is a run or a model, no data set; where .* takes both, the order is MODEL DATA$"
+    with pytest.raises(DataError, match=message):
+        layout_of(tmp_path)
+
+
+def test_a_link_in_place_of_the_images_that_leads_nowhere_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").symlink_to(tmp_path / "gone")
+    (tmp_path / "classes.txt").touch()
+
+    with pytest.raises(DataError, match=r"images: a link that leads to no folder; mend it or rem"):
         layout_of(tmp_path)
 
 

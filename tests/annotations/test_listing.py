@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.findings import Finding
 from decouplednet.annotations.listing import read_listing
 from tests.annotations import folders
@@ -36,11 +37,48 @@ def test_two_images_that_differ_only_in_extension_are_named(tmp_path: Path) -> N
         (
             "duplicate-image",
             "images/a.png",
-            "differs from a.jpg only in its extension, so tags and masks cannot tell them apart; "
-            "rename or remove one",
+            "lists call it 'a', and a.jpg too, so tags and masks cannot tell them apart; rename or "
+            "remove one",
         )
     ]
     assert [record.image.name for record in read_listing(tmp_path).records] == ["a.jpg", "b.png"]
+
+
+@pytest.mark.parametrize("stem", ["a.jpg", "a ", "a.PNG.jpg", "sub/b.webp"])
+def test_a_name_that_ends_like_a_file_s_or_in_a_blank_is_found_by_every_list(
+    tmp_path: Path, stem: str
+) -> None:
+    folders.native(tmp_path, tags={f"{stem}.png": "cat"}, splits={"val": [stem]})
+    (tmp_path / "images" / f"{stem}.png.png").rename(tmp_path / "images" / f"{stem}.png")
+    folders.mask(tmp_path / "masks" / f"{stem}.png", [1])
+    with (tmp_path / "splits" / "train.txt").open("w") as lines:
+        lines.write(f"{stem}.png\n")
+
+    listing = read_listing(tmp_path)
+
+    assert listing.findings == ()
+    (record,) = listing.records
+    assert (record.tags, record.mask) == (frozenset({"cat"}), tmp_path / "masks" / f"{stem}.png")
+    assert listing.splits == {"train": (record.name,), "val": (record.name,)}
+    assert Catalogue.read(tmp_path).record(record.name) == record
+    (tmp_path / "tags.csv").write_text(f"image,tags\n{stem},dog\n")
+    assert read_listing(tmp_path).records[0].tags == frozenset({"dog"})
+
+
+def test_an_image_whose_name_is_the_file_of_another_is_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, images=["a.jpg", "sub/a", "b "])
+    folders.image(tmp_path / "images" / "a.jpg")
+    folders.image(tmp_path / "images" / "b.png")
+
+    assert found(tmp_path) == [
+        (
+            "duplicate-image",
+            f"images/{file}",
+            f"lists call it {name!r}, and {other} too, so tags and masks cannot tell them apart; "
+            "rename or remove one",
+        )
+        for file, name, other in (("a.jpg.png", "a.jpg", "a.jpg"), ("b.png", "b", "b .png"))
+    ]
 
 
 def test_an_unknown_tag_is_named_with_its_line_and_the_nearest_class(tmp_path: Path) -> None:
@@ -66,7 +104,11 @@ def test_a_tag_without_image_is_named_with_the_image_it_may_mean(tmp_path: Path)
             "tags.csv",
             "line 3: there is no image 'images/sub/A'; did you mean 'sub/a'?",
         ),
-        ("tag-without-image", "tags.csv", "line 4: there is no image 'b'"),
+        (
+            "tag-without-image",
+            "tags.csv",
+            "line 4: there is no image 'b'; correct the row, or remove it",
+        ),
     ]
 
 
@@ -92,11 +134,96 @@ def test_masks_without_image_and_of_other_formats_are_named(tmp_path: Path) -> N
     folders.mask(tmp_path / "masks" / "sub" / "a.PNG")
     folders.mask(tmp_path / "masks" / "b.tif")
     (tmp_path / "masks" / "legend.txt").touch()
+    folders.mask(tmp_path / "masks" / "whale.png")
 
     assert found(tmp_path) == [
-        ("mask-format", "masks/b.tif", "a mask is a PNG; other formats may change ids"),
-        ("mask-without-image", "masks/sub/a.PNG", f"{tmp_path}/images has no image 'sub/a'"),
+        (
+            "mask-format",
+            "masks/b.tif",
+            "a mask is a PNG, because other formats may change ids; export it as PNG",
+        ),
+        (
+            "mask-without-image",
+            "masks/sub/a.PNG",
+            f"{tmp_path}/images has no image 'sub/a'; did you mean 'a'?",
+        ),
+        (
+            "mask-without-image",
+            "masks/whale.png",
+            f"{tmp_path}/images has no image 'whale'; name it as its image, or remove it",
+        ),
     ]
+
+
+def test_a_second_mask_of_an_image_is_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, masks={"a": [1]})
+    folders.mask(tmp_path / "masks" / "a.PNG", [2])
+
+    assert found(tmp_path) == [
+        ("duplicate-mask", "masks/a.png", "is a second mask of 'a', beside a.PNG; remove one")
+    ]
+
+
+def test_what_lies_in_place_of_a_folder_is_named(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat"})
+    (tmp_path / "masks").write_bytes(b"")
+    (tmp_path / "splits").symlink_to(tmp_path / "splits")
+
+    assert found(tmp_path) == [
+        (
+            "bad-folder",
+            name,
+            f"is no folder that can be read ({reason}); mend it or remove it",
+        )
+        for name, reason in (
+            ("masks", "Not a directory"),
+            ("splits", "Too many levels of symbolic links"),
+        )
+    ]
+
+
+@pytest.mark.parametrize("target", ["tags.csv", "gone.csv"])
+def test_a_table_behind_a_broken_link_is_not_taken_for_none(tmp_path: Path, target: str) -> None:
+    folders.native(tmp_path, images=["a"])
+    (tmp_path / "tags.csv").symlink_to(tmp_path / target)
+
+    (one,) = read_listing(tmp_path).findings
+
+    assert one.code == "bad-tags"
+    assert one.message.startswith("cannot be read: ")
+
+
+def test_a_class_list_behind_a_broken_link_is_not_taken_for_none(tmp_path: Path) -> None:
+    voc(tmp_path)
+    (tmp_path / "classes.txt").symlink_to(tmp_path / "gone.txt")
+
+    assert found(tmp_path) == [
+        ("no-classes", "classes.txt", "cannot be read: No such file or directory")
+    ]
+
+
+def test_one_misspelt_tag_of_many_rows_is_one_finding(tmp_path: Path) -> None:
+    folders.native(
+        tmp_path, tags={"a": "dog", "b": "Cat;whale", "c": "whale", "d": "Cat", "e": "Cat"}
+    )
+
+    assert [message for _, _, message in found(tmp_path)] == [
+        "3 rows, first line 3: there is no class 'Cat'; did you mean 'cat'?",
+        "2 rows, first line 3: there is no class 'whale'; the classes are cat, dog",
+    ]
+    assert read_listing(tmp_path).doubtful == {"b", "c", "d", "e"}
+
+
+@pytest.mark.parametrize(("typed", "listed"), [("e\u0301", "\u00e9"), ("\u00e9", "e\u0301")])
+def test_accents_of_classes_match_however_they_were_typed(
+    tmp_path: Path, typed: str, listed: str
+) -> None:
+    folders.native(tmp_path, classes=[f"caf{listed}"], tags={"a": f"caf{typed}"})
+
+    listing = read_listing(tmp_path)
+
+    assert listing.findings == ()
+    assert listing.records[0].tags == frozenset({"caf\u00e9"})
 
 
 @pytest.mark.parametrize(
@@ -122,7 +249,14 @@ def test_without_a_class_list_all_else_is_still_read(
 def test_a_data_set_without_images_is_a_finding(tmp_path: Path) -> None:
     folders.native(tmp_path)
 
-    assert found(tmp_path) == [("no-images", "images", "there is no image in this folder")]
+    assert found(tmp_path) == [
+        (
+            "no-images",
+            "images",
+            "there is no image in this folder; image files end in .bmp, .jpeg, .jpg, .png, .tif, "
+            ".tiff, .webp",
+        )
+    ]
 
 
 def voc(root: Path) -> Path:

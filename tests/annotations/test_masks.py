@@ -83,8 +83,25 @@ def test_a_colour_picture_is_refused_as_a_mask(tmp_path: Path, mode: str, channe
     Image.new(mode, (7, 5)).save(tmp_path / "a.png")
 
     assert read_pixels(tmp_path / "a.png").shape == (5, 7, channels)
-    message = rf"a\.png: .* must be \(H, W\); this one is \(5, 7, {channels}\)\. Was a colour pict"
+    message = rf"a\.png: has {channels} channels, but a mask holds one class id per pixel; export"
     with pytest.raises(DataError, match=message):
+        read_mask(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_another_format_is_refused_whatever_its_name(tmp_path: Path, kind: str) -> None:
+    Image.fromarray(IDS).save(tmp_path / "a.png", kind)
+
+    message = rf"a\.png: is a {kind} inside; a mask is a PNG, .* may change ids; export it as PNG$"
+    with pytest.raises(DataError, match=message):
+        read_mask(tmp_path / "a.png")
+
+
+def test_an_animation_is_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(ids) for ids in (IDS, IDS[::-1])]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+
+    with pytest.raises(DataError, match=r"a\.png: .* holds 2 pictures; save the one that counts"):
         read_mask(tmp_path / "a.png")
 
 
@@ -103,23 +120,25 @@ def test_a_cut_mask_is_refused(tmp_path: Path) -> None:
     [
         (
             np.zeros((5, 7, 3), np.uint8),
-            "masks/cat.png: a mask holds one class id per pixel, so its shape must be (H, W); "
-            "this one is (5, 7, 3). Was a colour picture saved in its place?",
+            "masks/cat.png: has 3 channels, but a mask holds one class id per pixel; export "
+            "indexed colour or class indices, not colours",
         ),
         (
             np.zeros((4, 7), np.uint8),
-            "masks/cat.png: the mask is (4, 7) (H, W), its image (5, 7)",
+            "masks/cat.png: the mask is 7 x 4 pixels, its image 7 x 5; export the mask at the size "
+            "of the image",
         ),
         (
             np.zeros((7, 5), np.uint8),
-            "masks/cat.png: the mask is (7, 5) (H, W), its image (5, 7); they differ only by a "
+            "masks/cat.png: the mask is 5 x 7 pixels, its image 7 x 5; they differ only by a "
             "quarter turn: the image's EXIF orientation was not applied to the mask, so turn the "
             "mask",
         ),
         (
             striped([0, 21, 20, 255, 1]),
             "masks/cat.png: id 21 at row 1, column 0 is no class: ids run from 0 (background) to "
-            "20, and 255 is ignored (7 such pixels)",
+            "20, and 255 is ignored (7 such pixels); correct the id, or add its class to "
+            "classes.txt",
         ),
         (
             striped([0, 255, 255, 255]),

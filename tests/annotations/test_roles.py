@@ -169,6 +169,8 @@ def test_roles_that_cannot_be_filled_are_refused(
 def test_classes_are_all_of_the_data_set_or_the_chosen_in_their_order() -> None:
     assert choose_classes(CLASSES, DataSettings()) == CLASSES
     assert choose_classes(CLASSES, DataSettings(classes=("dog", "cat"))).names == ("dog", "cat")
+    accented = DataSettings(classes=("cafe\u0301",))
+    assert choose_classes(ClassList(("caf\u00e9",)), accented).names == ("caf\u00e9",)
 
 
 @pytest.mark.parametrize(

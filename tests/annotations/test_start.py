@@ -34,6 +34,10 @@ def test_a_native_folder_gets_its_lists_from_either_of_its_folders(
         tagged=2,
         written=(tmp_path / "classes.txt", tmp_path / "tags.csv"),
         kept=(),
+        hints=(
+            "classes from folder names: cat, dog; delete what is none from classes.txt and "
+            "tags.csv",
+        ),
     )
     assert (tmp_path / "classes.txt").read_text() == "cat\ndog\n"
     assert rows(tmp_path) == ["c.png,?", "cat/a.png,cat", "dog/b.png,dog"]
@@ -141,6 +145,16 @@ def test_a_table_that_is_there_gives_the_classes(tmp_path: Path) -> None:
     assert (report.tagged, report.kept) == (1, (tmp_path / "tags.csv",))
 
 
+@pytest.mark.parametrize("name", ["classes.txt", "tags.csv"])
+def test_a_broken_link_is_not_overwritten_either(tmp_path: Path, name: str) -> None:
+    pictures(tmp_path, "a.png")
+    (tmp_path / name).symlink_to(tmp_path / "gone")
+
+    with pytest.raises(DataError, match=rf"{name}: cannot be read: No such file or directory$"):
+        init(tmp_path)
+    assert (tmp_path / name).is_symlink()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     pictures(tmp_path, "a.png")
     init(tmp_path)
@@ -151,10 +165,29 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
+    endings = r"image files end in \.bmp, \.jpeg, \.jpg, \.png, \.tif, \.tiff, \.webp"
 
-    with pytest.raises(DataError, match=f"{tmp_path.name}: there is no image in this folder$"):
+    with pytest.raises(DataError, match=f": there is no image in this folder; {endings}$"):
         init(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_photographs_of_other_formats_are_counted(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "b.heic", "sub/c.dng"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    message = r"photographs that are not read: 3 \(\.dng, \.heic\); convert them to JPEG or PNG$"
+    with pytest.raises(DataError, match=message):
+        init(tmp_path)
+
+
+def test_of_many_folder_names_the_first_are_named(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"{letter}/x.png" for letter in "abcdefghijkl"))
+
+    (hint,) = init(tmp_path).hints
+
+    assert "folder names: a, b, c, d, e, f, g, h, i, j, ...; delete" in hint
 
 
 def test_what_is_no_folder_is_refused(tmp_path: Path) -> None:

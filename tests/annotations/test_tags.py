@@ -29,6 +29,48 @@ def test_what_spreadsheets_and_windows_add_is_tolerated(tmp_path: Path) -> None:
     assert table.findings == ()
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        '\ufeffimage;tags\r\na.jpg;"cat;dog"\r\nb.jpg;\r\nc.jpg;?\r\n',
+        "image;tags;\na.jpg;cat;dog\nb.jpg;;\nc.jpg;?;\n",
+        "image\ttags\na.jpg\tcat;dog\nb.jpg\t\nc.jpg\t?\n",
+        '"image","tags"\n"a.jpg","cat;dog"\n"b.jpg",\n"c.jpg",?\n',
+    ],
+)
+def test_the_columns_may_be_joined_as_spreadsheets_of_any_language_do(
+    tmp_path: Path, text: str
+) -> None:
+    table = read_tags(write(tmp_path, text))
+
+    assert table.rows == {"a": {"cat", "dog"}, "b": frozenset()}
+    assert table.lines == {"a": 2, "b": 3, "c": 4}
+    assert table.findings == ()
+
+
+def test_a_row_of_one_column_is_refused_in_terms_of_its_table(tmp_path: Path) -> None:
+    (one,) = read_tags(write(tmp_path, "image;tags\na\n")).findings
+
+    assert one.message == "line 2: 1 column, expected 2; write 'a;' for an image with no class"
+
+
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_quotation_mark_that_is_not_closed_is_named_with_its_line(
+    tmp_path: Path, delimiter: str
+) -> None:
+    text = 'image,tags\na,cat\n\nb,"dog\nc,cat\nd,cat\n'.replace(",", delimiter)
+
+    table = read_tags(write(tmp_path, text))
+
+    assert table.rows == {"a": {"cat"}}
+    assert [(found.code, found.message) for found in table.findings] == [
+        (
+            "bad-row",
+            "line 4: a quotation mark is not closed, or a cell has several lines; mend it",
+        )
+    ]
+
+
 def test_accents_match_however_they_were_typed(tmp_path: Path) -> None:
     assert list(read_tags(write(tmp_path, "image,tags\ncafe\u0301,cat\n")).rows) == ["caf\u00e9"]
 
@@ -48,10 +90,10 @@ def test_the_faults_of_rows_are_findings_with_their_lines(tmp_path: Path) -> Non
 
     assert table.rows == {"a": {"cat"}, ".jpg": frozenset(), "d": {"dog"}}
     assert [(found.code, found.message) for found in table.findings] == [
-        ("duplicate-row", "line 3: 'a.png' already has a row, on line 2"),
+        ("duplicate-row", "line 3: 'a.png' already has a row, on line 2; remove one of them"),
         ("bad-row", "line 4: 3 columns, expected 2; join the tags of an image by ';'"),
         ("bad-row", "line 5: 1 column, expected 2; write 'c,' for an image with no class"),
-        ("bad-row", "line 7: the image is missing"),
+        ("bad-row", "line 7: the image is missing; write its path in the first column"),
     ]
     assert {found.file for found in table.findings} == {str(tmp_path / "tags.csv")}
 
@@ -61,8 +103,14 @@ def test_the_faults_of_rows_are_findings_with_their_lines(tmp_path: Path) -> Non
     [
         ("", r"tags\.csv: the first line must be image,tags; it is ''$"),
         ("a.jpg,cat\n", r"tags\.csv: the first line must be image,tags; it is 'a\.jpg,cat'$"),
-        ("image;tags\n", r"it is 'image;tags'; save it with commas between the columns$"),
-        ('image,tags\na,"' + "x" * 140_000, r"tags\.csv: line \d: no CSV: field larger"),
+        ("image;label\n", r"must be image,tags; it is 'image;label'$"),
+        ("image,tags,notes\n", r"it is 'image,tags,notes'; remove the columns besides image and"),
+        ("image;size;tags\n", r"it is 'image;size;tags'; remove the columns besides image and t"),
+        ("image,tags,\n", r"must be image,tags; it is 'image,tags,'; remove the columns besides"),
+        (
+            'image,tags\na,"' + "x" * 140_000,
+            r"tags\.csv: line 2: no CSV: field larger .*; is a quotation mark not closed\?$",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_refused(tmp_path: Path, text: str, message: str) -> None:

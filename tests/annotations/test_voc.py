@@ -33,6 +33,22 @@ def test_a_file_that_is_no_xml_is_refused(tmp_path: Path) -> None:
         read_objects(tmp_path / "a.xml")
 
 
+@pytest.mark.parametrize("encoding", ["klingon", "utf-7"])
+def test_a_file_of_another_encoding_is_refused(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.xml").write_text(f'<?xml version="1.0" encoding="{encoding}"?><annotation/>')
+
+    with pytest.raises(DataError, match=r"a\.xml: not an XML file: [^\n]+$"):
+        read_objects(tmp_path / "a.xml")
+
+
+def test_accents_are_composed(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text(
+        "<annotation><object><name>cafe\u0301</name></object></annotation>", encoding="utf-8"
+    )
+
+    assert read_objects(tmp_path / "a.xml") == {"caf\u00e9"}
+
+
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.xml: cannot be read: No such file"):
         read_objects(tmp_path / "a.xml")

@@ -26,6 +26,15 @@ def test_a_sound_data_set_is_summed_up(tmp_path: Path) -> None:
     assert run(tmp_path) == (0, "3 images, 2 tagged, 1 masked: no faults\n")
 
 
+def test_a_set_without_a_mask_is_told_that_training_needs_one(tmp_path: Path) -> None:
+    folders.native(tmp_path, tags={"a": "cat;dog"})
+
+    assert run(tmp_path) == (
+        0,
+        "1 images, 1 tagged, 0 masked: no faults\nto train, at least one mask is needed\n",
+    )
+
+
 def test_faults_are_shown_by_kind_with_their_number(tmp_path: Path) -> None:
     folders.native(
         tmp_path,
@@ -42,7 +51,9 @@ def test_faults_are_shown_by_kind_with_their_number(tmp_path: Path) -> None:
     assert "'gone10' has no image" not in text
     assert "and 2 more; see --json" in text
     assert "[red]a.png" in text  # no markup
-    assert text.endswith("\n2 images, 2 tagged, 0 masked: 13 faults\n")
+    assert text.endswith(
+        "\n2 images, 2 tagged, 0 masked: 13 faults\nto train, at least one mask is needed\n"
+    )
 
 
 def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
@@ -60,7 +71,7 @@ def test_json_is_all_there_is_on_standard_output(tmp_path: Path) -> None:
         {
             "code": "split-without-file",
             "file": str(tmp_path / "splits" / "val.txt"),
-            "message": f"'gone{i}' has no image",
+            "message": f"'gone{i}' has no image; correct the line, or remove it",
         }
         for i in range(12)
     ]

@@ -20,11 +20,15 @@ def run(path: Path) -> list[str]:
 def test_what_was_written_and_what_to_do_next_is_said(tmp_path: Path) -> None:
     folders.image(tmp_path / "images" / "cat" / "a.png")
     folders.image(tmp_path / "images" / "dog" / "b.png")
+    (tmp_path / "images" / "dog" / "c.HEIC").touch()
 
     assert run(tmp_path / "images") == [
         f"wrote {tmp_path}/classes.txt",
         f"wrote {tmp_path}/tags.csv",
-        "2 images, 2 tagged, 2 classes; next: look over the tags in tags.csv, then run: "
+        "classes from folder names: cat, dog; delete what is none from classes.txt and tags.csv",
+        "photographs that are not read: 1 (.heic); convert them to JPEG or PNG",
+        "2 images, 2 tagged, 2 classes; next: look over the tags in tags.csv, draw masks into "
+        f"{tmp_path}/masks, then run: "
         f"decouplednet check {tmp_path}",
     ]
 
@@ -55,4 +59,4 @@ def test_the_next_step_fits_what_is_missing(
     lines = run(tmp_path)
 
     assert (lines[0] == f"kept {tmp_path}/classes.txt") == (classes is not None)
-    assert f"; next: {remedy}, then run: " in lines[-1]
+    assert f"; next: {remedy}, draw masks into {tmp_path}/masks, then run: " in lines[-1]

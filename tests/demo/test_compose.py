@@ -146,7 +146,9 @@ def test_nothing_is_left_of_a_data_set_that_could_not_be_finished(tmp_path: Path
 
 def test_a_disk_that_refuses_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataError, match=r"data: cannot be written: Not a directory; free space"):
+    with pytest.raises(
+        DataError, match=r"data: cannot be written: Not a directory; choose another folder"
+    ):
         compose(tmp_path / "file" / "data", seed=0, sizes=SMALL)
 
 

@@ -222,7 +222,7 @@ def test_an_image_that_cannot_be_read_does_not_stop_the_rest(data: Path) -> None
     assert [image.name for image in scores.scored] == ["a"]
     assert len(scores.failures) == 2
     assert "b.png: not a readable image" in scores.failures[0]
-    assert "c.png: the mask is (37, 53) (H, W), its image (11, 7)" in scores.failures[1]
+    assert "c.png: the mask is 53 x 37 pixels, its image 7 x 11" in scores.failures[1]
 
 
 def test_a_split_without_any_mask_is_refused(data: Path) -> None:

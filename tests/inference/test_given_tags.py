@@ -25,6 +25,12 @@ def test_rows_are_matched_with_and_without_extension(tmp_path: Path) -> None:
     assert given.unmatched == 0
 
 
+def test_a_name_that_ends_like_a_file_s_is_matched_as_it_stands(tmp_path: Path) -> None:
+    given = read_given_tags(table(tmp_path, "a.jpg,cat"), CLASSES, {"a.jpg"})
+
+    assert given.of == {"a.jpg": {"cat"}}
+
+
 def test_unknown_names_are_ignored_and_counted(tmp_path: Path) -> None:
     file = table(tmp_path, "a,cat;tree", "b,tree", "c,bird;cow", "elsewhere,wall")
 

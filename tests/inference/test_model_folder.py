@@ -239,6 +239,8 @@ def test_a_damaged_description_is_one_line(model: Path, content: bytes, message:
         ({"preset": "vgg16"}, "preset vgg16: height 96 must be a multiple of 32 and at least 224"),
         ({"classes": []}, "a class list holds 1 to 254 names; this one holds 0"),
         ({"classes": ["cat", "cat", "cow"]}, "class 'cat' is listed twice"),
+        ({"classes": ["cat", "?", "cow"]}, r"class name '\?' is what tags\.csv says of an image"),
+        ({"classes": ["cat", "c\x0bt", "cow"]}, r"class name 'c\\x0bt' is empty, has spaces"),
         ({"classes": ["cat", 2, "cow"]}, "classes.1: Input should be a valid string"),
         ({"classes": {"cat": 1}}, "classes: Input should be a valid list"),
         ({"frame": []}, "frame: Input should be a valid dictionary"),

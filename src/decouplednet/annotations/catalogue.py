@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decouplednet.annotations.findings import refuse
-from decouplednet.annotations.images import image_size, name_of
+from decouplednet.annotations.images import image_size, listed_name, name_of
 from decouplednet.annotations.layout import LayoutName
 from decouplednet.annotations.listing import read_listing
 from decouplednet.annotations.masks import check_mask, classes_in, read_mask
@@ -66,7 +66,7 @@ class Catalogue:
         Raises:
             DataError: there is no such image; the message names the nearest one.
         """
-        found = self._by_name.get(name_of(name))
+        found = self._by_name.get(listed_name(name, self._by_name))
         if found is None:
             near = nearest_name(name_of(name), self._by_name)
             hint = f"; did you mean {near!r}?" if near else ""

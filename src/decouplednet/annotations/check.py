@@ -1,7 +1,7 @@
 """Opening every file of a data set and naming each fault."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,8 @@ from decouplednet.annotations.masks import classes_in, mask_findings, read_pixel
 from decouplednet.annotations.record import Record
 from decouplednet.classes import MOST_CLASSES, ClassList
 from decouplednet.errors import DataError
+
+_OTHER_FORMAT = "a photograph in a format that is not read; convert it to JPEG or PNG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ def check(
     """
     listing = read_listing(Path(root))
     findings = list(listing.findings)
+    findings += [Finding("image-format", str(path), _OTHER_FORMAT) for path in listing.unread]
     present: set[str] = set()
     for record in progress(listing.records):
         faults, shown = _check_record(record, listing)
@@ -70,17 +73,23 @@ def _check_record(record: Record, listing: Listing) -> tuple[list[Finding], froz
         height, width, _ = read_image(record.image).shape
         size = (height, width)
     except DataError as fault:
-        findings.append(finding_of("unreadable-image", record.image, fault))
+        findings.append(_unreadable("unreadable-image", record.image, fault))
     if record.mask is None:
         return findings, frozenset()
     try:
         mask = read_pixels(record.mask)
     except DataError as fault:
-        return [*findings, finding_of("unreadable-mask", record.mask, fault)], frozenset()
+        return [*findings, _unreadable("unreadable-mask", record.mask, fault)], frozenset()
     class_count = len(listing.classes) if listing.classes else MOST_CLASSES
     findings += mask_findings(mask, record.mask, size, class_count, record.tags)
     shown = _shown(mask, listing.classes)
     return [*findings, *_untagged(record, record.mask, shown, listing)], shown
+
+
+def _unreadable(code: str, path: Path, fault: DataError) -> Finding:
+    found = finding_of(code, path, fault)
+    remedy = "" if ";" in found.message else "; save it anew, or remove it"
+    return replace(found, message=f"{found.message}{remedy}")
 
 
 def _shown(mask: NDArray[np.uint8], classes: ClassList | None) -> frozenset[str]:
@@ -102,8 +111,12 @@ def _classes_without_image(listing: Listing, present: set[str]) -> list[Finding]
     file = listing.layout.classes
     if not file.exists():  # the twenty classes of VOC were not chosen for this data set
         return []
+    message = (
+        "no tag and no mask names the class {!r}; tag images of it, or train the other classes "
+        "with data.classes"
+    )
     return [
-        Finding("class-without-image", str(file), f"no tag and no mask names the class {name!r}")
+        Finding("class-without-image", str(file), message.format(name))
         for name in listing.classes or ()
         if name not in present
     ]

@@ -1,9 +1,10 @@
 """The file classes.txt: one class name per line, in index order from 1."""
 
+import os
 from pathlib import Path
 
-from decouplednet.annotations.files import read_text, write_atomically
-from decouplednet.classes import ClassList
+from decouplednet.annotations.files import read_lines, write_atomically
+from decouplednet.classes import ClassList, composed
 from decouplednet.errors import DataError
 
 
@@ -13,15 +14,17 @@ def read_classes(path: Path) -> ClassList:
     Raises:
         DataError: there is no such file, it is empty, or a name is refused by `ClassList`.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         raise DataError(
             f"{path}: there is no class list; write one class name per line, without background"
         )
-    text = read_text(path).rstrip()
-    if not text:
+    names = [composed(line.strip()) for line in read_lines(path)]
+    while names and not names[-1]:
+        names.pop()
+    if not names:
         raise DataError(f"{path}: the class list is empty; write one class name per line")
     try:
-        return ClassList(tuple(line.strip() for line in text.splitlines()))
+        return ClassList(tuple(names))
     except DataError as fault:
         raise DataError(f"{path}: {fault}") from None
 

@@ -1,10 +1,22 @@
 """Reading text and writing whole files, so that nobody ever meets half of one."""
 
+import errno
+import io
 import os
 import secrets
 from pathlib import Path
 
 from decouplednet.errors import DataError
+
+_PERMIT = "make it writable or choose another folder"
+_REMEDIES = {
+    errno.EACCES: _PERMIT,
+    errno.EPERM: _PERMIT,
+    errno.EROFS: _PERMIT,
+    errno.ENOSPC: "free space or choose another folder",
+    errno.EDQUOT: "free space or choose another folder",
+    errno.ENAMETOOLONG: "choose a shorter name",
+}
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -16,6 +28,8 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         DataError: the disk is full, the folder may not be written, or the like. Nothing is left.
     """
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where nobody may look
+        raise DataError(f"{path}: cannot be written: it is a folder; name a file")
     beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -26,9 +40,13 @@ def write_atomically(path: Path, content: bytes) -> None:
         beside.replace(path)
     except OSError as fault:
         _remove(beside)
-        raise DataError(
-            f"{path}: cannot be written: {fault.strerror}; free space or choose another folder"
-        ) from None
+        raise DataError(f"{path}: {not_written(fault)}") from None
+
+
+def not_written(fault: OSError) -> str:
+    """Return the sentence that says why something was not written, with the remedy that fits."""
+    remedy = _REMEDIES.get(fault.errno or 0, "choose another folder")
+    return f"cannot be written: {fault.strerror}; {remedy}"
 
 
 def _remove(beside: Path) -> None:
@@ -37,6 +55,15 @@ def _remove(beside: Path) -> None:
         beside.unlink(missing_ok=True)
     except OSError:  # the folder is no folder, or is gone: nothing was left in it
         return
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a UTF-8 file; only line feeds and carriage returns end one.
+
+    Raises:
+        DataError: as `read_text`.
+    """
+    return [line.removesuffix("\n") for line in io.StringIO(read_text(path), newline=None)]
 
 
 def read_text(path: Path) -> str:

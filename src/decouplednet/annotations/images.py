@@ -1,9 +1,9 @@
 """Finding and reading pictures: upright, three channels, wholly decoded, or refused."""
 
 import os
-import unicodedata
+import stat
 import warnings
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,33 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
+from decouplednet.classes import composed
 from decouplednet.errors import DataError
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-_QUARTER_TURNS = frozenset({5, 6, 7, 8})  # EXIF 2.32, tag 274: width and height change places
+# Photographs that must be converted first; all other endings are taken for no image at all.
+_UNREAD_SUFFIXES = frozenset(
+    (
+        *(".avif", ".heic", ".heif", ".jp2", ".jpx", ".jxl", ".psd"),
+        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
+    )
+)
+# How the stored picture is turned to be shown (EXIF 2.32, tag 274).
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_QUARTER_TURNS = frozenset({5, 6, 7, 8})  # width and height change places
+NO_IMAGE = (
+    f"there is no image in this folder; image files end in {', '.join(sorted(IMAGE_SUFFIXES))}"
+)
 _SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
 
 
@@ -31,6 +52,21 @@ class FoundImages:
 
     images: tuple[Path, ...]
     skipped: tuple[Path, ...]
+
+    @property
+    def unread(self) -> tuple[Path, ...]:
+        """The skipped files that are photographs in a format that is not read.
+
+        One beside an image of the same name, as cameras write raw and JPEG, is not among them.
+        """
+        names = {path.with_suffix("") for path in self.images}
+        return tuple(
+            path
+            for path in self.skipped
+            if path.suffix.lower() in _UNREAD_SUFFIXES
+            and not path.name.startswith(".")
+            and path.with_suffix("") not in names
+        )
 
 
 def find_images(root: Path) -> FoundImages:
@@ -56,22 +92,43 @@ def find_images(root: Path) -> FoundImages:
     return FoundImages(tuple(sorted(images)), tuple(sorted(skipped)))
 
 
+def holds_image(root: Path) -> bool:
+    """Tell whether an image lies anywhere under a folder, as far as it may be read."""
+    try:
+        return any(is_image_name(path.name) for path in _walk(root, frozenset()))
+    except DataError:
+        return False
+
+
 def is_image_name(name: str) -> bool:
     """Tell whether a file name ends like an image's and is not hidden."""
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as fast as a folder of many thousand files needs
 
 
 def name_of(path: str) -> str:
-    r"""Return the name of an image in lists: its path with ``/`` and without image extension.
+    r"""Return the name of an image file: its path with ``/`` and without image extension.
 
     Accents are composed (NFC), because file systems and spreadsheets write them differently.
+    What a list holds may be a name already: see `listed_name`.
 
-    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063")
-    ('sub/cat', '2007.000063')
+    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063"), name_of("cat.jpg.png")
+    ('sub/cat', '2007.000063', 'cat.jpg')
     """
-    name = unicodedata.normalize("NFC", path.strip().replace("\\", "/")).removeprefix("./")
+    name = _tidied(path)
     stem, dot, suffix = name.rpartition(".")
-    return stem if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
+    return stem.rstrip() if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
+
+
+def listed_name(listed: str, names: Container[str]) -> str:
+    """Return the name that a list means, which may give it with or without extension.
+
+    Args:
+        listed: what the list says.
+        names: of the images. One that is listed exactly wins, so that ``cat.jpg`` finds the image
+            ``cat.jpg.png``.
+    """
+    exact = _tidied(listed)
+    return exact if exact in names else name_of(listed)
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -88,8 +145,10 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             decompression bombs, holds several pictures, or numbers without a known range.
     """
     with opened(path) as image:
-        _refuse_series(image)
-        upright = ImageOps.exif_transpose(image)
+        refuse_series(image)
+        image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
+        turn = _TURNS.get(_orientation(image))
+        upright = image if turn is None else image.transpose(turn)
         return np.array(_to_rgb(upright, image.format))
 
 
@@ -100,8 +159,12 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: the file is missing or no image. A file that is cut short may pass.
     """
     with opened(path) as image:
-        turned = image.getexif().get(ExifTags.Base.Orientation) in _QUARTER_TURNS
+        turned = _orientation(image) in _QUARTER_TURNS
         return (image.width, image.height) if turned else (image.height, image.width)
+
+
+def _tidied(path: str) -> str:
+    return composed(path.strip().replace("\\", "/")).removeprefix("./")
 
 
 def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
@@ -114,10 +177,17 @@ def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
     except OSError as fault:
         raise DataError(f"{folder}: cannot be read: {fault.strerror}") from None
     for entry in entries:
-        if not entry.is_dir():
+        if not _is_folder(entry):
             yield Path(entry.path)
         elif not entry.name.startswith("."):
             yield from _walk(Path(entry.path), above | {real})
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself; whoever opens it is told
+        return False
 
 
 def _check_encoding(paths: list[Path]) -> None:
@@ -134,14 +204,32 @@ def _check_encoding(paths: list[Path]) -> None:
 def opened(path: Path) -> Iterator[Image.Image]:
     """Give the open image; whatever Pillow raises, now or while it decodes, becomes one line."""
     try:
+        _refuse_irregular(path)
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF, which does not count
             # Below twice its limit Pillow only warns of a decompression bomb.
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(path)
-        with image:
-            yield image
+            with Image.open(path) as image:
+                yield image
     except Exception as fault:  # Pillow's readers raise a dozen kinds on hostile files
         raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
+
+
+def refuse_series(image: Image.Image) -> None:
+    """Refuse a file that holds several pictures, such as an animation; an MPO's previews pass.
+
+    Raises:
+        DataError: there is more than one.
+    """
+    frames = getattr(image, "n_frames", 1)
+    # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
+    if frames > 1 and image.format != "MPO":
+        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
+
+
+def _refuse_irregular(path: Path) -> None:
+    if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for without end
+        raise DataError("it is no regular file")
 
 
 def _reason(path: Path, fault: Exception) -> str:
@@ -152,14 +240,17 @@ def _reason(path: Path, fault: Exception) -> str:
         return "the file is empty" if empty else "its content is of no known image format"
     if isinstance(fault, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS} pixels"
+    if isinstance(fault, OSError) and fault.strerror:
+        return fault.strerror
     return " ".join(str(fault).split()) or type(fault).__name__
 
 
-def _refuse_series(image: Image.Image) -> None:
-    frames = getattr(image, "n_frames", 1)
-    # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
-    if frames > 1 and image.format != "MPO":
-        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
+def _orientation(image: Image.Image) -> int:
+    """Return how the picture is turned, 1 to 8; damaged EXIF leaves it as it is stored: 1."""
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # Pillow's reader raises several kinds on damaged EXIF
+        return 1
 
 
 def _to_rgb(image: Image.Image, file_format: str | None) -> Image.Image:

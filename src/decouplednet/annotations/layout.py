@@ -5,8 +5,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from decouplednet.annotations.images import find_images
+from decouplednet.annotations.images import FoundImages, find_images, holds_image
 from decouplednet.errors import DataError
+
+_OF_A_RUN = ("model.json", "model/model.json", "run.json")
 
 LayoutName = Literal["native", "plain", "voc"]
 
@@ -67,32 +69,44 @@ def layout_of(root: Path) -> Layout:
     except in ``masks/`` and ``splits/``; `decouplednet init` makes it so without moving a file.
 
     Raises:
-        DataError: there is no such folder, or it has none of these.
+        DataError: there is no such folder, it has none of these, or its ``images`` is a link to
+            nowhere.
     """
     if not root.is_dir():
         raise DataError(f"{root}: there is no such folder")
     if (root / "images").is_dir():
         return native_layout(root)
+    if (root / "images").is_symlink():  # the images of a disk that is not there
+        raise DataError(f"{root / 'images'}: a link that leads to no folder; mend it or remove it")
     if (root / "JPEGImages").is_dir():
         return voc_layout(root)
     if (root / "classes.txt").is_file() or (root / "tags.csv").is_file():
         return plain_layout(root)
+    if any((root / file).is_file() for file in _OF_A_RUN):
+        raise DataError(
+            f"{root}: is a run or a model, no data set; where a command takes both, the order is "
+            "MODEL DATA"
+        )
     raise DataError(
         f"{root}: holds neither images/ nor JPEGImages/, so it is no data set; {_remedy(root)}"
     )
 
 
-def image_files(layout: Layout) -> tuple[Path, ...]:
-    """Return the images of a data set, sorted by path; masks in a plain folder are none of them.
+def image_files(layout: Layout) -> FoundImages:
+    """Return the files of a data set's images; masks in a plain folder are none of them.
 
     Raises:
         DataError: a folder may not be read.
     """
-    images = find_images(layout.images).images
-    apart = (layout.masks, layout.splits) if layout.name == "plain" else ()
-    return tuple(
-        path for path in images if not any(path.is_relative_to(folder) for folder in apart)
-    )
+    found = find_images(layout.images)
+    if layout.name != "plain":
+        return found
+
+    def outside(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        apart = (layout.masks, layout.splits)
+        return tuple(path for path in paths if not any(map(path.is_relative_to, apart)))
+
+    return FoundImages(outside(found.images), outside(found.skipped))
 
 
 def _remedy(root: Path) -> str:
@@ -100,4 +114,6 @@ def _remedy(root: Path) -> str:
     found = min((path.parent for path in below), default=None)
     if found is not None:
         return f"did you mean {found}?"
-    return f"for a folder of images run: decouplednet init {root}"
+    if holds_image(root):
+        return f"for a folder of images run: decouplednet init {root}"
+    return "nor is there any image in it; name the folder of a data set"

@@ -11,7 +11,7 @@ from PIL.ImageFile import ImageFile
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.findings import Finding, refuse
-from decouplednet.annotations.images import opened
+from decouplednet.annotations.images import opened, refuse_series
 from decouplednet.classes import BACKGROUND, IGNORE, ClassList, palette
 from decouplednet.errors import DataError
 
@@ -26,8 +26,8 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         (H, W) uint8.
 
     Raises:
-        DataError: the file is missing, cut short or no image, is a colour picture, or holds ids
-            over 255.
+        DataError: the file is missing, cut short or no PNG, holds several pictures, is a colour
+            picture, or holds ids over 255.
     """
     pixels = read_pixels(path)
     if pixels.ndim != 2:
@@ -39,11 +39,19 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     """Return what `read_mask` does, and a colour picture as (H, W, channels) for `mask_findings`.
 
     Raises:
-        DataError: the file is missing, cut short or no image, or holds ids over 255.
+        DataError: the file is missing, cut short or no PNG, holds several pictures, or ids over
+            255.
     """
     with opened(path) as image:
+        refuse_series(image)
+        file_format = image.format
         rawmode = str(image.tile[0][3]) if isinstance(image, ImageFile) and image.tile else ""
         ids = np.array(image)
+    if file_format != "PNG":
+        raise DataError(
+            f"{path}: is a {file_format} inside; a mask is a PNG, because other formats may change "
+            "ids; export it as PNG"
+        )
     if ids.size and not 0 <= ids.min() <= ids.max() <= IGNORE:
         raise DataError(f"{path}: holds id {ids.max()}; ids are 0 to {IGNORE}, the last ignored")
     # Pillow spreads 2-bit and 4-bit greys over 0..255, which would turn id 1 into 85 or 17.
@@ -180,19 +188,24 @@ def _finding(code: str, path: Path, message: str) -> Finding:
 
 def _not_flat(mask: NDArray[np.uint8]) -> str:
     return (
-        "a mask holds one class id per pixel, so its shape must be (H, W); "
-        f"this one is {mask.shape}. Was a colour picture saved in its place?"
+        f"has {mask.shape[2]} channels, but a mask holds one class id per pixel; export indexed "
+        "colour or class indices, not colours"
     )
 
 
 def _other_size(size: tuple[int, ...], image_size: tuple[int, int]) -> str:
-    turned = (
-        "; they differ only by a quarter turn: the image's EXIF orientation was not applied "
-        "to the mask, so turn the mask"
-        if size == image_size[::-1]
-        else ""
-    )
-    return f"the mask is {size} (H, W), its image {image_size}{turned}"
+    remedy = "export the mask at the size of the image"
+    if size == image_size[::-1]:
+        remedy = (
+            "they differ only by a quarter turn: the image's EXIF orientation was not applied to "
+            "the mask, so turn the mask"
+        )
+    return f"the mask is {_spelt(size)} pixels, its image {_spelt(image_size)}; {remedy}"
+
+
+def _spelt(size: tuple[int, ...]) -> str:
+    """Return (H, W) as viewers show it, the width first."""
+    return " x ".join(str(length) for length in reversed(size))
 
 
 def _binary(class_count: int) -> str:
@@ -207,5 +220,6 @@ def _no_class(mask: NDArray[np.uint8], bad: NDArray[np.bool_], class_count: int)
     row, column = (int(i) for i in np.argwhere(bad)[0])
     return (
         f"id {mask[row, column]} at row {row}, column {column} is no class: ids run from 0 "
-        f"(background) to {class_count}, and {IGNORE} is ignored ({int(bad.sum())} such pixels)"
+        f"(background) to {class_count}, and {IGNORE} is ignored ({int(bad.sum())} such pixels); "
+        "correct the id, or add its class to classes.txt"
     )

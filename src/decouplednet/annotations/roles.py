@@ -8,7 +8,7 @@ import numpy as np
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.record import Record
-from decouplednet.classes import ClassList
+from decouplednet.classes import ClassList, composed
 from decouplednet.errors import DataError
 from decouplednet.settings import DataSettings
 
@@ -42,11 +42,12 @@ def choose_classes(classes: ClassList, settings: DataSettings) -> ClassList:
     """
     if settings.classes is None:
         return classes
-    for name in settings.classes:
+    chosen = tuple(composed(name) for name in settings.classes)
+    for name in chosen:
         if name not in classes:
             raise DataError(f"data.classes: {classes.unknown(name)}")
     try:
-        return ClassList(settings.classes)
+        return ClassList(chosen)
     except DataError as fault:
         raise DataError(f"data.classes: {fault}") from None
 

@@ -1,13 +1,15 @@
 """The first two files of a new data set: classes.txt and tags.csv, to be filled in."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes, write_classes
+from decouplednet.annotations.images import NO_IMAGE, FoundImages
 from decouplednet.annotations.layout import Layout, image_files, native_layout, plain_layout
-from decouplednet.annotations.tags import NOT_LOOKED_AT, read_tags, write_tags
-from decouplednet.classes import MOST_CLASSES, ClassList
+from decouplednet.annotations.tags import read_tags, write_tags
+from decouplednet.classes import MOST_CLASSES, NOT_LOOKED_AT, ClassList, composed
 from decouplednet.errors import DataError
 
 # Folders that say what a picture is for, or nothing, but not what is on it.
@@ -34,6 +36,7 @@ _NO_CLASS = frozenset(
         "validation",
     )
 )
+_NAMED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class StartReport:
         tagged: number of images with a row that says what is on them.
         written: the new files.
         kept: files that were there already and stayed as they were.
+        hints: what the user should look over; each is a line.
     """
 
     root: Path
@@ -55,6 +59,7 @@ class StartReport:
     tagged: int
     written: tuple[Path, ...]
     kept: tuple[Path, ...]
+    hints: tuple[str, ...] = ()
 
 
 def init(images: Path) -> StartReport:
@@ -74,12 +79,13 @@ def init(images: Path) -> StartReport:
             are there already, one that is there cannot be read, or one cannot be written.
     """
     layout = _layout(images)
-    kept = tuple(path for path in (layout.classes, layout.tags) if path.exists())
+    kept = tuple(path for path in (layout.classes, layout.tags) if os.path.lexists(path))
     if len(kept) == 2:
         raise DataError(f"{layout.root}: has classes.txt and tags.csv already; nothing was written")
-    files = [path.relative_to(layout.images) for path in image_files(layout)]
+    found = image_files(layout)
+    files = [path.relative_to(layout.images) for path in found.images]
     if not files:
-        raise DataError(f"{images}: there is no image in this folder")
+        raise DataError("; ".join((f"{images}: {NO_IMAGE}", *_unread(found))))
     rows = _known_rows(layout, files)
     classes = _known_classes(layout, rows)
     if layout.classes not in kept:
@@ -93,7 +99,24 @@ def init(images: Path) -> StartReport:
         tagged=sum(tags != (NOT_LOOKED_AT,) for tags in rows.values()),
         written=tuple(path for path in (layout.classes, layout.tags) if path not in kept),
         kept=kept,
+        hints=(*_folder_names(classes if not kept else ()), *_unread(found)),
     )
+
+
+def _folder_names(classes: tuple[str, ...]) -> Iterator[str]:
+    if classes:
+        listed = ", ".join(classes[:_NAMED]) + (", ..." if classes[_NAMED:] else "")
+        yield (
+            f"classes from folder names: {listed}; delete what is none from classes.txt and "
+            "tags.csv"
+        )
+
+
+def _unread(found: FoundImages) -> Iterator[str]:
+    endings = ", ".join(sorted({path.suffix.lower() for path in found.unread}))
+    if endings:
+        count = len(found.unread)
+        yield f"photographs that are not read: {count} ({endings}); convert them to JPEG or PNG"
 
 
 def _layout(images: Path) -> Layout:
@@ -110,9 +133,9 @@ def _layout(images: Path) -> Layout:
 
 def _known_rows(layout: Layout, files: list[Path]) -> dict[str, tuple[str, ...]]:
     """Return image to tags: from tags.csv if it is there, else from the folders."""
-    if layout.tags.exists():
+    if os.path.lexists(layout.tags):
         return {name: tuple(sorted(tags)) for name, tags in read_tags(layout.tags).rows.items()}
-    allowed = read_classes(layout.classes).names if layout.classes.exists() else None
+    allowed = read_classes(layout.classes).names if os.path.lexists(layout.classes) else None
     guessed = {file: _class_folder(file.parts[:-1]) for file in files}
     names = set(guessed.values()) - {None, "background"}
     unhelpful = len({file.parent for file in files}) == 1 or len(names) > MOST_CLASSES
@@ -135,7 +158,7 @@ def _class_folder(folders: tuple[str, ...]) -> str | None:
         if name.casefold() in _NO_CLASS or not any(sign.isalpha() for sign in name):
             continue
         try:
-            return name if name == "background" else ClassList((name,)).names[0]
+            return name if name == "background" else ClassList((composed(name),)).names[0]
         except DataError:  # no class list could hold this name
             continue
     return None
@@ -143,6 +166,6 @@ def _class_folder(folders: tuple[str, ...]) -> str | None:
 
 def _known_classes(layout: Layout, rows: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     """Return the classes of classes.txt if it is there, else all that the rows name."""
-    if layout.classes.exists():
+    if os.path.lexists(layout.classes):
         return read_classes(layout.classes).names
     return tuple(sorted({tag for tags in rows.values() for tag in tags} - {NOT_LOOKED_AT}))

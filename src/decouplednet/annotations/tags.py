@@ -2,17 +2,18 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.annotations.findings import Finding
-from decouplednet.annotations.images import name_of
+from decouplednet.annotations.images import listed_name
+from decouplednet.classes import NOT_LOOKED_AT, composed
 from decouplednet.errors import DataError
 
 HEADER = ("image", "tags")
-NOT_LOOKED_AT = "?"
+_DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,33 @@ class TagTable:
     findings: tuple[Finding, ...]
 
 
-def read_tags(path: Path) -> TagTable:
+def read_tags(path: Path, images: Container[str] = ()) -> TagTable:
     """Return the tags of a CSV file with the header ``image,tags``, tags joined by ``;``.
+
+    The header says what stands between the columns: ``,``, a tab, or the ``;`` of spreadsheets in
+    many languages. Between columns joined by ``;``, all after the first hold tags.
+
+    Args:
+        path: the table.
+        images: the names of the images that it may name, with or without extension.
 
     Raises:
         DataError: the file cannot be read as UTF-8 or CSV, or has another header.
     """
-    cells = _read_cells(path)
-    _check_header(path, cells[0][1] if cells else [])
+    text = read_text(path)
+    delimiter = _delimiter(path, text)
     rows: dict[str, frozenset[str]] = {}
     lines: dict[str, int] = {}
     findings = []
-    for line, row in cells[1:]:
-        fault = _row_fault(row, lines)
+    for line, cells in _read_cells(path, text, delimiter)[1:]:
+        row = [cells[0], ";".join(cells[1:])] if delimiter == ";" and cells[1:] else cells
+        name = listed_name(row[0], images)
+        fault = _row_fault(row, name, lines, delimiter)
         if fault is not None:
             findings.append(Finding(fault[0], str(path), f"line {line}: {fault[1]}"))
             continue
-        name = name_of(row[0])
         lines[name] = line
-        tags = frozenset(tag.strip() for tag in row[1].split(";") if tag.strip())
+        tags = frozenset(composed(tag.strip()) for tag in row[1].split(";") if tag.strip())
         if tags != {NOT_LOOKED_AT}:
             rows[name] = tags
     return TagTable(rows, lines, tuple(findings))
@@ -69,32 +78,54 @@ def write_tags(path: Path, rows: Mapping[str, Iterable[str]]) -> None:
     write_atomically(path, text.getvalue().encode())
 
 
-def _read_cells(path: Path) -> list[tuple[int, list[str]]]:
-    """Return (line number, cells) of every line that is not blank."""
-    reader = csv.reader(io.StringIO(read_text(path), newline=""))
+def _delimiter(path: Path, text: str) -> str:
+    """Return what stands between the columns of the first line that is not blank."""
+    first = next((line for line in text.splitlines() if line.strip(" ,;\t")), "")
+    for delimiter in _DELIMITERS:
+        header = tuple(
+            cell.strip().lower() for cell in next(csv.reader([first], delimiter=delimiter), ())
+        )
+        if header[:2] == HEADER and (delimiter == ";" or len(header) == 2) and not any(header[2:]):
+            return delimiter
+        if set(HEADER) < set(header):
+            raise DataError(
+                f"{path}: the first line must be image,tags; it is {first!r}; remove the columns "
+                "besides image and tags"
+            )
+    raise DataError(f"{path}: the first line must be image,tags; it is {first!r}")
+
+
+def _read_cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return (number of its first line, cells) of every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows = []
+    line = 1
     try:
-        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((line, row))
+            line = reader.line_num + 1
     except csv.Error as fault:
-        raise DataError(f"{path}: line {reader.line_num}: no CSV: {fault}") from None
+        raise DataError(
+            f"{path}: line {line}: no CSV: {fault}; is a quotation mark not closed?"
+        ) from None
+    return rows
 
 
-def _check_header(path: Path, header: list[str]) -> None:
-    if tuple(cell.strip().lower() for cell in header) == HEADER:
-        return
-    found = ",".join(header)
-    hint = "; save it with commas between the columns" if found.lower() == "image;tags" else ""
-    raise DataError(f"{path}: the first line must be image,tags; it is {found!r}{hint}")
-
-
-def _row_fault(row: list[str], lines: Mapping[str, int]) -> tuple[str, str] | None:
+def _row_fault(
+    row: list[str], name: str, lines: Mapping[str, int], delimiter: str
+) -> tuple[str, str] | None:
     """Return the code and the sentence that refuse a row, or None."""
+    if any("\n" in cell or "\r" in cell for cell in row):
+        return "bad-row", "a quotation mark is not closed, or a cell has several lines; mend it"
     if len(row) > 2:
         return "bad-row", f"{len(row)} columns, expected 2; join the tags of an image by ';'"
     if len(row) < 2:
-        return "bad-row", f"1 column, expected 2; write '{row[0]},' for an image with no class"
-    name = name_of(row[0])
+        remedy = f"write '{row[0]}{delimiter}' for an image with no class"
+        return "bad-row", f"1 column, expected 2; {remedy}"
     if not name:
-        return "bad-row", "the image is missing"
+        return "bad-row", "the image is missing; write its path in the first column"
     if name in lines:
-        return "duplicate-row", f"{row[0]!r} already has a row, on line {lines[name]}"
+        remedy = "remove one of them"
+        return "duplicate-row", f"{row[0]!r} already has a row, on line {lines[name]}; {remedy}"
     return None

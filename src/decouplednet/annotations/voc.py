@@ -3,7 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
-from decouplednet.classes import ClassList
+from decouplednet.classes import ClassList, composed
 from decouplednet.errors import DataError
 
 # In the order of the ids in SegmentationClass (VOC2012 development kit, section on classes).
@@ -44,7 +44,7 @@ def read_objects(path: Path) -> frozenset[str]:
         root = ElementTree.fromstring(path.read_bytes())  # noqa: S314
     except OSError as fault:
         raise DataError(f"{path}: cannot be read: {fault.strerror}") from None
-    except (ElementTree.ParseError, ValueError) as fault:
+    except (ElementTree.ParseError, LookupError, ValueError) as fault:
         raise DataError(f"{path}: not an XML file: {fault}") from None
-    names = (found.findtext("name", "").strip() for found in root.findall("object"))
+    names = (composed(found.findtext("name", "").strip()) for found in root.findall("object"))
     return frozenset(name for name in names if name)

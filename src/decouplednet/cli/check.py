@@ -58,6 +58,8 @@ def _print(report: "CheckReport") -> None:
         highlight=False,
         soft_wrap=True,
     )
+    if not report.masked:
+        console.print("to train, at least one mask is needed", soft_wrap=True)
 
 
 def _table(findings: "tuple[Finding, ...]") -> "Table":

@@ -21,9 +21,12 @@ def init(
         typer.echo(f"kept {path}")
     for path in report.written:
         typer.echo(f"wrote {path}")
+    for hint in report.hints:
+        typer.echo(hint)
     typer.echo(
         f"{report.images} images, {report.tagged} tagged, {len(report.classes)} classes; next: "
-        f"{_next(len(report.classes), report.images - report.tagged)}, then run: "
+        f"{_next(len(report.classes), report.images - report.tagged)}, draw masks into "
+        f"{report.root / 'masks'}, then run: "
         f"decouplednet check {report.root}"
     )
 

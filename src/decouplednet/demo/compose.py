@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from decouplednet.annotations.class_file import write_classes
-from decouplednet.annotations.files import write_atomically
+from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.annotations.masks import write_mask
 from decouplednet.annotations.tags import write_tags
 from decouplednet.demo.scene import Scene, draw_scene
@@ -90,9 +90,7 @@ def compose(
             root.rmdir()
         unfinished.rename(root)
     except OSError as fault:
-        raise DataError(
-            f"{root}: cannot be written: {fault.strerror}; free space or choose another folder"
-        ) from None
+        raise DataError(f"{root}: {not_written(fault)}") from None
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return Composed(root, names[TAGS], names[MASKS], names[TEST])

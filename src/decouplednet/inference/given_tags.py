@@ -38,7 +38,7 @@ def read_given_tags(path: Path, classes: ClassList, names: Collection[str]) -> G
     Raises:
         DataError: the table cannot be read, or a row of it has a fault.
     """
-    table = read_tags(path)
+    table = read_tags(path, names)
     refuse(table.findings)
     matched = {name: tags for name, tags in table.rows.items() if name in names}
     unknown = Counter(tag for tags in matched.values() for tag in tags if tag not in classes)

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from decouplednet.annotations.files import write_atomically
+from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
@@ -68,10 +68,7 @@ def save_model(folder: Path, segmenter: Segmenter) -> None:
             _flush(folder)
         beside.replace(folder / WEIGHTS)
     except OSError as fault:
-        raise DataError(
-            f"{folder}: the model cannot be written: {fault.strerror}; free space or choose "
-            "another folder"
-        ) from None
+        raise DataError(f"{folder}: the model {not_written(fault)}") from None
     finally:
         with suppress(OSError):  # the folder may be none
             beside.unlink(missing_ok=True)
