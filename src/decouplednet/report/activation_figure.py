@@ -111,20 +111,7 @@ def activation_figure(
     Raises:
         DataError: an image cannot be read.
     """
-    compared = {
-        name: similarity(
-            values,
-            class_index=maps.label,
-            image_index=maps.image_index,
-            class_count=len(classes),
-        )
-        for name, values in {
-            "g": maps.g,
-            "pool5": maps.pool5,
-            "mean_g": maps.response,
-            "mean_pool5": maps.pool5.mean(axis=(2, 3)),
-        }.items()
-    }
+    compared = _similarities(maps, len(classes))
     place = {record.name: number for number, record in enumerate(records)}
     rows = []
     for name, names in shown.items():
@@ -147,6 +134,25 @@ def activation_figure(
         )
     missing = tuple(name for name, names in shown.items() if not names)
     return ActivationFigure(tuple(rows), missing, len(records), len(maps.label), **compared)
+
+
+def _similarities(maps: Activations, class_count: int) -> dict[str, Similarity]:
+    """Return the four similarities of the figure by the names of its fields."""
+    values = {
+        "g": maps.g,
+        "pool5": maps.pool5,
+        "mean_g": maps.response,
+        "mean_pool5": maps.pool5.mean(axis=(2, 3)),
+    }
+    return {
+        name: similarity(
+            each,
+            class_index=maps.label,
+            image_index=maps.image_index,
+            class_count=class_count,
+        )
+        for name, each in values.items()
+    }
 
 
 def choose_channel(maps: Activations, label: int, shown: Sequence[int]) -> tuple[int, float, bool]:
