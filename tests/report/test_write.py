@@ -217,10 +217,40 @@ def test_without_pictures_neither_data_nor_model_is_needed(copied: FakeRun) -> N
 def test_pictures_without_the_data_set_are_refused_in_one_line(copied: FakeRun) -> None:
     change_facts(copied.run, data="/gone/elsewhere")
 
-    message = r"/gone/elsewhere: the data set of .*copied is not there.*report --no-pictures"
+    again = f"decouplednet report {re.escape(str(copied.run))}"
+    message = (
+        rf"/gone/elsewhere: the data set of .*copied is not there.*: {again} --data DATA, or do "
+        rf"without: {again} --no-pictures$"
+    )
     with pytest.raises(DataError, match=message):
         write_report(copied.run)
     assert not (copied.run / "report.html").exists()
+
+
+def test_a_data_set_that_was_moved_can_be_named(copied: FakeRun, tmp_path: Path) -> None:
+    shutil.copytree(copied.data, tmp_path / "moved")
+    change_facts(copied.run, data="/gone/elsewhere")
+
+    page = Page(write_report(copied.run, data=tmp_path / "moved").read_text())
+
+    assert "Activation maps" in page.words
+
+
+def test_an_image_that_the_data_set_lost_is_named(copied: FakeRun) -> None:
+    scores = json.loads((copied.run / "metrics.json").read_text())
+    scores["predicted_tags"]["per_image"][0]["name"] = "masked/lost"
+    (copied.run / "metrics.json").write_text(json.dumps(scores))
+
+    with pytest.raises(DataError, match=r"data: there is no image 'masked/lost'"):
+        write_report(copied.run)
+
+
+def test_images_may_be_recorded_with_their_extension(copied: FakeRun) -> None:
+    facts = json.loads((copied.run / "run.json").read_text())
+    roles = {role: [f"{name}.png" for name in names] for role, names in facts["roles"].items()}
+    change_facts(copied.run, roles=roles)
+
+    assert "Activation maps" in Page(write_report(copied.run).read_text()).words
 
 
 def test_a_data_set_that_lost_its_classes_is_refused(copied: FakeRun, tmp_path: Path) -> None:
