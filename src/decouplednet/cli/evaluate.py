@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 Data = Annotated[Path, typer.Argument(help="The data set's folder.")]
-Split = Annotated[str, typer.Option(help="The images to score.", show_default=False)]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="The images to score: the name of a split, as in splits/NAME.txt.", show_default=False
+    ),
+]
 Tags = Annotated[
     bool, typer.Option("--tags", help="Give the model the true classes of each image.")
 ]
