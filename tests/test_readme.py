@@ -82,6 +82,17 @@ def test_readme_shows_a_result_on_the_demo_before_line_sixty() -> None:
     assert any(re.search(r"mean IoU (of )?0\.\d+", line) for line in head)
 
 
+def test_readme_says_where_the_command_is_after_either_way_of_installing() -> None:
+    text = README.read_text()
+
+    assert ".venv/bin/decouplednet" in text.partition("## Install it")[0]
+    (install,) = (block for block in blocks() if "pip install" in block.text)
+    assert commands(install)[:2] == [
+        "python3 -m venv environment",
+        ". environment/bin/activate",
+    ]
+
+
 def test_every_block_of_readme_has_a_language_that_is_run_or_written() -> None:
     fences = README.read_text().count("\n```")
 
@@ -151,7 +162,7 @@ def run_shell(command: str, folder: Path, weights: Path) -> bool:
         changes = [f"classifier.weights={weights}", "classifier.images_per_update=8", *short]
         command += "".join(f" --set {change}" for change in changes)
     run(["bash", "-ec", command], folder)
-    return True
+    return command.startswith("decouplednet ")
 
 
 def run(command: list[str], folder: Path, environment: dict[str, str] | None = None) -> None:

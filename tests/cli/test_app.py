@@ -1,5 +1,6 @@
 """The command line as a whole: what it exits with, and that a fault is one line."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from decouplednet.cli import app
 from decouplednet.cli.app import run
+from tests.inference.small import write_tiny_model
 
 
 def _lines(captured: str) -> list[str]:
@@ -20,7 +22,8 @@ def _lines(captured: str) -> list[str]:
         (["check", "nowhere"], 1, "decouplednet: nowhere: there is no such folder"),
         (["chek"], 2, "decouplednet: No such command 'chek'. Did you mean 'check'?"),
         (["check", "--jsn", "."], 2, "decouplednet: No such option: --jsn"),
-        (["check"], 2, "decouplednet: Missing argument 'data'."),
+        (["info", "a" * 300], 1, f"decouplednet: {'a' * 300}/model.json: File name too long"),
+        (["check"], 2, "decouplednet: Missing argument 'DATA'. (decouplednet check --help"),
         (
             ["train", ".", "--out", "run", "--set", "segmenter.upates=3"],
             2,
@@ -62,6 +65,45 @@ def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str])
     shown = capsys.readouterr().out
     for command in ("check", "init", "train", "predict", "evaluate", "report", "info", "demo"):
         assert command in shown
+
+
+def test_help_names_arguments_in_capitals_and_says_of_flags_no_type(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for arguments in (["predict", "--help"], ["train", "--help"], ["--help"]):
+        assert run(arguments) == 0
+    shown = capsys.readouterr().out
+    assert "decouplednet predict [OPTIONS] MODEL IMAGES" in shown
+    assert "decouplednet train [OPTIONS] DATA" in shown
+    assert "<bool>" not in shown
+    assert "<path>" in shown
+
+
+def test_an_output_that_is_full_is_one_line(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path, {"cat": 0.9})
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "decouplednet", "info", str(tmp_path)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "decouplednet: output: No space left on device\n"
+
+
+def test_a_name_that_the_terminal_cannot_show_is_written_in_escapes(tmp_path: Path) -> None:
+    write_tiny_model(tmp_path, {"B\u00e4r": 0.9})
+    done = subprocess.run(
+        [sys.executable, "-m", "decouplednet", "info", str(tmp_path)],
+        capture_output=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "1 B\\xe4r" in done.stdout
 
 
 def test_ctrl_c_is_one_line(

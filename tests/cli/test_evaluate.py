@@ -3,38 +3,20 @@ from pathlib import Path
 
 import pytest
 import torch
-import typer
-from typer.testing import CliRunner, Result
 
 from decouplednet.cli.evaluate import evaluate
 from decouplednet.errors import DataError, DeviceError
 from decouplednet.evaluation.evaluate import evaluate as evaluate_model
 from decouplednet.evaluation.scores import RULE
+from tests.cli.conftest import runner
 from tests.evaluation.shapes import write_data
-from tests.inference.small import write_tiny_model
 
-app = typer.Typer()
-app.command()(evaluate)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(
-        tmp_path_factory.mktemp("run"), {"cat": 0.9, "cow": 0.2, "dog": 0.7}, others="ignore"
-    )
+run = runner(evaluate)
 
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     return write_data(tmp_path / "data", tags={"c": "dog"})
-
-
-def run(*arguments: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == status, result.output
-    return result
 
 
 def test_the_table_states_the_rule_and_what_was_averaged(model: Path, data: Path) -> None:
@@ -50,7 +32,7 @@ def test_the_table_states_the_rule_and_what_was_averaged(model: Path, data: Path
     )
     assert f"rule: {RULE}" in printed
     assert f"mean average precision of the tags {scores.tag_map:.3f}" in printed
-    assert "1 images of the split have no mask and were left out" in printed
+    assert "left out: 1 image of the split without a mask" in printed
     assert "not in the data set: cow" in printed
     assert "val, predicted tags" in printed
 
@@ -65,16 +47,26 @@ def test_the_json_is_that_of_the_evaluation(model: Path, data: Path, tmp_path: P
     assert list(content)[:5] == ["miou", "iou", "classes_averaged", "images", "tag_map"]
 
 
-def test_a_table_is_shown_even_if_the_json_cannot_be_written(
-    model: Path, data: Path, tmp_path: Path
+def test_it_says_where_the_scores_lie(model: Path, data: Path, tmp_path: Path) -> None:
+    printed = run(model, data, "--split", "val", "--out", tmp_path / "s.json").stdout
+
+    assert printed.endswith(f"scores: {tmp_path / 's.json'}\n")
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("", r"is a folder; --out names the file of the scores, such as .*scores\.json$"),
+        ("file/new/s.json", r"file/new: cannot be written: Not a directory; .* another --out$"),
+    ],
+)
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_scored(
+    place: str, message: str, model: Path, data: Path, tmp_path: Path
 ) -> None:
-    arguments = [str(model), str(data), "--split", "val", "--out", str(tmp_path)]
+    (tmp_path / "file").write_text("in the way")
 
-    result = CliRunner().invoke(app, arguments)
-
-    assert isinstance(result.exception, DataError)
-    assert "cannot be written" in str(result.exception)
-    assert "mean IoU" in result.stdout
+    with pytest.raises(DataError, match=message):  # and not that there is no such split
+        run(model, data, "--split", "absent", "--out", tmp_path / place)
 
 
 def test_true_tags_can_be_given(model: Path, data: Path, tmp_path: Path) -> None:

@@ -12,11 +12,18 @@ from tests.inference.small import write_tiny_model
 app = typer.Typer()
 app.command()(info)
 
+TRAINING = {
+    "seed": 3,
+    "weights": "x",
+    "updates": {"classifier": 5, "segmenter": 3},
+    "names": ["a", "b"],
+}
+
 
 @pytest.mark.parametrize("inside", ["", "model"])
 def test_a_model_is_described(inside: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
-    write_tiny_model(tmp_path, {"cat": 0.9, "[b]": 0.2}, others="background", seed=3, weights="x")
+    write_tiny_model(tmp_path, {"cat": 0.9, "[b]": 0.2}, others="background", **TRAINING)
 
     result = CliRunner().invoke(app, [str(tmp_path / inside)], catch_exceptions=False)
 
@@ -27,12 +34,14 @@ def test_a_model_is_described(inside: str, tmp_path: Path, monkeypatch: pytest.M
     assert {
         "preset tiny",
         "classes 0 background, 1 cat, 2 [b]",
-        f"weights {weights:,}",
+        f"parameters {weights:,}",
         "frame 96 x 96 pixels",
         "channels BGR, mean 104 / 117 / 123, deviation 60 / 61 / 62",
         "other classes background",
         "training: seed 3",
         "training: weights x",
+        "training: updates classifier 5, segmenter 3",
+        "training: names a, b",
     } <= rows
 
 

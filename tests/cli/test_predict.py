@@ -6,23 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import typer
 from PIL import Image
-from typer.testing import CliRunner, Result
 
 from decouplednet.cli.predict import predict
 from decouplednet.errors import DataError, DeviceError, ModelError
-from tests.inference.small import write_tiny_model
+from tests.cli.conftest import runner
 
-app = typer.Typer()
-app.command()(predict)
-
-
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_model(
-        tmp_path_factory.mktemp("run"), {"cat": 0.9, "cow": 0.6, "dog": 0.1}, others="ignore"
-    )
+run = runner(predict)
 
 
 @pytest.fixture
@@ -34,14 +24,6 @@ def images(tmp_path: Path) -> Path:
         Image.fromarray(pixels).save(file)
     (tmp_path / "images/notes.txt").write_text("no image")
     return tmp_path / "images"
-
-
-def run(*arguments: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(app, [str(argument) for argument in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == status, result.output
-    return result
 
 
 def classes_in(file: Path) -> set[int]:
@@ -56,7 +38,7 @@ def test_a_folder_becomes_label_maps_and_a_table(model: Path, images: Path, tmp_
     assert written == ["a.png", "c.png", "predictions.csv", "sub/b.png"]
     with Image.open(tmp_path / "out/sub/b.png") as picture:
         assert picture.size == (33, 22)
-    assert result.stdout == "3 label maps written; 1 files skipped\n"
+    assert result.stdout == f"label maps: {tmp_path / 'out'}/ (3 images; 1 file skipped)\n"
     assert result.stderr == ""
 
 
@@ -77,8 +59,8 @@ def test_tags_replace_the_gate_and_are_counted(model: Path, images: Path, tmp_pa
     assert classes_in(tmp_path / "out/sub/b.png") == {0}
     assert classes_in(tmp_path / "out/c.png") & {1, 2}
     assert result.stdout.splitlines()[1] == (
-        "tags of 2 images given, 1 left to the model; 1 names unknown to the model ignored "
-        "(tree 1); 1 rows name none of the images"
+        "tags of 2 images given, 1 left to the model; 1 name unknown to the model ignored "
+        "(tree 1); rows that name none of the images: 1"
     )
 
 
@@ -91,9 +73,11 @@ def test_the_threshold_moves_the_gate(model: Path, images: Path, tmp_path: Path)
 
 
 def test_overlays_lie_in_a_folder_of_their_own(model: Path, images: Path, tmp_path: Path) -> None:
-    run(model, images, "--out", tmp_path / "out", "--overlay")
+    said = run(model, images, "--out", tmp_path / "out", "--overlay").stdout
 
     assert (tmp_path / "out/overlays/sub/b.jpg").is_file()
+    assert (tmp_path / "out/overlays/legend.svg").is_file()
+    assert said.splitlines()[1:] == [f"overlays: {tmp_path / 'out/overlays'}/"]
 
 
 def test_a_bad_image_is_named_and_the_status_is_one(
@@ -105,10 +89,44 @@ def test_a_bad_image_is_named_and_the_status_is_one(
 
     assert result.stderr.count("\n") == 1
     assert "a.png: not a readable image" in result.stderr
-    assert result.stdout.startswith("2 label maps written")
+    assert result.stdout.startswith(f"label maps: {tmp_path / 'out'}/ (2 images; 1 file skipped)\n")
     assert (tmp_path / "out/sub/b.png").exists()
     with (tmp_path / "out/predictions.csv").open() as file:
         assert {row["image"] for row in csv.DictReader(file)} == {"c.png", "sub/b.png"}
+
+
+def test_label_maps_of_an_earlier_call_are_counted(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    run(model, images, "--out", out)
+    of_one = run(model, images / "a.png", "--out", out).stdout
+    run(model, images, "--out", out)
+    (out / "sub/b.png").unlink()
+    of_two = run(model, images / "a.png", "--out", out).stdout
+
+    assert of_one.splitlines()[1:] == [f"{out}: 2 label maps of an earlier call are still there"]
+    assert of_two.splitlines()[1:] == [f"{out}: 1 label map of an earlier call is still there"]
+
+
+def test_masks_are_not_written_over(model: Path, images: Path, tmp_path: Path) -> None:
+    mask = tmp_path / "masks/c.png"
+    mask.parent.mkdir()
+    mask.write_bytes(b"drawn by hand")
+
+    with pytest.raises(DataError, match=r"masks/c\.png: would be written over.*another --out"):
+        run(model, images, "--out", tmp_path / "masks")
+
+    assert [(file, file.read_bytes()) for file in _files(mask.parent)] == [(mask, b"drawn by hand")]
+
+
+def test_nothing_is_said_of_label_maps_when_there_is_none(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    (images / "a.png").write_text("no picture")
+
+    assert run(model, images / "a.png", "--out", tmp_path / "out", status=1).stdout == ""
 
 
 def test_quiet_shows_nothing_but_faults(model: Path, images: Path, tmp_path: Path) -> None:

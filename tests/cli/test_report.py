@@ -48,6 +48,14 @@ def test_pictures_can_be_left_out_when_the_data_set_is_gone(fake: FakeRun) -> No
     assert "This page has no pictures" in (fake.run / "report.html").read_text()
 
 
+def test_a_data_set_that_was_moved_can_be_named(fake: FakeRun) -> None:
+    fake.data.rename(fake.data.with_name("moved"))
+
+    run(fake.run, "--data", fake.data.with_name("moved"))
+
+    assert "Activation map of cat" in (fake.run / "report.html").read_text()
+
+
 def test_the_device_is_the_one_that_is_named(
     fake: FakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

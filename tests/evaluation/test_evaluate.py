@@ -1,8 +1,10 @@
 """Evaluation against a reading image by image and pixel by pixel."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -71,6 +73,20 @@ def test_scores_are_those_of_a_loop_over_images_and_pixels(
     assert scores.classes_averaged == len(iou)
     assert scores.images == 3
     assert not scores.true_tags
+
+
+def test_an_evaluation_prints_as_one_line(data: Path) -> None:
+    scores = evaluate(small_segmenter(), data, split="val")
+
+    assert re.fullmatch(
+        r"Evaluation\(miou=0\.\d{4}, classes_averaged=\d, images=3, true_tags=False\)", repr(scores)
+    )
+
+
+@pytest.mark.parametrize("split", [None, ["val"]])
+def test_a_split_that_is_no_name_is_refused(data: Path, split: Any) -> None:
+    with pytest.raises(DataError, match=r"split = .*: expected the name of one split, such as 'v"):
+        evaluate(small_segmenter(), data, split=split)
 
 
 def test_true_tags_replace_the_gate(data: Path) -> None:

@@ -1,6 +1,8 @@
 import csv
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from decouplednet.annotations.masks import write_mask
 from decouplednet.classes import colour_of
 from decouplednet.errors import DataError
 from decouplednet.inference import label_maps
-from decouplednet.inference.label_maps import write_label_maps
+from decouplednet.inference.label_maps import Written, write_label_maps
 from decouplednet.inference.sources import Source, find_sources
 from tests.inference.small import NAMES, answer, small_segmenter
 
@@ -144,9 +146,141 @@ def test_progress_wraps_the_images(images: Path, tmp_path: Path) -> None:
     assert seen == list(SIZES)
 
 
-def test_a_table_that_cannot_be_written_is_refused(images: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    (out / "predictions.csv").mkdir(parents=True)
+def predict(images: Path, out: Path, *, overlay: bool = False) -> Written:
+    sources = find_sources(images, out).images
+    return write_label_maps(small_segmenter().predictor(), sources, out, overlay=overlay)
 
-    with pytest.raises(DataError, match=r"predictions\.csv: cannot be written"):
-        write_label_maps(small_segmenter().predictor(), find_sources(images, out).images, out)
+
+def test_a_file_that_no_earlier_call_wrote_is_not_written_over(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "masks"
+    (out / "overlays").mkdir(parents=True)
+    drawn = [out / "a.png", out / "overlays/a.jpg"]
+    for file in drawn:
+        file.write_text("drawn by hand")
+
+    with pytest.raises(DataError, match=r"masks/a\.png: would be written over, and no earlier pre"):
+        predict(images, out)
+    with pytest.raises(DataError, match=r"\(such files: 2\); choose another --out"):
+        predict(images, out, overlay=True)
+
+    assert {file.read_text() for file in drawn} == {"drawn by hand"}
+    assert sorted(file for file in out.rglob("*") if file.is_file()) == sorted(drawn)
+
+
+def test_a_photograph_beside_which_results_would_lie_is_not_written_over(
+    images: Path, tmp_path: Path
+) -> None:
+    before = (images / "a.png").read_bytes()
+    Image.new("RGB", (5, 6)).save(images / "sub/a.jpg")
+
+    with pytest.raises(DataError, match=r"images/a\.png: would be written over"):
+        predict(images / "sub", images)
+
+    assert (images / "a.png").read_bytes() == before
+
+
+def test_files_beside_the_table_that_it_does_not_name_are_not_written_over(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict(images / "a.png", out)
+    (out / "sub").mkdir()
+    (out / "sub/b.png").write_text("drawn by hand")
+
+    with pytest.raises(DataError, match=r"out/sub/b\.png: would be written over"):
+        predict(images, out)
+
+
+def test_label_maps_of_an_earlier_call_are_counted_and_keep_their_rows(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    assert predict(images, out).left == 0
+    first = rows_of(out)
+    assert predict(images / "a.png", out).left == 2
+    assert sorted(rows_of(out)) == sorted(first)
+    assert predict(images, out).left == 0
+    (out / "sub/b.png").unlink()
+    assert predict(images / "a.png", out).left == 1
+    assert {row[0] for row in rows_of(out)[1:]} == {"a.png", "sub/c.png"}
+
+
+def test_an_overlay_of_an_earlier_call_goes_with_its_label_map(
+    images: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    predict(images, out, overlay=True)
+
+    predict(images / "a.png", out)
+
+    assert not (out / "overlays/a.jpg").exists()
+    assert (out / "overlays/sub/b.jpg").exists()
+
+
+def test_an_overlay_that_cannot_be_removed_is_named(images: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    predict(images / "a.png", out)
+    (out / "overlays/a.jpg").mkdir(parents=True)
+
+    (failure,) = predict(images / "a.png", out).failures
+
+    assert re.search(r"a\.jpg: shows an older label map and cannot .*; remove it$", failure)
+
+
+def test_an_interruption_leaves_a_table_of_what_was_written(images: Path, tmp_path: Path) -> None:
+    def interrupted(sources: Sequence[Source]) -> Iterable[Source]:
+        yield from list(sources) * 4  # more than one batch
+        raise KeyboardInterrupt
+
+    out = tmp_path / "out"
+    sources = find_sources(images, out).images
+    with pytest.raises(KeyboardInterrupt):
+        write_label_maps(small_segmenter().predictor(), sources, out, progress=interrupted)
+
+    assert {row[0] for row in rows_of(out)[1:]} == set(SIZES)
+    assert predict(images, out).label_maps == 3
+
+
+@pytest.mark.parametrize("content", ["", "image,class\na.png,cat\n", "a;b\n", "\x00", "folder"])
+def test_a_table_of_another_kind_is_not_written_over(
+    content: str, images: Path, tmp_path: Path
+) -> None:
+    table = tmp_path / "out/predictions.csv"
+    table.parent.mkdir()
+    if content == "folder":
+        table.mkdir()
+    else:
+        table.write_text(content)
+
+    message = r"predictions\.csv: is there, but is no table image,class,score of .* another --out"
+    with pytest.raises(DataError, match=message):
+        predict(images, table.parent)
+
+    assert [*table.parent.iterdir()] == [table]
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_anything_is_predicted(
+    images: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+
+    def never(sources: Sequence[Source]) -> Iterable[Source]:
+        raise AssertionError(sources)
+
+    out = tmp_path / "file/out"
+    sources = find_sources(images, out).images
+    with pytest.raises(DataError, match=r"file/out: cannot be written: Not a dir.* another --out"):
+        write_label_maps(small_segmenter().predictor(), sources, out, progress=never)
+
+
+def test_a_legend_says_which_colour_is_which_class(images: Path, tmp_path: Path) -> None:
+    predict(images, tmp_path / "out", overlay=True)
+
+    picture = ElementTree.parse(tmp_path / "out/overlays/legend.svg")  # noqa: S314 - our own
+    texts = [str(each.text) for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    colours = [each.get("fill") for each in picture.iter("{http://www.w3.org/2000/svg}rect")]
+    assert texts == ["1 cat", "2 cow", "3 dog"]
+    assert colours[1:] == ["#e69f00", "#56b4e9", "#009e73"]

@@ -245,6 +245,7 @@ def test_a_damaged_description_is_one_line(model: Path, content: bytes, message:
         ({"classes": {"cat": 1}}, "classes: Input should be a valid list"),
         ({"frame": []}, "frame: Input should be a valid dictionary"),
         ({"frame": {}}, r"frame.side: Field required \(3 more\)"),
+        ({"training": {"others": 1}}, r"training\.others is 1: expected 'ignore' or 'background'"),
         ({"training": "much"}, "training: Input should be a valid dictionary"),
         ({"pickle": "x"}, "pickle: Extra inputs are not permitted"),
     ],

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,50 @@ def test_a_truncated_pillow_image_is_refused(tmp_path: Path) -> None:
         pytest.raises(DataError, match="the Pillow image cannot be decoded: image file is trunc"),
     ):
         small_segmenter().predict(picture)
+
+
+@pytest.mark.parametrize("image", [[[1]], None, 5, b"x"])
+def test_another_kind_of_image_is_refused(image: Any) -> None:
+    message = r"an image is a path, a Pillow image or an array .*; found (list|NoneType|int|bytes)$"
+    with pytest.raises(DataError, match=message):
+        small_segmenter().predict(image)
+
+
+@pytest.mark.parametrize("tags", [{1}, b"cat", 5, {"cat": 1}, [None]])
+def test_tags_that_are_no_names_are_refused(tags: Any) -> None:
+    with pytest.raises(
+        DataError, match=r"tags = .*: expected a collection of names such as \{'cat"
+    ):
+        small_segmenter().predict(PIXELS, tags)
+
+
+@pytest.mark.parametrize("threshold", ["x", None])
+def test_a_threshold_that_is_no_number_is_refused(threshold: Any) -> None:
+    with pytest.raises(SettingsError, match=r"threshold = ('x'|None): a probability lies in 0 to"):
+        small_segmenter().predict(PIXELS, threshold=threshold)
+
+
+def test_a_segmenter_and_its_prediction_print_as_one_line() -> None:
+    segmenter = small_segmenter()
+
+    assert str(segmenter) == (
+        "Segmenter(preset='tiny', classes=('cat', 'cow', 'dog'), side=64, device='cpu')"
+    )
+    prediction = segmenter.predict(PIXELS, ["cow"])
+    assert repr(prediction) == "Prediction(37 x 53 pixels, identified=('cow',))"
+
+
+def test_an_overlay_takes_the_kinds_of_image_that_are_predicted(tmp_path: Path) -> None:
+    picture = Image.fromarray(PIXELS)
+    picture.save(tmp_path / "cat.png")
+    prediction = small_segmenter().predict(PIXELS, {"cat", "cow"})
+
+    expected = prediction.overlay(PIXELS)
+
+    for image in (tmp_path / "cat.png", str(tmp_path / "cat.png"), picture):
+        assert np.array_equal(prediction.overlay(image), expected)
+    with pytest.raises(DataError, match=r"an image is a path, .* found list"):
+        prediction.overlay([[1]])  # type: ignore[arg-type]  # what is tested
 
 
 def test_an_array_that_is_no_rgb_image_is_refused() -> None:

@@ -21,21 +21,32 @@ def test_each_stage_has_its_loss_and_learning_rate() -> None:
         {"this run": [a_curve("classifier", FALLING), a_curve("segmenter", FALLING[:10], 0.25)]}
     )
 
-    assert classifier.stage == "classifier"
+    assert (classifier.title, segmenter.title) == ("stage 1, tags", "stage 2, masks")
     assert [each.caption[:8] for each in classifier.charts] == ["Loss of ", "Learning"]
     assert [each.caption[:8] for each in segmenter.charts] == ["Loss of ", "Learning", "IoU of t"]
     assert "opacity: 0.35" in drawing(classifier.charts[0].chart.light)  # the loss of each update
     assert classifier.charts[0].alt == (
-        "Loss of stage classifier. this run: 2 at update 1, between 1.01 and 2, 1.01 at update 40."
+        "Loss of stage 1, tags. this run: 2 at update 1, between 1.01 and 2, 1.01 at update 40."
     )
     assert classifier.charts[1].alt == (
-        "Learning rate of stage classifier. this run: 0.001 at update 1, between 0 and 0.001, "
+        "Learning rate of stage 1, tags. this run: 0.001 at update 1, between 0 and 0.001, "
         "0 at update 40."
     )
     assert segmenter.charts[2].alt == (
-        "IoU on held-out masks in stage segmenter. this run: 0.25 at update 10, between 0.25 and "
+        "IoU on held-out masks in stage 2, masks. this run: 0.25 at update 10, between 0.25 and "
         "0.25, 0.25 at update 10."
     )
+
+
+def test_a_running_mean_is_spoken_of_only_where_there_is_one() -> None:
+    (long,) = stage_charts({"a": [a_curve("long", FALLING)]})
+    (short,) = stage_charts({"a": [a_curve("short", FALLING[:9])]})
+
+    assert long.charts[0].caption == (
+        "Loss of every update (faint) and its running mean over 4 % of the updates (strong)"
+    )
+    assert short.charts[0].caption == "Loss of every update"
+    assert "opacity: 0.35" not in drawing(short.charts[0].chart.light)
 
 
 def test_it_is_said_how_a_stage_ended() -> None:
@@ -56,7 +67,7 @@ def test_runs_share_a_chart_and_keep_their_style() -> None:
         }
     )
 
-    assert [stage.stage for stage in stages] == ["classifier", "segmenter", "pixels"]
+    assert [stage.title for stage in stages] == ["stage 1, tags", "stage 2, masks", "stage pixels"]
     assert [[rest.run for rest in stage.rests] for stage in stages] == [
         ["this run"],
         ["this run", "masks only"],

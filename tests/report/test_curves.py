@@ -41,6 +41,11 @@ def test_a_file_without_the_held_out_column_is_read(tmp_path: Path) -> None:
         ("stage,update,loss\n", r"curves\.csv: has no column learning_rate; expected stage, upd"),
         (HEADER, r"curves\.csv: holds no update; was the training stopped"),
         (HEADER + "a,0,1,0.5,0.1,\na,0,2,low,0.1,\n", r"curves\.csv: line 3: update, loss and"),
+        (HEADER + "a,0,nan,0.5,0.1,\n", r"line 2: update nan: expected a whole number from 1$"),
+        (HEADER + "a,0,1e300,0.5,0.1,\n", r"line 2: update 1e300: expected a whole number from 1$"),
+        (HEADER + "a,0,1.5,0.5,0.1,\n", r"line 2: update 1\.5: expected a whole number from 1$"),
+        (HEADER + "a,0,1,nan,0.1,\n", r"line 2: a number is not finite; was the file edited"),
+        (HEADER + "a,0,1,0.5,0.1,inf\n", r"line 2: a number is not finite; was the file edited"),
         (HEADER + "a,0\n", r"curves\.csv: line 2: update, loss and"),
     ],
 )

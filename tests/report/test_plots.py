@@ -1,4 +1,5 @@
 import base64
+import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
@@ -54,6 +55,24 @@ def test_the_vertical_axis_starts_at_zero() -> None:
     text = drawing(chart([Line(np.arange(3), np.array([5.0, 6.0, 7.0]))], across="x", up="y").light)
 
     assert "<!-- 0 -->" in text
+
+
+def test_small_values_stand_in_full_at_their_ticks() -> None:
+    text = drawing(chart([Line(np.arange(3), np.full(3, 5e-5))], across="x", up="y").light)
+
+    assert "<!-- 5e-05 -->" in text
+    assert "<!-- 1e−5 -->" not in text  # noqa: RUF001 - matplotlib's minus sign
+
+
+def test_a_line_that_hardly_falls_lies_wholly_below_the_upper_edge() -> None:
+    text = drawing(
+        chart([Line(np.arange(40), np.linspace(0.7, 0.69, 40))], across="x", up="y").light
+    )
+
+    (edge,) = re.findall(r'<clipPath.*?<rect x="[\d.]+" y="([\d.]+)"', text, re.DOTALL)
+    (path,) = re.findall(rf'<path d="([^"]+)"[^>]*stroke: {LIGHT.lines[0]}', text)
+    highest = min(float(y) for _, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path))
+    assert highest > float(edge) + 2  # points; the line is 2 thick
 
 
 def test_missing_values_are_left_out_and_long_curves_thinned() -> None:

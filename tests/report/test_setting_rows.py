@@ -19,6 +19,7 @@ def test_every_setting_stands_in_its_section_with_its_meaning() -> None:
     assert SettingRow("seed", "7", "fixes every random choice of the run") in rows["run"]
     values = {row.name: row.value for row in (*rows["data"], *rows["classifier.augmentation"])}
     assert values["classes"] == "cat, dog"
-    assert values["tags_split"] == "None"
+    assert values["tags_split"] == "not set"
+    assert not any("None" in row.meaning for section in rows.values() for row in section)
     assert values["flip"] == "true"
     assert all(row.meaning for section in rows.values() for row in section)

@@ -4,6 +4,7 @@ import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from html.parser import HTMLParser
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,11 @@ def test_wide_content_scrolls_in_a_box_that_the_keyboard_reaches(page: Page) -> 
     assert all(each["tabindex"] == "0" and each["aria-label"] for each in boxes)
 
 
+def test_a_box_with_more_than_it_shows_has_a_shade_at_its_edge() -> None:
+    style = (files("decouplednet.report") / "templates/report.css").read_text(encoding="utf-8")
+    assert re.search(r"\.scroll \{ overflow-x: auto;[^}]*linear-gradient[^}]*scroll; \}", style)
+
+
 def test_the_summary_says_what_was_measured_and_how(fake: FakeRun, page: Page) -> None:
     scores = json.loads((fake.run / "metrics.json").read_text())
     for name in ("predicted_tags", "true_tags"):
@@ -134,7 +140,7 @@ def test_the_summary_says_what_was_measured_and_how(fake: FakeRun, page: Page) -
         "Images that gave tags 7",
         "Images that gave masks 2",
         "Images kept for scoring 3",
-        "classifier 1 min 11 s, segmenter 3.2 s",
+        "stage 1, tags: 1 min 11 s; stage 2, masks: 3.2 s",
         "Seed 3",
         "decouplednet 0.1.0, torch 2.13.0",
         "0123456789ab",
@@ -145,8 +151,8 @@ def test_the_summary_says_what_was_measured_and_how(fake: FakeRun, page: Page) -
 
 def test_scores_curves_and_settings_are_on_the_page(page: Page) -> None:
     for text in (
-        "Stage classifier",
-        "Stage segmenter",
+        "Stage 1, tags",
+        "Stage 2, masks",
         "Had the loss come to rest?",
         "IoU of the asked-for classes on the training masks that were held out",
         "Most frequent mistakes",
@@ -158,6 +164,18 @@ def test_scores_curves_and_settings_are_on_the_page(page: Page) -> None:
         assert text in page.words
     for name in NAMES:
         assert name in page.words
+
+
+def test_too_few_updates_are_a_sentence_and_no_empty_table(copied: FakeRun) -> None:
+    write_curves(copied.run / "curves.csv", {"classifier": 19, "segmenter": 20})
+
+    page = Page((write_report(copied.run, pictures=False)).read_text(encoding="utf-8"))
+
+    assert (
+        page.words.count("Too few updates to tell whether the loss had come to rest; it takes 20")
+        == 1
+    )
+    assert page.words.count("Had the loss come to rest?") == 1
 
 
 def test_figures_come_with_their_numbers_and_their_rule(page: Page) -> None:
@@ -199,10 +217,40 @@ def test_without_pictures_neither_data_nor_model_is_needed(copied: FakeRun) -> N
 def test_pictures_without_the_data_set_are_refused_in_one_line(copied: FakeRun) -> None:
     change_facts(copied.run, data="/gone/elsewhere")
 
-    message = r"/gone/elsewhere: the data set of .*copied is not there.*report --no-pictures"
+    again = f"decouplednet report {re.escape(str(copied.run))}"
+    message = (
+        rf"/gone/elsewhere: the data set of .*copied is not there.*: {again} --data DATA, or do "
+        rf"without: {again} --no-pictures$"
+    )
     with pytest.raises(DataError, match=message):
         write_report(copied.run)
     assert not (copied.run / "report.html").exists()
+
+
+def test_a_data_set_that_was_moved_can_be_named(copied: FakeRun, tmp_path: Path) -> None:
+    shutil.copytree(copied.data, tmp_path / "moved")
+    change_facts(copied.run, data="/gone/elsewhere")
+
+    page = Page(write_report(copied.run, data=tmp_path / "moved").read_text())
+
+    assert "Activation maps" in page.words
+
+
+def test_an_image_that_the_data_set_lost_is_named(copied: FakeRun) -> None:
+    scores = json.loads((copied.run / "metrics.json").read_text())
+    scores["predicted_tags"]["per_image"][0]["name"] = "masked/lost"
+    (copied.run / "metrics.json").write_text(json.dumps(scores))
+
+    with pytest.raises(DataError, match=r"data: there is no image 'masked/lost'"):
+        write_report(copied.run)
+
+
+def test_images_may_be_recorded_with_their_extension(copied: FakeRun) -> None:
+    facts = json.loads((copied.run / "run.json").read_text())
+    roles = {role: [f"{name}.png" for name in names] for role, names in facts["roles"].items()}
+    change_facts(copied.run, roles=roles)
+
+    assert "Activation maps" in Page(write_report(copied.run).read_text()).words
 
 
 def test_a_data_set_that_lost_its_classes_is_refused(copied: FakeRun, tmp_path: Path) -> None:

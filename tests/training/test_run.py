@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import load_file
 
 from decouplednet.errors import TrainingError
+from decouplednet.evaluation.evaluate import evaluate
 from decouplednet.inference.model_folder import load_model
 from decouplednet.settings import Settings
 from decouplednet.training import run as runs
@@ -88,6 +89,24 @@ def test_the_model_predicts_what_was_scored(finished: runs.Run) -> None:
     assert model.classes.names == ("disc", "bar", "frame")
     assert model.training["masked_images"] == 6
     assert model.training["others"] == "ignore"
+
+
+def test_the_scores_are_those_of_evaluate_whatever_the_precision_of_training(
+    shapes: Path, tmp_path: Path
+) -> None:
+    # So many updates that bf16 would give other label maps, which the last line makes sure of.
+    settings = quick(
+        "compute.precision=bf16", "segmenter.updates=12", "segmenter.learning_rate=0.05"
+    )
+
+    folder = train(shapes, out=tmp_path / "run", settings=settings).folder
+
+    written = json.loads((folder / "metrics.json").read_text())
+    assert written["predicted_tags"]["miou"] == evaluate(folder, shapes, split="val").miou
+    for name, tags in (("predicted_tags", False), ("true_tags", True)):
+        assert written[name] == evaluate(folder, shapes, split="val", tags=tags).to_json()
+    rounded = evaluate(folder, shapes, split="val", tags=True, precision="bf16").to_json()
+    assert rounded["confusion"] != written["true_tags"]["confusion"]
 
 
 def test_the_seed_fixes_the_result(finished: runs.Run, shapes: Path, tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """The command line: one place where commands meet, and where a fault becomes its one line."""
 
+import io
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -10,6 +12,8 @@ from typer.exceptions import TyperException
 from decouplednet.cli.check import check
 from decouplednet.cli.demo import demo
 from decouplednet.cli.evaluate import evaluate
+from decouplednet.cli.faults import of_system, wrong_use
+from decouplednet.cli.help_words import Command, Group
 from decouplednet.cli.info import info
 from decouplednet.cli.init import init
 from decouplednet.cli.predict import predict
@@ -21,12 +25,13 @@ REFUSED, WRONG_USE, INTERRUPTED = 1, 2, 130  # exit statuses; 130 is the shell's
 
 app = typer.Typer(
     name="decouplednet",
+    cls=Group,
     invoke_without_command=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (check, init, train, predict, evaluate, report, info, demo):
-    app.command()(command)
+    app.command(cls=Command)(command)
 
 
 def _print_version(wanted: bool) -> None:
@@ -56,7 +61,16 @@ def decouplednet(
 
 def main() -> None:
     """Run the command line; a user's fault is one line on standard error."""
-    sys.exit(run())
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show
+    status = run()
+    try:
+        sys.stdout.flush()
+    except OSError:  # said already; Python would try again at its end, and complain
+        with suppress(OSError):
+            sys.stdout.close()
+    sys.exit(status)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -65,16 +79,23 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after ``decouplednet``; None: those this process was started with.
     """
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        words = None if arguments is None else list(arguments)
         status = app(words, prog_name="decouplednet", standalone_mode=False)
+        sys.stdout.flush()
     except UserError as fault:
         return _say(str(fault), WRONG_USE if isinstance(fault, UsageError) else REFUSED)
     except TyperException as fault:
-        return _say(f"{fault.format_message()} (decouplednet --help tells more)", WRONG_USE)
+        return _say(wrong_use(fault.format_message(), words, _names()), WRONG_USE)
+    except OSError as fault:
+        return _say(of_system(fault), REFUSED)
     except (KeyboardInterrupt, typer.Abort):
         return _say("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
+
+
+def _names() -> list[str]:
+    return [each.callback.__name__ for each in app.registered_commands if each.callback]
 
 
 def _say(message: str, status: int) -> int:

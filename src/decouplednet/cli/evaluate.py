@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from decouplednet.cli.counts import count
 from decouplednet.cli.options import Device, ModelFolder
 
 if TYPE_CHECKING:
@@ -16,7 +17,12 @@ if TYPE_CHECKING:
 
 
 Data = Annotated[Path, typer.Argument(help="The data set's folder.")]
-Split = Annotated[str, typer.Option(help="The images to score.", show_default=False)]
+Split = Annotated[
+    str,
+    typer.Option(
+        help="The images to score: the name of a split, as in splits/NAME.txt.", show_default=False
+    ),
+]
 Tags = Annotated[
     bool, typer.Option("--tags", help="Give the model the true classes of each image.")
 ]
@@ -47,6 +53,8 @@ def evaluate(
     from decouplednet.cli.progress import bar
     from decouplednet.evaluation.evaluate import evaluate as evaluate_model
 
+    if out is not None:
+        _check_place(out)
     scores = evaluate_model(
         model, data, split=split, tags=tags, device=device, progress=bar("images", quiet)
     )
@@ -55,10 +63,24 @@ def evaluate(
     if out is not None:
         content = json.dumps(scores.to_json(), indent=2, ensure_ascii=False)
         write_atomically(out, f"{content}\n".encode())
+        if not quiet:
+            typer.echo(f"scores: {out}")
     for failure in scores.failures:
         typer.echo(failure, err=True)
     if scores.failures:
         raise typer.Exit(1)
+
+
+def _check_place(out: Path) -> None:
+    """Refuse a place that the scores cannot be written to, before they are computed."""
+    from decouplednet.errors import DataError
+    from decouplednet.inference.results_folder import check_writable
+
+    if out.is_dir():
+        raise DataError(
+            f"{out}: is a folder; --out names the file of the scores, such as {out / 'scores.json'}"
+        )
+    check_writable(out.parent)
 
 
 def _show(scores: "Evaluation", split: str) -> None:
@@ -71,12 +93,12 @@ def _show(scores: "Evaluation", split: str) -> None:
     console.print(_table(scores, f"{split}, {given}"))
     lines = [
         f"mean IoU {_text(scores.miou)} over {scores.classes_averaged} classes of "
-        f"{scores.images} images with {given}",
+        f"{count(scores.images, 'image')} with {given}",
         f"mean average precision of the tags {_text(scores.tag_map)}",
         f"rule: {RULE}",
     ]
     if scores.without_mask:
-        lines.append(f"{scores.without_mask} images of the split have no mask and were left out")
+        lines.append(f"left out: {count(scores.without_mask, 'image')} of the split without a mask")
     if scores.unknown_classes:
         lines.append(f"not in the data set: {', '.join(scores.unknown_classes)}")
     for line in lines:

@@ -33,7 +33,7 @@ def _rows(segmenter: "Segmenter") -> Iterator[tuple[str, str]]:
             f"{index} {name}" for index, name in enumerate(("background", *segmenter.classes))
         ),
     )
-    yield "weights", f"{sum(weight.numel() for weight in segmenter.network.parameters()):,}"
+    yield "parameters", f"{sum(weight.numel() for weight in segmenter.network.parameters()):,}"
     yield "frame", f"{frame.side} x {frame.side} pixels"
     yield (
         "channels",
@@ -45,7 +45,16 @@ def _rows(segmenter: "Segmenter") -> Iterator[tuple[str, str]]:
     yield "other classes", "left out (255)" if segmenter.others == "ignore" else "background"
     for name, value in segmenter.training.items():
         if name != "others":
-            yield f"training: {name}", value if isinstance(value, str) else json.dumps(value)
+            yield f"training: {name}", _text(value)
+
+
+def _text(value: object) -> str:
+    """Return a JSON value in words, parts of it joined by commas."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_text(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(_text(part) for part in value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _numbers(values: tuple[float, float, float]) -> str:

@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from decouplednet.cli.counts import count
 from decouplednet.cli.options import Device, ModelFolder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from decouplednet.inference.given_tags import GivenTags
     from decouplednet.inference.label_maps import Written
     from decouplednet.inference.sources import Sources
@@ -65,25 +68,38 @@ def predict(
         progress=bar("images", quiet),
     )
     if not quiet:
-        _say(written, sources, given)
+        for line in _lines(out, written, sources, given, overlay=overlay):
+            typer.echo(line)
     for failure in written.failures:
         typer.echo(failure, err=True)
     if written.failures:
         raise typer.Exit(1)
 
 
-def _say(written: "Written", sources: "Sources", given: "GivenTags | None") -> None:
-    typer.echo(f"{written.label_maps} label maps written; {sources.skipped} files skipped")
+def _lines(
+    out: Path, written: "Written", sources: "Sources", given: "GivenTags | None", *, overlay: bool
+) -> "Iterator[str]":
+    """Yield what was done; nothing is said of label maps or overlays that there are none of."""
+    from decouplednet.inference.sources import OVERLAYS
+
+    if written.label_maps:
+        skipped = count(sources.skipped, "file")
+        yield f"label maps: {out}/ ({count(written.label_maps, 'image')}; {skipped} skipped)"
+        if overlay:
+            yield f"overlays: {out / OVERLAYS}/"
+    if written.left:
+        verb = "is" if written.left == 1 else "are"
+        yield f"{out}: {count(written.left, 'label map')} of an earlier call {verb} still there"
     if given:
-        typer.echo(_of_tags(given, len(sources.images)))
+        yield _of_tags(given, len(sources.images))
 
 
 def _of_tags(given: "GivenTags", images: int) -> str:
-    names = ", ".join(f"{name} {count}" for name, count in given.unknown.items())
-    unknown = f"{sum(given.unknown.values())} names unknown to the model" + (
+    names = ", ".join(f"{name} {number}" for name, number in given.unknown.items())
+    unknown = f"{count(sum(given.unknown.values()), 'name')} unknown to the model" + (
         f" ignored ({names})" if names else ""
     )
     return (
-        f"tags of {len(given.of)} images given, {images - len(given.of)} left to the model; "
-        f"{unknown}; {given.unmatched} rows name none of the images"
+        f"tags of {count(len(given.of), 'image')} given, {images - len(given.of)} left to the "
+        f"model; {unknown}; rows that name none of the images: {given.unmatched}"
     )

@@ -10,6 +10,14 @@ from decouplednet.cli.options import Device
 
 def report(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="The run's folder.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DATA",
+            help="Where the data set lies now, if it was moved since the training.",
+            show_default=False,
+        ),
+    ] = None,
     pictures: Annotated[
         bool, typer.Option(help="Show images and maps, which needs the data set.")
     ] = True,
@@ -20,6 +28,8 @@ def report(
     from decouplednet.cli.progress import bar
     from decouplednet.report.write import write_report
 
-    page = write_report(run, pictures=pictures, device=device, progress=bar("images", quiet))
+    page = write_report(
+        run, data=data, pictures=pictures, device=device, progress=bar("images", quiet)
+    )
     if not quiet:
         typer.echo(f"report: {page}")

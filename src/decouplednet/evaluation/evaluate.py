@@ -64,6 +64,8 @@ def evaluate(
         DeviceError: the device or precision is not on this machine.
         ModelError: the model cannot be loaded.
     """
+    if not isinstance(split, str):
+        raise DataError(f"split = {split!r}: expected the name of one split, such as 'val'")
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(Path(data))
     records = catalogue.split(split)
     segmenter = _segmenter(model, device)

@@ -90,6 +90,13 @@ class Evaluation:
     unknown_classes: tuple[str, ...]
     failures: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """Return one line; ``to_json`` holds the rest."""
+        return (
+            f"Evaluation(miou={self.miou:.4f}, classes_averaged={self.classes_averaged}, "
+            f"images={self.images}, true_tags={self.true_tags})"
+        )
+
     @property
     def miou(self) -> float:
         """Mean IoU in [0, 1]; NaN where no pixel was counted."""

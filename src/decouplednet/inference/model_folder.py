@@ -101,7 +101,12 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
         network = preset.build(len(classes))
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
-    return Segmenter(network, classes, frame, preset.name, description.training)
+    segmenter = Segmenter(network, classes, frame, preset.name, description.training)
+    try:
+        _ = segmenter.others
+    except ModelError as fault:
+        raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
+    return segmenter
 
 
 def _check_frame(preset: Preset, frame: Frame) -> None:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from decouplednet.classes import BACKGROUND, palette
 from decouplednet.errors import DataError
+from decouplednet.inference.pixels import AnyImage, pixels_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,6 +29,11 @@ class Prediction:
     scores: Mapping[str, float]
     identified: tuple[str, ...]
 
+    def __repr__(self) -> str:
+        """Return one line without the arrays."""
+        height, width = self.label_map.shape
+        return f"Prediction({height} x {width} pixels, identified={self.identified})"
+
     def background_map(self) -> NDArray[np.float32]:
         """Return the (H, W) float32 map in [0, 1] that fills the class maps up to 1."""
         total = np.zeros(self.label_map.shape, np.float32)
@@ -35,24 +41,25 @@ class Prediction:
             total += class_map
         return np.clip(1 - total, 0, 1)
 
-    def overlay(self, image: NDArray[np.uint8], strength: float = 0.5) -> NDArray[np.uint8]:
+    def overlay(self, image: AnyImage, strength: float = 0.5) -> NDArray[np.uint8]:
         """Return the image with the colours of its classes laid over it.
 
         Args:
-            image: (H, W, 3) RGB, the image that was predicted.
+            image: the image that was predicted: a file, a Pillow image, or (H, W, 3) uint8 RGB.
             strength: share of colour, in [0, 1], in each pixel of a class; background is untouched.
 
         Returns:
             (H, W, 3) uint8 RGB.
 
         Raises:
-            DataError: the image has another size than the label map.
+            DataError: the image cannot be read, or has another size than the label map.
         """
-        if image.shape != (*self.label_map.shape, 3):
+        pixels = pixels_of(image)
+        if pixels.shape != (*self.label_map.shape, 3):
             raise DataError(
-                f"an image of shape {image.shape} does not lie under a label map of "
+                f"an image of shape {pixels.shape} does not lie under a label map of "
                 f"{self.label_map.shape} (H, W); expected {(*self.label_map.shape, 3)}"
             )
         colours = np.frombuffer(palette(), np.uint8).reshape(256, 3)[self.label_map]
-        mixed = np.rint(image + strength * (colours.astype(np.float32) - image)).astype(np.uint8)
-        return np.where((self.label_map == BACKGROUND)[..., None], image, mixed)
+        mixed = np.rint(pixels + strength * (colours.astype(np.float32) - pixels)).astype(np.uint8)
+        return np.where((self.label_map == BACKGROUND)[..., None], pixels, mixed)

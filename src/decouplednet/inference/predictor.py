@@ -1,8 +1,9 @@
 """From images to predictions: each image is encoded once, each identified class decoded once."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 import torch
@@ -52,8 +53,8 @@ class Predictor:
 
     def __post_init__(self) -> None:
         """Refuse numbers that would predict nothing sensible."""
-        if not 0 <= self.threshold <= 1:
-            raise SettingsError(f"threshold = {self.threshold}: a probability lies in 0 to 1")
+        if not isinstance(self.threshold, Real) or not 0 <= self.threshold <= 1:
+            raise SettingsError(f"threshold = {self.threshold!r}: a probability lies in 0 to 1")
         if self.maps_at_once < 1:
             raise SettingsError(f"maps_at_once = {self.maps_at_once}: at least 1")
 
@@ -96,6 +97,8 @@ class Predictor:
     def _indices(self, names: Collection[str]) -> list[int]:
         if isinstance(names, str):
             raise DataError(f"tags are a collection of names such as {{{names!r}}}, not one text")
+        if not _holds_names(names):
+            raise DataError(f"tags = {names!r}: expected a collection of names such as {{'cat'}}")
         return [self.classes.index(name) - 1 for name in names]
 
     def _autocast(self) -> torch.autocast:
@@ -163,6 +166,12 @@ class Predictor:
             scores=dict(zip(names, probability.tolist(), strict=True)),
             identified=identified,
         )
+
+
+def _holds_names(names: object) -> bool:
+    if not isinstance(names, Collection) or isinstance(names, Mapping):
+        return False
+    return all(isinstance(name, str) for name in names)
 
 
 def _passes(asked: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,23 +2,17 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image, ImageOps
 
-from decouplednet.annotations.images import read_image
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import DataError, ModelError
+from decouplednet.errors import ModelError
+from decouplednet.inference.pixels import AnyImage, pixels_of
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import THRESHOLD, Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
-
-_EIGHT_BIT_MODES = frozenset({"1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LAB"})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +33,13 @@ class Segmenter:
     frame: Frame
     preset: str
     training: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Return one line; the network alone would take a hundred."""
+        return (
+            f"Segmenter(preset={self.preset!r}, classes={self.classes.names}, "
+            f"side={self.frame.side}, device={str(self.device)!r})"
+        )
 
     @property
     def device(self) -> torch.device:
@@ -79,7 +80,7 @@ class Segmenter:
 
     def predict(
         self,
-        image: Path | str | Image.Image | NDArray[np.uint8],
+        image: AnyImage,
         tags: Collection[str] | None = None,
         threshold: float = THRESHOLD,
     ) -> Prediction:
@@ -94,24 +95,6 @@ class Segmenter:
         Raises:
             DataError: the image cannot be read, or a tag is no class of the model; the message
                 names the nearest one.
+            SettingsError: the threshold is no probability.
         """
-        pixels = _pixels(image)
-        return self.predictor(threshold=threshold).predict([pixels], [tags])[0]
-
-
-def _pixels(image: Path | str | Image.Image | NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if isinstance(image, Path | str):
-        return read_image(Path(image))
-    return _pixels_of_picture(image) if isinstance(image, Image.Image) else image
-
-
-def _pixels_of_picture(picture: Image.Image) -> NDArray[np.uint8]:
-    if picture.mode not in _EIGHT_BIT_MODES or picture.has_transparency_data:
-        raise DataError(
-            f"a Pillow image of mode {picture.mode} has transparency or more than 8 bits; give the "
-            'path of its file, or convert it: image.convert("RGB")'
-        )
-    try:
-        return np.array(ImageOps.exif_transpose(picture).convert("RGB"))
-    except Exception as fault:  # Pillow decodes now, and its readers raise a dozen kinds
-        raise DataError(f"the Pillow image cannot be decoded: {fault}") from None
+        return self.predictor(threshold=threshold).predict([pixels_of(image)], [tags])[0]

@@ -68,7 +68,7 @@ def find_sources(images: Path, out: Path) -> Sources:
     skipped = len(found.skipped) + len(results)
     if not sources:
         raise DataError(
-            f"{images}: holds no image ({skipped} other files); image files end in "
+            f"{images}: holds no image (other files: {skipped}); image files end in "
             f"{', '.join(sorted(IMAGE_SUFFIXES))}"
         )
     _check_different(sources)
@@ -91,14 +91,20 @@ def _below(paths: Sequence[Path], folder: Path) -> frozenset[Path]:
     return frozenset(path for path in paths if real in path.resolve().parents)
 
 
+def results_of(listed: PurePath, out: Path) -> tuple[Path, Path]:
+    """Return the places of an image's label map and overlay.
+
+    Args:
+        listed: path of the image under the folder that was named.
+        out: the folder of the results.
+    """
+    return out / _renamed(listed, ".png"), out / OVERLAYS / _renamed(listed, ".jpg")
+
+
 def _source(path: Path, root: Path, out: Path) -> Source:
     relative = path.relative_to(root)
-    return Source(
-        image=path,
-        listed=relative.as_posix(),
-        label_map=out / _renamed(relative, ".png"),
-        overlay=out / OVERLAYS / _renamed(relative, ".jpg"),
-    )
+    label_map, overlay = results_of(relative, out)
+    return Source(path, relative.as_posix(), label_map, overlay)
 
 
 def _renamed(relative: PurePath, suffix: str) -> PurePath:

@@ -111,42 +111,64 @@ def activation_figure(
     Raises:
         DataError: an image cannot be read.
     """
-    compared = {
+    compared = _similarities(maps, len(classes))
+    place = {record.name: number for number, record in enumerate(records)}
+    rows = tuple(
+        _row(
+            name,
+            [(place[image], records[place[image]]) for image in names],
+            maps,
+            compared,
+            label=classes.index(name) - 1,
+            frame=frame,
+        )
+        for name, names in shown.items()
+        if names
+    )
+    missing = tuple(name for name, names in shown.items() if not names)
+    return ActivationFigure(rows, missing, len(records), len(maps.label), **compared)
+
+
+def _row(
+    name: str,
+    images: Sequence[tuple[int, Record]],
+    maps: Activations,
+    compared: Mapping[str, Similarity],
+    *,
+    label: int,
+    frame: Frame,
+) -> ActivationRow:
+    """Return the row of the class of a label, from 0, with the images that are shown of it."""
+    channel, separated, by_others = choose_channel(maps, label, [place for place, _ in images])
+    return ActivationRow(
+        name=name,
+        index=label + 1,
+        channel=channel,
+        separation=separated,
+        chosen_by_others=by_others,
+        columns=_columns(maps, label, channel, images, frame),
+        within_g=compared["g"].by_class[label],
+        within_pool5=compared["pool5"].by_class[label],
+    )
+
+
+def _similarities(maps: Activations, class_count: int) -> dict[str, Similarity]:
+    """Return the four similarities of the figure by the names of its fields."""
+    values = {
+        "g": maps.g,
+        "pool5": maps.pool5,
+        "mean_g": maps.response,
+        "mean_pool5": maps.pool5.mean(axis=(2, 3)),
+    }
+    return {
         name: similarity(
-            values,
+            each,
             class_index=maps.label,
             image_index=maps.image_index,
-            class_count=len(classes),
+            class_count=class_count,
         )
-        for name, values in {
-            "g": maps.g,
-            "pool5": maps.pool5,
-            "mean_g": maps.response,
-            "mean_pool5": maps.pool5.mean(axis=(2, 3)),
-        }.items()
+        for name, each in values.items()
     }
-    place = {record.name: number for number, record in enumerate(records)}
-    rows = []
-    for name, names in shown.items():
-        if not names:
-            continue
-        label = classes.index(name) - 1
-        images = [place[image] for image in names]
-        channel, separated, by_others = choose_channel(maps, label, images)
-        rows.append(
-            ActivationRow(
-                name=name,
-                index=label + 1,
-                channel=channel,
-                separation=separated,
-                chosen_by_others=by_others,
-                columns=_columns(maps, label, channel, [(i, records[i]) for i in images], frame),
-                within_g=compared["g"].by_class[label],
-                within_pool5=compared["pool5"].by_class[label],
-            )
-        )
-    missing = tuple(name for name, names in shown.items() if not names)
-    return ActivationFigure(tuple(rows), missing, len(records), len(maps.label), **compared)
 
 
 def choose_channel(maps: Activations, label: int, shown: Sequence[int]) -> tuple[int, float, bool]:

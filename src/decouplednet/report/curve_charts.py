@@ -11,6 +11,17 @@ from decouplednet.report.plots import Chart, Line, chart
 
 # Losses of single updates jump; the mean over this share of all updates shows where they go.
 _SMOOTHING = 0.04
+# As the table that train shows before it starts.
+_TITLES = {"classifier": "stage 1, tags", "segmenter": "stage 2, masks"}
+
+
+def stage_title(stage: str) -> str:
+    """Return what a stage is called where people read of it.
+
+    >>> stage_title("classifier"), stage_title("pixels")
+    ('stage 1, tags', 'stage pixels')
+    """
+    return _TITLES.get(stage, f"stage {stage}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +61,12 @@ class StageCharts:
     """What is shown of one stage.
 
     Args:
-        stage: its name.
+        title: what it is called.
         charts: loss, step size, and IoU on held-out masks where it was measured.
         rests: one for each run that has this stage.
     """
 
-    stage: str
+    title: str
     charts: tuple[CaptionedChart, ...]
     rests: tuple[Rest, ...]
 
@@ -84,34 +95,38 @@ def stage_charts(runs: Mapping[str, Sequence[Curve]]) -> tuple[StageCharts, ...]
 
 
 def _of_stage(stage: str, curves: Mapping[tuple[str, int], Curve]) -> StageCharts:
-    charts = [_losses(stage, curves), _learning_rates(stage, curves)]
+    title = stage_title(stage)
+    charts = [_losses(title, curves), _learning_rates(title, curves)]
     measured = {
         key: curve for key, curve in curves.items() if not np.isnan(curve.held_out_iou).all()
     }
     if measured:
-        charts.append(_held_out(stage, measured))
+        charts.append(_held_out(title, measured))
     rests = tuple(
         Rest(run, style, len(curve.update), late_loss(curve.loss))
         for (run, style), curve in curves.items()
     )
-    return StageCharts(stage, tuple(charts), rests)
+    return StageCharts(title, tuple(charts), rests)
 
 
-def _losses(stage: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
+def _losses(title: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
     lines, seen = [], []
     for (run, style), curve in curves.items():
         width = max(1, round(_SMOOTHING * len(curve.loss)))
         mean = running_mean(curve.loss, width)
-        lines.append(Line(curve.update, mean, style=style, faint=curve.loss))
+        faint = curve.loss if width > 1 else None
+        lines.append(Line(curve.update, mean, style=style, faint=faint))
         seen.append(_course(run, mean, curve.update))
+    smoothed = any(line.faint is not None for line in lines)
     return CaptionedChart(
         chart(lines, across="update", up="loss"),
-        "Loss of every update (faint) and its running mean over 4 % of the updates (strong)",
-        f"Loss of stage {stage}. {'; '.join(seen)}.",
+        "Loss of every update"
+        + (" (faint) and its running mean over 4 % of the updates (strong)" if smoothed else ""),
+        f"Loss of {title}. {'; '.join(seen)}.",
     )
 
 
-def _learning_rates(stage: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
+def _learning_rates(title: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
     lines, seen = [], []
     for (run, style), curve in curves.items():
         lines.append(Line(curve.update, curve.learning_rate, style=style))
@@ -119,11 +134,11 @@ def _learning_rates(stage: str, curves: Mapping[tuple[str, int], Curve]) -> Capt
     return CaptionedChart(
         chart(lines, across="update", up="learning rate"),
         "Learning rate",
-        f"Learning rate of stage {stage}. {'; '.join(seen)}.",
+        f"Learning rate of {title}. {'; '.join(seen)}.",
     )
 
 
-def _held_out(stage: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
+def _held_out(title: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedChart:
     lines, seen = [], []
     for (run, style), curve in curves.items():
         there = ~np.isnan(curve.held_out_iou)
@@ -132,7 +147,7 @@ def _held_out(stage: str, curves: Mapping[tuple[str, int], Curve]) -> CaptionedC
     return CaptionedChart(
         chart(lines, across="update", up="IoU"),
         "IoU of the asked-for classes on the training masks that were held out",
-        f"IoU on held-out masks in stage {stage}. {'; '.join(seen)}.",
+        f"IoU on held-out masks in {title}. {'; '.join(seen)}.",
     )
 
 

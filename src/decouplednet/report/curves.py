@@ -1,6 +1,7 @@
 """The learning curves that a run left in ``curves.csv``."""
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,10 @@ from numpy.typing import NDArray
 
 from decouplednet.errors import DataError
 
+LEAST_TO_REST = 20
+"""Fewer updates do not tell whether a loss has come to rest."""
 _NEEDED = ("stage", "update", "loss", "learning_rate")
+_LARGEST = 1e15  # counts up to here are exact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,7 +63,8 @@ def read_curves(path: Path) -> tuple[Curve, ...]:
     """Return the curve of each stage, in the order in which the stages first appear.
 
     Raises:
-        DataError: there is no such file, it lacks a column, holds no row, or a cell is no number.
+        DataError: there is no such file, it lacks a column, holds no row, or a cell is no number
+            that a training could write.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -79,14 +84,14 @@ def read_curves(path: Path) -> tuple[Curve, ...]:
 
 
 def late_loss(loss: NDArray[np.float64]) -> LateLoss | None:
-    """Return the mean losses of the first and the last two tenths; None below 20 updates.
+    """Return the mean losses of the first and the last two tenths; None with too few updates.
 
     Args:
         loss: (U,) loss of each update.
     """
-    tenth = len(loss) // 10
-    if tenth < 2:
+    if len(loss) < LEAST_TO_REST:
         return None
+    tenth = len(loss) // 10
     parts = (loss[:tenth], loss[-2 * tenth : -tenth], loss[-tenth:])
     return LateLoss(*(float(part.mean()) for part in parts))
 
@@ -108,11 +113,17 @@ def running_mean(values: NDArray[np.float64], width: int) -> NDArray[np.float64]
 
 
 def _numbers(row: Mapping[str, str | None], where: str) -> tuple[float, ...]:
-    given = [row["update"], row["loss"], row["learning_rate"], row.get("held_out_iou") or "nan"]
+    given = [row["update"], row["loss"], row["learning_rate"]]
     try:
-        return tuple(float(cell or "") for cell in given)
+        update, *rest = (float(cell or "") for cell in given)
+        held_out_iou = float(row.get("held_out_iou") or "nan")
     except ValueError:
         raise DataError(f"{where}: update, loss and learning_rate must be numbers") from None
+    if not (1 <= update <= _LARGEST and update.is_integer()):
+        raise DataError(f"{where}: update {row['update']}: expected a whole number from 1")
+    if not all(map(math.isfinite, rest)) or math.isinf(held_out_iou):
+        raise DataError(f"{where}: a number is not finite; was the file edited by hand?")
+    return (update, *rest, held_out_iou)
 
 
 def _curve(stage: str, values: NDArray[np.float64]) -> Curve:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from decouplednet.report.confusions import confusion_rows, most_frequent
-from decouplednet.report.curve_charts import stage_charts
+from decouplednet.report.curve_charts import stage_charts, stage_title
+from decouplednet.report.curves import LEAST_TO_REST
 from decouplednet.report.finished_run import FinishedRun, Result
 from decouplednet.report.score_rows import class_rows, label_rows, size_rows
 from decouplednet.report.scores import Scores
@@ -71,6 +72,7 @@ def page_values(run: FinishedRun, results: Mapping[str, Result]) -> dict[str, An
         "facts": _facts(run),
         "overlapping": _overlapping(run),
         "stages": stage_charts({name: result.curves for name, result in results.items()}),
+        "least_to_rest": LEAST_TO_REST,
         "settings": setting_rows(run.settings),
         **(_score_values(run, predicted) if predicted else {}),
     }
@@ -91,7 +93,7 @@ def _score_values(run: FinishedRun, predicted: Scores) -> dict[str, Any]:
 def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
     """Return name and value of what the summary lists."""
     facts = run.facts
-    seconds = (f"{stage} {duration(time)}" for stage, time in facts.seconds.items())
+    seconds = (f"{_part_of_run(name)}: {duration(time)}" for name, time in facts.seconds.items())
     versions = (f"{name} {number}" for name, number in facts.versions.items())
     rows = (
         ("Folder", str(run.path.resolve())),
@@ -100,13 +102,17 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
         ("Images that gave tags", str(len(facts.roles.tags))),
         ("Images that gave masks", str(len(facts.roles.masks))),
         ("Images kept for scoring", str(len(facts.roles.validation))),
-        ("Time", ", ".join(seconds)),
+        ("Time", "; ".join(seconds)),
         ("Seed", str(facts.seed)),
         ("Computed on", ", ".join(word for word in (facts.device, facts.precision) if word)),
         ("Versions", ", ".join(versions)),
         ("Commit", facts.commit or ""),
     )
     return tuple((name, value) for name, value in rows if value)
+
+
+def _part_of_run(name: str) -> str:
+    return name if name == "scores" else stage_title(name)
 
 
 def _overlapping(run: FinishedRun) -> int:

@@ -1,6 +1,7 @@
 """What the page shows with the model and the images at hand."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,14 @@ _LOOKED_THROUGH = 100
 Progress = Callable[[Sequence[Any]], Iterable[Any]]
 
 
-def picture_values(run: FinishedRun, *, device: str, progress: Progress) -> dict[str, Any]:
+def picture_values(
+    run: FinishedRun, *, data: Path | None, device: str, progress: Progress
+) -> dict[str, Any]:
     """Return what the template needs for the pictures.
 
     Args:
         run: the run.
+        data: where the data set lies now; None: where the run found it.
         device: where to compute.
         progress: shows how far each list of images is done.
 
@@ -42,7 +46,7 @@ def picture_values(run: FinishedRun, *, device: str, progress: Progress) -> dict
         ModelError: the model is damaged.
         DeviceError: the device is absent.
     """
-    catalogue = _catalogue(run)
+    catalogue = _catalogue(run, data)
     segmenter = load_model(run.path, device)
     names = _candidates(run)
     best, worst = _best_and_worst(run)
@@ -60,13 +64,14 @@ def picture_values(run: FinishedRun, *, device: str, progress: Progress) -> dict
     }
 
 
-def _catalogue(run: FinishedRun) -> Catalogue:
-    if not run.facts.data.is_dir():
+def _catalogue(run: FinishedRun, data: Path | None) -> Catalogue:
+    if data is None and not run.facts.data.is_dir():
+        again = f"decouplednet report {run.path}"
         raise DataError(
             f"{run.facts.data}: the data set of {run.path} is not there, so its images cannot be "
-            "shown; put it back, or do without: decouplednet report --no-pictures"
+            f"shown; say where it is now: {again} --data DATA, or do without: {again} --no-pictures"
         )
-    return Catalogue.read(run.facts.data)
+    return Catalogue.read(data or run.facts.data)
 
 
 def _best_and_worst(run: FinishedRun) -> tuple[dict[str, float], dict[str, float]]:
@@ -105,8 +110,9 @@ def _tagged(
     known = frozenset(run.facts.classes)
     masked = {*run.facts.roles.masks, *run.facts.roles.validation}
     for name in names:
-        tags = catalogue.training_tags(catalogue.record(name), mask_given=name in masked)
-        yield name, (tags or frozenset()) & known
+        record = catalogue.record(name)
+        tags = catalogue.training_tags(record, mask_given=name in masked)
+        yield record.name, (tags or frozenset()) & known
 
 
 def _figure(

@@ -20,6 +20,8 @@ from decouplednet.report.theme import DARK, DASHES, LIGHT, Theme
 MOST_LINES = len(DASHES)
 # More points than this cannot be told apart on a page and make it heavy.
 _MOST_POINTS = 600
+# Share of the highest value; the line is 2 points thick, the chart 167 points high.
+_ROOM_ABOVE = 0.04
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +65,7 @@ def chart(lines: Sequence[Line], *, across: str, up: str) -> Chart:
         _dress(axes, theme, across=across, up=up)
         for line in lines:
             _draw(axes, line, theme.lines[line.style], DASHES[line.style])
-        axes.set_ylim(bottom=0)
+        _scale(axes)
         return _address(figure)
 
     return Chart(light=picture(LIGHT), dark=picture(DARK))
@@ -79,6 +81,14 @@ def _dress(axes: Axes, theme: Theme, *, across: str, up: str) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(theme.ink)
+
+
+def _scale(axes: Axes) -> None:
+    """Let the vertical axis start at zero and end above the lines, its ticks written in full."""
+    highest = float(axes.dataLim.y1)
+    axes.set_ylim(0, (1 + _ROOM_ABOVE) * highest if highest > 0 else None)
+    # matplotlib's own would set a factor such as 1e-5 above the axis, outside the picture.
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def _draw(axes: Axes, line: Line, colour: str, dash: tuple[float, ...]) -> None:

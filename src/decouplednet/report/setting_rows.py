@@ -7,6 +7,8 @@ from pydantic import BaseModel
 
 from decouplednet.settings import Settings
 
+NOT_SET = "not set"
+
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
@@ -14,7 +16,7 @@ class SettingRow:
 
     Args:
         name: as in a recipe.
-        value: as in a recipe; ``None`` where it was left open, as the meanings call it.
+        value: as in a recipe; ``not set`` where it was left open.
         meaning: its description.
     """
 
@@ -36,11 +38,17 @@ def _sections(model: BaseModel, path: str) -> list[tuple[str, tuple[SettingRow, 
         if isinstance(value, BaseModel):
             below += _sections(value, f"{path}.{name}" if path else name)
         else:
-            own.append(SettingRow(name, _text(value), field.description or ""))
+            own.append(SettingRow(name, _text(value), _meaning(field.description)))
     return [(path or "run", tuple(own)), *below]
 
 
+def _meaning(description: str | None) -> str:
+    return (description or "").replace("None: ", f"{NOT_SET}: ")
+
+
 def _text(value: object) -> str:
+    if value is None:
+        return NOT_SET
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):

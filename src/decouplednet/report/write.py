@@ -19,6 +19,7 @@ SEEN_RUN = "this run"
 def write_report(
     run: Path | str,
     *,
+    data: Path | str | None = None,
     comparison: Mapping[str, Path | str] | None = None,
     pictures: bool = True,
     device: str = "auto",
@@ -30,6 +31,7 @@ def write_report(
 
     Args:
         run: the run's folder.
+        data: where the data set lies now, if it was moved since the training.
         comparison: folders of runs whose curves and scores stand beside this one's, by the name
             they get on the page; only their ``curves.csv`` and ``metrics.json`` are read.
         pictures: False writes the page from scores and curves alone, when the data set is gone.
@@ -52,7 +54,8 @@ def write_report(
     scored = found.result.outcome.predicted_tags is not None
     values = page_values(found, results) | {"parts": page_parts(scored=scored, pictured=pictures)}
     if pictures:
-        values |= picture_values(found, device=device, progress=progress)
+        place = Path(data) if data is not None else None
+        values |= picture_values(found, data=place, device=device, progress=progress)
     page = folder / REPORT
     write_atomically(page, render(values).encode())
     return page

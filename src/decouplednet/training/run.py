@@ -223,7 +223,10 @@ def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
 
 
 def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
-    """Return the scores on the images kept for scoring, with predicted and with true tags."""
+    """Return the scores on the images kept for scoring, with predicted and with true tags.
+
+    They are computed in float32 whatever the training was, as ``decouplednet evaluate`` does.
+    """
     if not plan.roles.validation:
         return {}
     started = time.perf_counter()
@@ -234,7 +237,6 @@ def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, 
             plan.catalogue,
             plan.roles.validation,
             tags=tags,
-            precision=plan.machine.precision,
             progress=bar(f"scores with {name.replace('_', ' ')}", shown=plan.machine.progress),
         ).to_json()
         for name, tags in (("predicted_tags", False), ("true_tags", True))
