@@ -99,10 +99,12 @@ def test_the_seed_fixes_the_result(finished: runs.Run, shapes: Path, tmp_path: P
 
 
 def test_a_folder_in_use_is_refused(finished: runs.Run, shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="a run lies there already; continue it with --resume"):
+    with pytest.raises(
+        TrainingError, match=r"a run lies there already; resume it .* or choose another folder"
+    ):
         train(shapes, out=finished.folder, settings=quick())
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(TrainingError, match="not an empty folder; choose another --out"):
+    with pytest.raises(TrainingError, match=r"not an empty folder; choose another$"):
         train(shapes, out=tmp_path, settings=quick())
     with pytest.raises(TrainingError, match="not an empty folder"):
         train(shapes, out=tmp_path / "notes.txt", settings=quick())

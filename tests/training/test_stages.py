@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from decouplednet.annotations.images import read_image
 from decouplednet.errors import DataError, TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.training import classifier as stage1
@@ -17,6 +18,7 @@ from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import MaskStage
+from tests.shapes import write_shapes
 from tests.training.conftest import quick
 
 
@@ -107,7 +109,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     monkeypatch.setattr(MaskStage, "loss", fail_at_update_5)
     with pytest.raises(
         TrainingError,
-        match=r"segmenter: the loss became nan at update 5, .* last checkpoint is kept",
+        match=r"segmenter: the loss became nan at update 5, batch 0 of its epoch; lower "
+        r"segmenter\.learning_rate .* and start anew in another folder$",
     ):
         stage2.train_segmenter(network, plan, folder)
     kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
@@ -186,6 +189,18 @@ def test_worker_processes_change_nothing_but_the_time(shapes: Path, tmp_path: Pa
         stage2.train_segmenter(network, plan, folder)
         states.append(network.state_dict())
     assert not _changed(*states)
+
+
+def test_a_fault_in_a_worker_process_is_the_sentence_it_was(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "data")
+    network, plan, folder = _start(data, tmp_path / "run", "compute.workers=1")
+    broken = plan.roles.tags[3].image
+    broken.write_bytes(broken.read_bytes()[:90])
+    with pytest.raises(DataError) as told:
+        stage1.train_classifier(network, plan, folder)
+    with pytest.raises(DataError) as expected:
+        read_image(broken)
+    assert str(told.value) == str(expected.value)
 
 
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(

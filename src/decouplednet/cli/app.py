@@ -12,6 +12,7 @@ from decouplednet.cli.demo import demo
 from decouplednet.cli.evaluate import evaluate
 from decouplednet.cli.info import info
 from decouplednet.cli.init import init
+from decouplednet.cli.interruption import Interrupted
 from decouplednet.cli.predict import predict
 from decouplednet.cli.report import report
 from decouplednet.cli.train import train
@@ -62,6 +63,8 @@ def main() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 wrong use.
 
+    Ctrl-C is 130, as shells have it.
+
     Args:
         arguments: the words after ``decouplednet``; None: those this process was started with.
     """
@@ -72,7 +75,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(str(fault), WRONG_USE if isinstance(fault, UsageError) else REFUSED)
     except TyperException as fault:
         return _say(f"{fault.format_message()} (decouplednet --help tells more)", WRONG_USE)
+    except Interrupted as stop:
+        return _say(f"interrupted; {stop}", INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:  # typer makes this status of Ctrl-C by itself, and says nothing
         return _say("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 

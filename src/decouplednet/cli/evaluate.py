@@ -44,8 +44,8 @@ def evaluate(
     is then 1.
     """
     from decouplednet.annotations.files import write_atomically
-    from decouplednet.cli.progress import bar
     from decouplednet.evaluation.evaluate import evaluate as evaluate_model
+    from decouplednet.progress import bar
 
     scores = evaluate_model(
         model, data, split=split, tags=tags, device=device, progress=bar("images", quiet)

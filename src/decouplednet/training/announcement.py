@@ -3,7 +3,9 @@
 from decouplednet.annotations.roles import Roles
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
+from decouplednet.training.estimate import duration
 from decouplednet.training.plan import Plan, expected_bytes, expected_seconds
+from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
 
@@ -61,12 +63,12 @@ def _schedule(settings: Settings) -> list[Row]:
     classifier, segmenter = settings.classifier, settings.segmenter
     return [
         (
-            "stage 1, tags",
+            TITLES[0],
             f"{classifier.updates} updates of {classifier.images_per_update} images; tags of rare "
             f"classes count up to {classifier.largest_class_weight:g} times",
         ),
         (
-            "stage 2, masks",
+            TITLES[1],
             f"{segmenter.updates} updates of {segmenter.images_per_update} windows of "
             f"{segmenter.side or settings.side} pixels",
         ),
@@ -79,7 +81,7 @@ def _expected(plan: Plan, operations_per_second: float, images_per_step: int) ->
     return [
         (
             "expected",
-            f"about {_duration(first)} + {_duration(second)}, {gigabytes:.1f} GB of memory",
+            f"about {duration(first)} + {duration(second)}, {gigabytes:.1f} GB of memory",
         )
     ]
 
@@ -93,7 +95,3 @@ def _cautions(roles: Roles) -> list[Row]:
             ("caution", f"{roles.overlapping} scored images also train: the score will flatter")
         )
     return rows
-
-
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -10,6 +10,7 @@ from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
+from decouplednet.progress import bar
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
@@ -19,7 +20,6 @@ from decouplednet.training.kept_features import (
 )
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan, trained_groups
-from decouplednet.training.progress import bar
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import TagStage
 
@@ -118,5 +118,5 @@ def _kept(
         cache=FeatureCache(cache_folder() / "features", limit),
         device=device,
         precision=plan.machine.precision,
-        progress=bar("features of the frozen convolutions", shown=plan.machine.progress),
+        progress=bar("features of the frozen convolutions", quiet=not plan.machine.progress),
     )

@@ -16,10 +16,10 @@ from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.vgg import load_convolutions
+from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.plan import Plan, make_plan
-from decouplednet.training.progress import bar
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 
@@ -98,7 +98,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
     if folder.metrics.exists():
         raise TrainingError(
             f"{folder.root}: that run is complete; its model is {folder.model}, and a longer "
-            "training is a new run in another --out"
+            "training is a new run in another folder"
         )
     if given is None:
         return recorded
@@ -107,7 +107,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
     )
     if changed:
         raise TrainingError(
-            f"{folder.root}: --resume goes on with the settings that the run began with; "
+            f"{folder.root}: a run is resumed with the settings that it began with; "
             f"different now: {', '.join(changed)}"
         )
     return recorded.model_copy(update={"compute": given.compute})
@@ -158,7 +158,7 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         if facts.get(name) != value:
             raise TrainingError(
                 f"{folder.root}: the {name} of {plan.catalogue.root} are not those the run began "
-                "with; put the data back as they were, or start anew in another --out"
+                "with; put the data back as they were, or start anew in another folder"
             )
     return facts
 
@@ -235,7 +235,7 @@ def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, 
             plan.roles.validation,
             tags=tags,
             precision=plan.machine.precision,
-            progress=bar(f"scores with {name.replace('_', ' ')}", shown=plan.machine.progress),
+            progress=bar(f"scores with {name.replace('_', ' ')}", quiet=not plan.machine.progress),
         ).to_json()
         for name, tags in (("predicted_tags", False), ("true_tags", True))
     }

@@ -70,22 +70,40 @@ class RunFolder:
         """
         if self.settings.exists():
             raise TrainingError(
-                f"{self.root}: a run lies there already; continue it with --resume, or choose "
-                "another --out"
+                f"{self.root}: a run lies there already; resume it (--resume, resume=True) or "
+                "choose another folder"
             )
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
-            raise TrainingError(f"{self.root}: not an empty folder; choose another --out")
+            raise TrainingError(f"{self.root}: not an empty folder; choose another")
+
+    def is_begun(self) -> bool:
+        """Return whether a run lies here, complete or not."""
+        return self.settings.exists() and self.facts.exists()
+
+    def can_go_on(self) -> bool:
+        """Return whether a run lies here that is not complete."""
+        return self.is_begun() and not self.metrics.exists()
+
+    def check_begun(self) -> None:
+        """Refuse to resume where there is nothing to resume.
+
+        Raises:
+            TrainingError: no run lies here.
+        """
+        if not self.is_begun():
+            raise TrainingError(
+                f"{self.root}: no run lies there to resume; start a new one (without --resume, "
+                "resume=False)"
+            )
 
     def recorded_settings(self) -> Settings:
         """Return the settings of the run that lies here.
 
         Raises:
             TrainingError: no run lies here.
+            SettingsError: its settings are damaged.
         """
-        if not (self.settings.exists() and self.facts.exists()):
-            raise TrainingError(
-                f"{self.root}: no run lies there to resume; start it without --resume"
-            )
+        self.check_begun()
         return Settings.read(self.settings)
 
     def read_facts(self) -> dict[str, Any]:
