@@ -238,6 +238,35 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(
         stage2.train_segmenter(network, plan, folder)
 
 
+@pytest.mark.parametrize("content", [{"a": 1}, [1, 2]])
+def test_a_file_that_is_no_checkpoint_is_refused(
+    content: object, shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    (folder.checkpoints / "classifier").mkdir()
+    torch.save(content, folder.checkpoints / "classifier" / "last.ckpt")
+    with pytest.raises(
+        TrainingError,
+        match=r"last\.ckpt: not a checkpoint of a run: holds no epoch, .*; remove it to start",
+    ):
+        stage1.train_classifier(network, plan, folder)
+
+
+def test_a_checkpoint_of_another_network_is_refused(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    last = folder.checkpoints / "segmenter" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    content["state_dict"].popitem()
+    torch.save(content, last)
+    with pytest.raises(
+        TrainingError,
+        match=r"last\.ckpt: of another network; .* is the first of 1 tensors that differ; rem",
+    ):
+        stage2.train_segmenter(network, plan, folder)
+
+
 @pytest.mark.slow
 def test_two_devices_share_every_update(shapes: Path, tmp_path: Path) -> None:
     network, plan, folder = _start(

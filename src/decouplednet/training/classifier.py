@@ -1,5 +1,8 @@
 """Stage 1: which classes are in an image, learnt from tags."""
 
+from pathlib import Path
+
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -7,10 +10,12 @@ from torch.utils.data import Dataset
 from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import TaggedImages
+from decouplednet.errors import TrainingError
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
+from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
@@ -39,11 +44,11 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
 
     Raises:
         DataError: an image cannot be read.
-        TrainingError: see ``fit``.
+        TrainingError: see ``fit``; or what stage 1 left behind is damaged.
     """
     settings = plan.settings.classifier
     if folder.classifier.exists():
-        network.classifier.load_state_dict(load_file(folder.classifier))
+        network.classifier.load_state_dict(_read_back(folder.classifier, network.classifier))
     else:
         upper = UpperClassifier(network.classifier, trained_groups(plan.settings))
         examples = tagged_images(plan)
@@ -60,6 +65,17 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
         state = network.classifier.state_dict()
         write_atomically(folder.classifier, save({k: v.contiguous() for k, v in state.items()}))
     freeze(network.classifier)
+
+
+def _read_back(path: Path, classifier: Classifier) -> dict[str, Tensor]:
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as fault:
+        raise TrainingError(
+            f"{path}: not a readable safetensors file: {fault}; remove it to train this stage anew"
+        ) from None
+    check_fit(state, classifier.state_dict(), path)
+    return state
 
 
 class UpperClassifier(nn.Module):

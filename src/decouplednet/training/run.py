@@ -19,6 +19,7 @@ from decouplednet.networks.vgg import load_convolutions
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
+from decouplednet.training.digests import digests_of
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
@@ -78,13 +79,14 @@ def train(
     if announce:
         announce(plan)
     facts = continued_facts(folder, plan) if resume else begin(folder, plan)
-    network = _trained(plan, folder, facts)
-    segmenter = _segmenter(network, plan)
-    save_model(folder.model, segmenter)
-    metrics = score(segmenter, plan, facts)
-    folder.write_json(folder.metrics, metrics)
-    folder.write_json(folder.facts, facts)
-    folder.remove_checkpoints()
+    with folder.locked():
+        network = _trained(plan, folder, facts)
+        segmenter = _segmenter(network, plan)
+        save_model(folder.model, segmenter)
+        metrics = score(segmenter, plan, facts)
+        folder.write_json(folder.metrics, metrics)
+        folder.write_json(folder.facts, facts)
+        folder.remove_checkpoints()
     return Run(folder.root, segmenter, metrics)
 
 
@@ -133,6 +135,7 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         "commit": commit(),
         "classes": list(plan.classes),
         "roles": role_names(plan),
+        "digests": digests_of(plan),
         "device": plan.machine.device.type,
         "precision": plan.machine.precision_word,
         "seconds": {},
@@ -150,12 +153,17 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
     """Return the facts of the run that goes on.
 
     Raises:
-        TrainingError: the data set gives other images or classes than when the run began.
+        TrainingError: the data set gives other images, tags, masks or classes than when the run
+            began.
     """
     facts = folder.read_facts()
-    now = {"classes": list(plan.classes), "roles": role_names(plan)}
+    now: dict[str, Any] = {"classes": list(plan.classes), "roles": role_names(plan)}
+    before = {name: facts.get(name) for name in now}
+    if isinstance(facts.get("digests"), dict):  # absent in runs of the first version
+        now |= digests_of(plan)
+        before |= facts["digests"]
     for name, value in now.items():
-        if facts.get(name) != value:
+        if before.get(name) != value:
             raise TrainingError(
                 f"{folder.root}: the {name} of {plan.catalogue.root} are not those the run began "
                 "with; put the data back as they were, or start anew in another folder"

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from decouplednet.dataset.draws import DrawSampler
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
+from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
 
@@ -131,13 +133,24 @@ class Stage(LightningModule, ABC):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave what never changes out of the checkpoint."""
-        if self.frozen:
-            state: Mapping[str, Tensor] = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {
-                key: value
-                for key, value in state.items()
-                if not key.startswith(f"network.{self.frozen}")
-            }
+        checkpoint["state_dict"] = self._changing(checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another network.
+
+        Raises:
+            TrainingError: a tensor is missing, too many, or of another shape.
+        """
+        path = Path(str(self.trainer.ckpt_path))
+        check_fit(checkpoint["state_dict"], self._changing(self.state_dict()), path)
+
+    def _changing(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        still = f"network.{self.frozen}"
+        return {
+            key: value
+            for key, value in state.items()
+            if not (self.frozen and key.startswith(still))
+        }
 
 
 class TagStage(Stage):
