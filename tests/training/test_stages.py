@@ -262,7 +262,7 @@ def test_a_checkpoint_of_another_network_is_refused(shapes: Path, tmp_path: Path
     torch.save(content, last)
     with pytest.raises(
         TrainingError,
-        match=r"last\.ckpt: of another network; .* is the first of 1 tensors that differ; rem",
+        match=r"last\.ckpt: of another network; .* first of 1 tensors that differ; remove",
     ):
         stage2.train_segmenter(network, plan, folder)
 

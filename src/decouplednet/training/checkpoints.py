@@ -99,6 +99,6 @@ def check_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path:
     )
     if unlike:
         raise TrainingError(
-            f"{path}: of another network; {unlike[0]} is the first of {len(unlike)} tensors that differ; "
-            "remove it to train this stage anew"
+            f"{path}: of another network; {unlike[0]} is the first of {len(unlike)} tensors that "
+            "differ; remove it to train this stage anew"
         )
