@@ -14,9 +14,12 @@ from decouplednet.training.announcement import describe
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.estimate import cost_of, operations_per_second
 from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
 from tests.training.conftest import quick
+
+WEIGHTS = "classifier.weights"
 
 
 def test_what_is_left_open_is_chosen_by_the_preset() -> None:
@@ -55,6 +58,23 @@ def test_a_weights_file_decides_the_frame(shapes: Path, tmp_path: Path) -> None:
     assert plan.frame.mean == (1, 2, 3)
     assert plan.frame.channel_order == "BGR"
     assert plan.side == 160
+
+
+def test_weights_of_another_network_are_refused_in_one_short_line(
+    shapes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "vgg.safetensors"
+    state = VGG().state_dict()
+    del state["features.2.bias"]
+    state["features.28.weight"] = state["features.28.weight"][:5].clone()
+    save_file(state, file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+    with pytest.raises(ModelError) as refused:
+        train(shapes, out=tmp_path / "run", settings=quick("preset=light", f"{WEIGHTS}={file}"))
+    assert str(refused.value) == (
+        f"{file}: features.2.bias is the first of 2 tensors that differ from the convolutions of "
+        "preset light; give VGG-16's under torchvision's names, or classifier.weights=none"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
