@@ -105,7 +105,7 @@ class StageSettings(_Frozen):
         None, description="updates between two tenfold cuts, for schedule = steps"
     )
     warmup_updates: CountOrZero = Field(
-        20, description="updates over which the step size rises from zero"
+        20, description="updates over which the step size rises from zero, at most a tenth of all"
     )
 
     @model_validator(mode="after")

@@ -190,6 +190,24 @@ def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
     assert read_curve(out / "curves.csv") == read_curve(undisturbed.folder / "curves.csv")
 
 
+def test_a_run_stopped_in_a_stage_and_moved_is_resumed_without_a_warning(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if module.global_step == 4:
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=tmp_path / "run", settings=quick())
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert train(shapes, out=tmp_path / "moved", resume=True).metrics
+
+
 def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:
     with pytest.raises(TrainingError, match=r"different now: seed, segmenter\.updates"):
         train(shapes, out=interrupted, resume=True, settings=quick("seed=4", "segmenter.updates=9"))

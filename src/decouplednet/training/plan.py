@@ -120,15 +120,14 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     groups = classifier.trained_groups
     if groups is None:
         groups = GROUPS if weights == "none" else 0
+    side, segmenter = settings.side or preset.side, settings.segmenter
     return settings.model_copy(
         update={
-            "side": settings.side or preset.side,
+            "side": side,
             "classifier": classifier.model_copy(
-                update={
-                    "weights": weights,
-                    "trained_groups": groups,
-                }
+                update={"weights": weights, "trained_groups": groups}
             ),
+            "segmenter": segmenter.model_copy(update={"side": segmenter.side or side}),
         }
     )
 
