@@ -127,6 +127,17 @@ def test_an_image_that_cannot_be_scored_is_named_and_fails_the_command(
     assert not (out / "checkpoints").exists(), "the run itself is complete"
 
 
+def test_one_image_and_no_pixel_to_score_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_shapes(tmp_path / "data", masks=7)
+    (data / "splits" / "val.txt").write_text("picture_06\n")
+    Image.new("L", (76, 60), color=2).save(data / "masks" / "picture_06.png")
+    changes = [*CHANGES, "--set", "data.classes=disc"]
+    assert run(["train", str(data), "--out", str(tmp_path / "run"), *changes]) == 0
+    assert "mean IoU - over 0 classes of 1 image, predicted tags" in capsys.readouterr().out
+
+
 def test_without_a_held_out_mask_the_missing_score_is_explained(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -145,13 +156,15 @@ def test_ctrl_c_while_a_stage_trains_is_one_line_and_the_run_can_be_resumed(
 ) -> None:
     out = tmp_path / "a run"
     words = [sys.executable, "-m", "decouplednet", "train", str(shapes), "--out", str(out)]
-    changes = [*CHANGES, "--set", "classifier.updates=400"]
+    longer = ("classifier.updates=4000", "classifier.updates_per_epoch=50")
+    changes = [*CHANGES, *(part for change in longer for part in ("--set", change))]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     started = [*words, "--quiet", *changes]
     with subprocess.Popen(started, env=environment, stderr=subprocess.PIPE, text=True) as process:
         while not (out / "checkpoints" / "classifier" / "last.ckpt").exists():
             assert process.poll() is None, "the run ended before it could be interrupted"
             time.sleep(0.02)
+        time.sleep(0.3)  # in the middle of an epoch
         process.send_signal(signal.SIGINT)
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -162,5 +175,5 @@ def test_ctrl_c_while_a_stage_trains_is_one_line_and_the_run_can_be_resumed(
     facts = json.loads((out / "run.json").read_text())
     assert facts["seconds"] == {}
     recipe = out / "settings.toml"
-    recipe.write_text(recipe.read_text().replace("updates = 400", "updates = 4"))
+    recipe.write_text(recipe.read_text().replace("updates = 4000", "updates = 50"))
     assert run([*words[3:], "--resume", "--quiet"]) == 0

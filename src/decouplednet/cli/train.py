@@ -83,9 +83,11 @@ def _show(plan: "Plan") -> None:
 
 def _say_result(metrics: dict[str, Any], folder: Path, page: Path) -> None:
     for name, scores in metrics.items():
+        miou = "-" if scores["miou"] is None else f"{scores['miou']:.3f}"
+        images = "1 image" if scores["images"] == 1 else f"{scores['images']} images"
         typer.echo(
-            f"mean IoU {scores['miou']:.3f} over {scores['classes_averaged']} classes of "
-            f"{scores['images']} images, {name.replace('_', ' ')}"
+            f"mean IoU {miou} over {scores['classes_averaged']} classes of {images}, "
+            f"{name.replace('_', ' ')}"
         )
     if not metrics:
         typer.echo("no score: no image with a mask was held out (data.validation_split names some)")
