@@ -1,14 +1,13 @@
 """``decouplednet train``: both stages, the scores and the report."""
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from decouplednet.cli.interruption import Interrupted
+from decouplednet.cli.interruption import resumable
 
 if TYPE_CHECKING:
     from decouplednet.training.plan import Plan
@@ -44,24 +43,18 @@ def train(
     from decouplednet.training.run_folder import RunFolder
 
     changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
-    folder = RunFolder(out)
     if resume:
-        folder.check_begun()
-    settings = Settings.read(folder.settings if resume and recipe is None else recipe, changes)
-    try:
+        RunFolder(out).check_begun()
+        recipe = recipe or RunFolder(out).settings
+    with resumable(data, out):
         run = train_run(
             data,
             out=out,
-            settings=settings,
+            settings=Settings.read(recipe, changes),
             resume=resume,
             progress=not quiet,
             announce=None if quiet else _show,
         )
-    except KeyboardInterrupt:
-        if not folder.can_go_on():
-            raise
-        words = f"{quote(str(data))} --out {quote(str(out))} --resume"
-        raise Interrupted(f"go on with: decouplednet train {words}") from None
     page = write_report(run.folder)
     if not quiet:
         _say_result(run.metrics, run.folder, page)
