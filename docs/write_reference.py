@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from decouplednet.cli.app import app
-from decouplednet.settings import Settings
+from decouplednet.settings import MOST, Settings
 
 REFERENCE = Path(__file__).with_name("reference")
 WRITTEN = "<!-- Written by docs/write_reference.py; change the code, then run it again. -->"
@@ -88,7 +88,7 @@ def _kind(field: FieldInfo) -> str:
         f"{word} {getattr(bound, attribute):g}"
         for bound in field.metadata
         for kind, (word, attribute) in _BOUNDS.items()
-        if isinstance(bound, kind)
+        if isinstance(bound, kind) and getattr(bound, attribute) < MOST
     ]
     bounds += [
         f"a multiple of {b.multiple_of:g}" for b in field.metadata if isinstance(b, MultipleOf)

@@ -53,6 +53,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         [
             'data.classes=["kø", "big \\"cat\\""]',
             "side=64",
+            "data.tags_split=a\x7fb",
             "segmenter.held_out=0.25",
             "segmenter.patience=3",
             "classifier.schedule=steps",
@@ -77,9 +78,9 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             "[classifier.augmentation]\nflop = 1\n",
             "[classifier.augmentation] has no setting flop; did you mean flip?",
         ),
-        ("side = 33\n", "side = 33: Input should be a multiple of 32"),
-        ("side = 0\nseed = -1\n", "side = 0: Input should be greater than 0 (1 more such faults)"),
-        ('preset = "big"\n', "preset = \"big\": Input should be 'light', 'vgg16' or 'tiny'"),
+        ("side = 33\n", "side = 33: expected a multiple of 32"),
+        ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
+        ('preset = "big"\n', "preset = \"big\": expected 'light', 'vgg16' or 'tiny'"),
         (
             "[classifier]\nimages_per_update = 9\nimages_per_step = 4\n",
             "must divide images_per_update = 9",
@@ -96,7 +97,29 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             "[classifier]\ndecay_every = 9\n",
             'decay_every goes with schedule = "steps", and only with it',
         ),
-        ("[segmenter]\npatience = 2\n", "patience and held_out go together: give both or neither"),
+        (
+            "[segmenter]\npatience = 2\n",
+            "[segmenter] patience and held_out go together: give both or neither",
+        ),
+        (
+            "[segmenter]\nlearning_rate = inf\n",
+            "learning_rate = Infinity: expected a finite number",
+        ),
+        ("[segmenter]\nlearning_rate = nan\n", "learning_rate = NaN: expected a finite number"),
+        ("[segmenter]\nwindow_share = 2\n", "window_share = 2: expected a number of at most 1"),
+        ("[segmenter]\nheld_out = 1.0\n", "held_out = 1.0: expected a number below 1"),
+        ("seed = 0.5\n", "seed = 0.5: expected a whole number"),
+        ("seed = 9223372036854775808\n", "expected a number below 9.22337e+18"),
+        (f"seed = {'1' * 5000}\n", "not a TOML file: Exceeds the limit"),
+        (f"seed = {'[' * 3000}{']' * 3000}\n", "not a TOML file: "),
+        ("segmenter = 3\n", "segmenter = 3: expected a section of settings"),
+        ("[data]\ntags_split = 5\n", "[data] tags_split = 5: expected text"),
+        ("[data]\nclasses = [3]\n", "[data] classes = 3: expected text"),
+        ("[data]\nclasses = 3\n", "[data] classes = 3: expected a list of names"),
+        ('[classifier]\nweight_decay = "much"\n', 'weight_decay = "much": expected a number'),
+        ('[segmenter]\nwarp_windows = "ja"\n', 'warp_windows = "ja": expected true or false'),
+        ("[segmenter]\nupdates = 2000000000\n", "expected a number of at most 1e+09"),
+        ("[compute]\ncache_gigabytes = 1e300\n", "expected a number of at most 1e+09"),
         ("[segmenter]\nheld_out = 0.1\n", "patience and held_out go together"),
         ("seed = \n", "not a TOML file: Invalid value (at line 1, column 8)"),
     ],
@@ -108,6 +131,31 @@ def test_a_recipe_that_cannot_be_followed_is_refused(
 
     with pytest.raises(SettingsError, match=f"^{re.escape(f'{path}: ')}.*{re.escape(message)}"):
         Settings.read(path)
+
+
+@pytest.mark.parametrize("file", [str, Path])
+def test_a_recipe_may_open_with_the_mark_that_some_programs_write(
+    file: type[str] | type[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "a.toml").write_text("seed = 3\n", encoding="utf-8-sig")
+
+    assert Settings.read(file(tmp_path / "a.toml")).seed == 3
+
+
+def test_settings_made_by_hand_are_refused_in_the_same_words() -> None:
+    with pytest.raises(SettingsError, match=r"^a run has no setting sed; did you mean seed\?$"):
+        Settings(sed=3)  # type: ignore[call-arg]  # this is what the test is about
+    with pytest.raises(
+        SettingsError, match=r"^\[classifier\] dropout = 2: expected a number below"
+    ):
+        Settings(classifier={"dropout": 2})
+    with pytest.raises(SettingsError, match=r"^seed = \.\.\.: expected a number below"):
+        Settings(seed=10**5000)
+
+
+def test_changes_are_a_list() -> None:
+    with pytest.raises(UsageError, match=r"^changes is the text 'seed=1'; expected a list"):
+        Settings.read(None, "seed=1")
 
 
 def test_a_recipe_that_is_not_there_is_refused(tmp_path: Path) -> None:
@@ -128,10 +176,13 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         ("seed", "--set seed: expected section.key=value, such as seed=1"),
         ("=1", "--set =1: expected section.key=value, such as seed=1"),
         ("seed.x=1", "--set: "),
-        ("dta.classes=cat", "--set: has no setting dta; did you mean data?"),
+        ("dta.classes=cat", "--set: a run has no setting dta; did you mean data?"),
         ("data.clases=cat", "--set: [data] has no setting clases; did you mean classes?"),
-        ("seed=-1", '--set: seed = "-1": Input should be greater than or equal to 0'),
-        ("seed=many", '--set: seed = "many": Input should be a valid integer'),
+        ("seed=-1", '--set: seed = "-1": expected a number of at least 0'),
+        (f"seed={'1' * 5000}", f'--set: seed = "{"1" * 59}...: expected a whole number of fewer'),
+        (f"seed={'[' * 9000}", f'--set: seed = "{"[" * 59}...: expected a whole number'),
+        ("segmenter.learning_rate=inf", '--set: [segmenter] learning_rate = "inf": expected a f'),
+        ("seed=many", '--set: seed = "many": expected a whole number'),
     ],
 )
 def test_a_change_that_cannot_be_made_is_wrong_use(change: str, message: str) -> None:

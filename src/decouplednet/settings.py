@@ -5,10 +5,9 @@ writes it to ``settings.toml`` of the run folder.
 """
 
 import json
-import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -17,7 +16,6 @@ from pydantic import (
     NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
-    PositiveInt,
     ValidationError,
     field_validator,
     model_validator,
@@ -25,14 +23,19 @@ from pydantic import (
 
 from decouplednet.classes import nearest_name
 from decouplednet.errors import SettingsError, UsageError
+from decouplednet.recipe import lay_over, read_recipe, toml_lines
 
 PresetName = Literal["light", "vgg16", "tiny"]
 Share = float
-M = TypeVar("M", bound=BaseModel)
+MOST = 10**9  # of whatever is counted; more is a slip of the keyboard
+Count = Annotated[int, Field(gt=0, le=MOST)]
+CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False
+    )
 
 
 class DataSettings(_Frozen):
@@ -80,12 +83,12 @@ class AugmentationSettings(_Frozen):
 class StageSettings(_Frozen):
     """What the two optimisations have in common. Abstract: each stage adds its own."""
 
-    updates: PositiveInt = Field(description="number of updates of the weights")
-    updates_per_epoch: PositiveInt = Field(
+    updates: Count = Field(description="number of updates of the weights")
+    updates_per_epoch: Count = Field(
         100, description="updates between two checkpoints; resuming continues from the last one"
     )
-    images_per_update: PositiveInt = Field(description="images whose gradients make one update")
-    images_per_step: PositiveInt | None = Field(
+    images_per_update: Count = Field(description="images whose gradients make one update")
+    images_per_step: Count | None = Field(
         None,
         description="images computed at once, a divisor of images_per_update; None: all. Batch "
         "normalisation sees this many",
@@ -98,11 +101,11 @@ class StageSettings(_Frozen):
     schedule: Literal["linear", "steps", "constant"] = Field(
         "linear", description="fall to zero, tenfold cuts every decay_every updates, or no change"
     )
-    decay_every: PositiveInt | None = Field(
+    decay_every: Count | None = Field(
         None, description="updates between two tenfold cuts, for schedule = steps"
     )
-    warmup_updates: NonNegativeInt = Field(
-        20, description="updates over which the step size rises from zero"
+    warmup_updates: CountOrZero = Field(
+        20, description="updates over which the step size rises from zero, at most a tenth of all"
     )
 
     @model_validator(mode="after")
@@ -120,8 +123,8 @@ class StageSettings(_Frozen):
 class ClassifierSettings(StageSettings):
     """Stage 1: the classification network, from tags."""
 
-    updates: PositiveInt = Field(1200, description="number of updates of the weights")
-    images_per_update: PositiveInt = Field(64, description="images whose gradients make one update")
+    updates: Count = Field(1200, description="number of updates of the weights")
+    images_per_update: Count = Field(64, description="images whose gradients make one update")
     learning_rate: PositiveFloat = Field(
         5e-4, description="step size of the first update after warm-up"
     )
@@ -146,7 +149,7 @@ class ClassifierSettings(StageSettings):
         description="present tags of a class count absent / present times, at most this often; "
         "1: classes are not balanced",
     )
-    views: PositiveInt = Field(
+    views: Count = Field(
         2,
         description="views of each image whose features are kept where groups are frozen; the "
         "first is the image itself, the others are augmented",
@@ -157,15 +160,15 @@ class ClassifierSettings(StageSettings):
 class SegmenterSettings(StageSettings):
     """Stage 2: bridging layers and segmentation network, from masks."""
 
-    updates: PositiveInt = Field(600, description="number of updates of the weights")
-    updates_per_epoch: PositiveInt = Field(
+    updates: Count = Field(600, description="number of updates of the weights")
+    updates_per_epoch: Count = Field(
         50, description="updates between two checkpoints; resuming continues from the last one"
     )
-    images_per_update: PositiveInt = Field(8, description="images whose gradients make one update")
+    images_per_update: Count = Field(8, description="images whose gradients make one update")
     learning_rate: PositiveFloat = Field(
         5e-4, description="step size of the first update after warm-up"
     )
-    side: PositiveInt | None = Field(
+    side: Count | None = Field(
         None,
         multiple_of=32,
         description="side of the training windows, in pixels; None: that of the frame. Windows "
@@ -181,13 +184,13 @@ class SegmenterSettings(StageSettings):
         "paper does, instead of keeping its aspect ratio",
     )
     augmentation: AugmentationSettings = AugmentationSettings()
-    statistics_batches: NonNegativeInt = Field(
+    statistics_batches: CountOrZero = Field(
         0, description="batches over which batch statistics are estimated again after training"
     )
     held_out: Share = Field(
         0.0, ge=0, lt=1, description="share of the training masks kept for early stopping"
     )
-    patience: PositiveInt | None = Field(
+    patience: Count | None = Field(
         None, description="epochs without gain on the held-out share before training stops"
     )
 
@@ -204,13 +207,13 @@ class ComputeSettings(_Frozen):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="auto: a GPU if there is one"
     )
-    devices: PositiveInt = Field(1, description="number of devices of that kind")
+    devices: Count = Field(1, description="number of devices of that kind")
     precision: Literal["auto", "32", "bf16", "fp16"] = Field(
         "auto", description="auto: bf16 where the hardware multiplies it natively, else 32"
     )
-    workers: NonNegativeInt = Field(0, description="processes that read images beside the training")
+    workers: CountOrZero = Field(0, description="processes that read images beside the training")
     cache_gigabytes: NonNegativeFloat = Field(
-        4.0, description="most disk for what the frozen network computed; 0: keep nothing"
+        4.0, le=MOST, description="most disk for what the frozen network computed; 0: keep nothing"
     )
 
 
@@ -218,17 +221,30 @@ class Settings(_Frozen):
     """One training run; the defaults suit a laptop and a VGG-16 started from ImageNet."""
 
     preset: PresetName = Field("light", description="sizes of the network: light, vgg16 or tiny")
-    side: PositiveInt | None = Field(
+    side: Count | None = Field(
         None, multiple_of=32, description="side of the square frame, in pixels; None: the preset's"
     )
-    seed: NonNegativeInt = Field(0, description="fixes every random choice of the run")
+    seed: NonNegativeInt = Field(0, lt=2**63, description="fixes every random choice of the run")
     data: DataSettings = DataSettings()
     classifier: ClassifierSettings = ClassifierSettings()
     segmenter: SegmenterSettings = SegmenterSettings()
     compute: ComputeSettings = ComputeSettings()
 
+    if not TYPE_CHECKING:  # type checkers and editors know the fields from the class itself
+
+        def __init__(self, /, **given: Any) -> None:
+            """Make settings of values by name, sections as models or mappings.
+
+            Raises:
+                SettingsError: a name is unknown, or a value is out of range.
+            """
+            try:
+                super().__init__(**given)
+            except ValidationError as faults:
+                raise SettingsError(_sentence(type(self), faults)) from None
+
     @classmethod
-    def read(cls, file: Path | None, changes: Iterable[str] = ()) -> Self:
+    def read(cls, file: Path | str | None, changes: Iterable[str] = ()) -> Self:
         """Return the settings of a recipe with changes laid over them.
 
         Args:
@@ -240,71 +256,78 @@ class Settings(_Frozen):
             SettingsError: the recipe is no TOML, or has an unknown key or a value out of range.
             UsageError: a change names no setting, or its value is out of range.
         """
-        given = _read_toml(file) if file else {}
-        _validate(cls, given, str(file), SettingsError)
+        if isinstance(changes, str):
+            raise UsageError(
+                f"changes is the text {changes!r}; expected a list of changes, such as ['seed=1']"
+            )
+        given = read_recipe(Path(file)) if file else {}
+        cls._checked(given, str(file), SettingsError)
         for change in changes:
-            _lay_over(given, change)
-        return _validate(cls, given, "--set", UsageError)
+            lay_over(given, change)
+        return cls._checked(given, "--set", UsageError)
+
+    @classmethod
+    def _checked(cls, given: dict[str, Any], where: str, error: type[Exception]) -> Self:
+        try:
+            return cls(**given)
+        except SettingsError as fault:
+            raise error(f"{where}: {fault}") from None
 
     def to_toml(self) -> str:
         """Return the settings as TOML that ``read`` accepts; unset values are left out."""
-        return "".join(_toml_lines(self.model_dump(exclude_none=True, mode="json")))
+        return "".join(toml_lines(self.model_dump(exclude_none=True, mode="json")))
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"{file}: there is no such recipe") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise SettingsError(f"{file}: the recipe cannot be read: {fault}") from None
-    except tomllib.TOMLDecodeError as fault:
-        raise SettingsError(f"{file}: not a TOML file: {fault}") from None
+# What a value must be, by pydantic's word for the fault; the bounds come from the fault itself.
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "int_type": "a whole number",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "literal_error": "{expected}",
+    "model_type": "a section of settings",
+    "multiple_of": "a multiple of {multiple_of:g}",
+    "string_type": "text",
+    "tuple_type": "a list of names",
+}
+_LONGEST = 60  # characters of a refused value that are shown
 
 
-def _lay_over(given: dict[str, Any], change: str) -> None:
-    path, sign, text = change.partition("=")
-    if not sign or not path:
-        raise UsageError(f"--set {change}: expected section.key=value, such as seed=1")
-    *sections, key = path.strip().split(".")
-    place = given
-    for section in sections:
-        place = place.setdefault(section, {})
-        if not isinstance(place, dict):
-            raise UsageError(f"--set {change}: {section} is a setting, not a section")
-    place[key] = _parse_value(text.strip())
-
-
-def _parse_value(text: str) -> Any:
-    """Return a TOML list or quoted text as such; the models turn other words into numbers."""
-    if not text.startswith(("[", '"', "'")):
-        return text
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
-
-
-def _validate(model: type[M], given: Mapping[str, Any], where: str, error: type[Exception]) -> M:
-    try:
-        return model.model_validate(given)
-    except ValidationError as faults:
-        raise error(_sentence(model, faults, where)) from None
-
-
-def _sentence(model: type[BaseModel], faults: ValidationError, where: str) -> str:
+def _sentence(model: type[BaseModel], faults: ValidationError) -> str:
     """Return one line for the first fault, and how many more there are."""
-    first = faults.errors()[0]
-    *sections, key = [str(part) for part in first["loc"]] or [""]
+    first, others = faults.errors()[0], faults.error_count() - 1
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    more = f" ({others} more such fault{'s' if others > 1 else ''})" if others else ""
+    if first["type"] == "value_error":  # of settings that do not go together
+        section = f"[{'.'.join(names)}] " if names else ""
+        return f"{section}{first['msg'].removeprefix('Value error, ')}{more}"
+    *sections, key = names
     section = f"[{'.'.join(sections)}] " if sections else ""
-    more = f" ({faults.error_count() - 1} more such faults)" if faults.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
         near = nearest_name(key, _fields_at(model, sections))
         hint = f"; did you mean {near}?" if near else ""
-        return f"{where}: {section}has no setting {key}{hint}{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    name = f"{section}{key}".strip()
-    return f"{where}: {name} = {json.dumps(first['input'], default=str)}: {message}{more}"
+        return f"{section or 'a run '}has no setting {key}{hint}{more}"
+    form = _EXPECTED.get(first["type"])
+    wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
+    return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
+
+
+def _shown(value: object) -> str:
+    """Return a refused value as in a recipe, cut where it is long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
+        return "..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
@@ -315,15 +338,3 @@ def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
             return []
         model = annotation
     return list(model.model_fields)
-
-
-def _toml_lines(values: Mapping[str, Any], section: str = "") -> Iterable[str]:
-    for key, value in values.items():
-        if not isinstance(value, dict):
-            # A JSON string, number, boolean or list of them is also a TOML value.
-            yield f"{key} = {json.dumps(value, ensure_ascii=False)}\n"
-    for key, value in values.items():
-        if isinstance(value, dict):
-            path = f"{section}.{key}" if section else key
-            yield f"\n[{path}]\n"
-            yield from _toml_lines(value, path)

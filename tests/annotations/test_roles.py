@@ -143,13 +143,12 @@ def test_overlap_of_named_splits_is_counted_once_an_image() -> None:
         (
             catalogue(tagged="ab"),
             {},
-            "data: no image is left that has a mask; draw some, or hold out fewer with "
-            "data.held_out or another data.validation_split",
+            "data: no image has a mask; draw a few",
         ),
         (
             catalogue(tagged="ab", masked="c", v="c"),
             {"validation_split": "v"},
-            "data: no image is left that has a mask; draw some, or hold out fewer with "
+            "data: no image with a mask is left to train on; draw more, or hold out fewer with "
             "data.held_out or another data.validation_split",
         ),
         (

@@ -99,7 +99,7 @@ def test_progress_is_shown_unless_it_would_disturb(
         asked.append((description, quiet))
         return list
 
-    monkeypatch.setattr("decouplednet.cli.progress.bar", bar)
+    monkeypatch.setattr("decouplednet.progress.bar", bar)
 
     assert run(tmp_path, *options)[0] == 0
     assert asked == [("files", quiet)]

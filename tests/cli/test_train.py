@@ -1,9 +1,16 @@
 """``decouplednet train``: the table before, the result after, and resuming."""
 
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from decouplednet.cli.app import run
 from decouplednet.training import run as runs
@@ -83,10 +90,90 @@ def test_resume_needs_no_settings_again(
     with monkeypatch.context() as patch:
         patch.setattr(runs, "train_segmenter", stop)
         assert run(["train", str(shapes), "--out", str(out), "--quiet", *CHANGES]) == 130
+    assert capsys.readouterr().err == (
+        f"decouplednet: interrupted; go on with: decouplednet train {shapes} --out {out} --resume\n"
+    )
     again = ["train", str(shapes), "--out", str(out), "--quiet"]
     assert run(again) == 1
-    assert "a run lies there already; continue it with --resume" in capsys.readouterr().err
+    assert "a run lies there already; resume it (--resume, resume=True)" in capsys.readouterr().err
     assert run([*again, "--resume", "--set", "seed=9"]) == 1
     assert "different now: seed" in capsys.readouterr().err
     assert run([*again, "--resume", "--device", "cpu"]) == 0
     assert (out / "metrics.json").exists()
+
+
+def test_there_must_be_a_run_to_resume(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "none"
+    assert run(["train", str(shapes), "--out", str(out), "--resume"]) == 1
+    assert capsys.readouterr().err == (
+        f"decouplednet: {out}: no run lies there to resume; start a new one (without --resume, "
+        "resume=False)\n"
+    )
+
+
+def test_an_image_that_cannot_be_scored_is_named_and_fails_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, out = write_shapes(tmp_path / "data"), tmp_path / "run"
+    broken = data / "masks" / "picture_07.png"
+    Image.new("L", (3, 3)).save(broken)
+    assert run(["train", str(data), "--out", str(out), "--quiet", *CHANGES]) == 1
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert told.startswith(str(broken))
+    assert (out / "report.html").exists()
+    assert not (out / "checkpoints").exists(), "the run itself is complete"
+
+
+def test_one_image_and_no_pixel_to_score_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_shapes(tmp_path / "data", masks=7)
+    (data / "splits" / "val.txt").write_text("picture_06\n")
+    Image.new("L", (76, 60), color=2).save(data / "masks" / "picture_06.png")
+    changes = [*CHANGES, "--set", "data.classes=disc"]
+    assert run(["train", str(data), "--out", str(tmp_path / "run"), *changes]) == 0
+    assert "mean IoU - over 0 classes of 1 image, predicted tags" in capsys.readouterr().out
+
+
+def test_without_a_held_out_mask_the_missing_score_is_explained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_shapes(tmp_path / "data", masks=2)
+    (data / "splits" / "val.txt").unlink()
+    changes = [*CHANGES, "--set", "data.held_out=0"]
+    place = changes.index("data.validation_split=val")
+    changes = changes[: place - 1] + changes[place + 1 :]
+    assert run(["train", str(data), "--out", str(tmp_path / "run"), *changes]) == 0
+    assert "no score: no image with a mask was held out" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(200)
+def test_ctrl_c_while_a_stage_trains_is_one_line_and_the_run_can_be_resumed(
+    shapes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "a run"
+    words = [sys.executable, "-m", "decouplednet", "train", str(shapes), "--out", str(out)]
+    longer = ("classifier.updates=4000", "classifier.updates_per_epoch=50")
+    changes = [*CHANGES, *(part for change in longer for part in ("--set", change))]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    started = [*words, "--quiet", *changes]
+    with subprocess.Popen(started, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        while not (out / "checkpoints" / "classifier" / "last.ckpt").exists():
+            assert process.poll() is None, "the run ended before it could be interrupted"
+            time.sleep(0.02)
+        time.sleep(0.3)  # in the middle of an epoch
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert told == (
+        "decouplednet: interrupted; go on with: "
+        f"decouplednet train {shapes} --out '{out}' --resume\n"
+    )
+    facts = json.loads((out / "run.json").read_text())
+    assert facts["seconds"] == {}
+    recipe = out / "settings.toml"
+    recipe.write_text(recipe.read_text().replace("updates = 4000", "updates = 50"))
+    assert run([*words[3:], "--resume", "--quiet"]) == 0

@@ -1,6 +1,7 @@
 """The cache of frozen features: bounded, keyed by content, safe to delete."""
 
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -237,3 +238,17 @@ def test_the_cache_lies_where_the_environment_says(
     monkeypatch.delenv("DECOUPLEDNET_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache_folder() == Path.home() / ".cache" / "decouplednet"
+
+
+def test_without_a_home_the_cache_lies_among_temporary_files(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("DECOUPLEDNET_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    monkeypatch.delenv("DECOUPLEDNET_CACHE")
+    assert cache_folder() == Path(tempfile.gettempdir()) / "decouplednet"

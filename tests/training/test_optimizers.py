@@ -37,6 +37,11 @@ def test_the_constant_schedule_does_not_change() -> None:
     assert {learning_rate_factor(update, settings) for update in (0, 50, 99)} == {1.0}
 
 
+def test_warm_up_takes_at_most_a_tenth_of_the_updates() -> None:
+    settings = _settings(schedule="constant", updates=10, warmup_updates=20)
+    assert [learning_rate_factor(update, settings) for update in (0, 1, 9)] == [0.5, 1.0, 1.0]
+
+
 def test_warm_up_rises_evenly_from_above_zero() -> None:
     settings = _settings(schedule="constant", warmup_updates=3)
     factors = [learning_rate_factor(update, settings) for update in range(5)]

@@ -1,5 +1,6 @@
 """What a run decides before it starts, and what it refuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,12 @@ from decouplednet.training.announcement import describe
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.estimate import cost_of, operations_per_second
 from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
 from tests.training.conftest import quick
+
+WEIGHTS = "classifier.weights"
 
 
 def test_what_is_left_open_is_chosen_by_the_preset() -> None:
@@ -24,6 +28,7 @@ def test_what_is_left_open_is_chosen_by_the_preset() -> None:
     assert chosen.side == 160
     assert chosen.classifier.weights == "imagenet"
     assert chosen.classifier.trained_groups == 0
+    assert chosen.segmenter.side == 160
     chosen = choose(Settings(preset="tiny"), preset_named("tiny"))
     assert chosen.side == 96
     assert chosen.classifier.weights == "none"
@@ -32,7 +37,11 @@ def test_what_is_left_open_is_chosen_by_the_preset() -> None:
 
 def test_what_is_said_is_kept() -> None:
     said = Settings.read(
-        None, ["side=224", "classifier.weights=none", "classifier.trained_groups=2"]
+        None,
+        [
+            *("side=224", "segmenter.side=192"),
+            *("classifier.weights=none", "classifier.trained_groups=2"),
+        ],
     )
     assert choose(said, preset_named("light")) == said
 
@@ -55,6 +64,23 @@ def test_a_weights_file_decides_the_frame(shapes: Path, tmp_path: Path) -> None:
     assert plan.frame.mean == (1, 2, 3)
     assert plan.frame.channel_order == "BGR"
     assert plan.side == 160
+
+
+def test_weights_of_another_network_are_refused_in_one_short_line(
+    shapes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "vgg.safetensors"
+    state = VGG().state_dict()
+    del state["features.2.bias"]
+    state["features.28.weight"] = state["features.28.weight"][:5].clone()
+    save_file(state, file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+    with pytest.raises(ModelError) as refused:
+        train(shapes, out=tmp_path / "run", settings=quick("preset=light", f"{WEIGHTS}={file}"))
+    assert str(refused.value) == (
+        f"{file}: features.2.bias is the first of 2 tensors that differ from the convolutions of "
+        "preset light; give VGG-16's under torchvision's names, or classifier.weights=none"
+    )
+    assert not (tmp_path / "run").exists()
 
 
 def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
@@ -120,7 +146,7 @@ def test_the_machine_reaches_some_operations() -> None:
 
 def test_the_table_says_what_will_run(shapes: Path) -> None:
     plan = make_plan(shapes, quick("classifier.largest_class_weight=3"))
-    rows = dict(describe(plan, 1e9, 4))
+    rows = dict(describe(plan, 1e12, 4))
     assert rows["tags"] == "10 images (tags)"
     assert rows["masks"] == "6 images (strong)"
     assert rows["only scored"] == "2 images (val)"
@@ -128,11 +154,29 @@ def test_the_table_says_what_will_run(shapes: Path) -> None:
     assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
     assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
     assert rows["stage 2, masks"] == "3 updates of 4 windows of 96 pixels"
-    assert "GB of memory" in rows["expected"]
+    assert re.fullmatch(
+        r"about 0 s \+ 0 s beside start and scoring; \d\.\d GB of memory", rows["expected"]
+    )
     assert "caution" not in rows
+
+
+def test_the_table_counts_one_and_names_the_file_of_weights_alone(
+    shapes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "vgg.safetensors"
+    save_file(VGG().state_dict(), file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+    changes = (
+        *("preset=light", f"{WEIGHTS}={file}", "side=96", "classifier.images_per_update=1"),
+        *("segmenter.images_per_update=1", "segmenter.updates=1"),
+    )
+    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e12, 1))
+    assert rows["convolutions"].startswith("start from vgg.safetensors; 0 of 5 groups learn")
+    assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
+    assert rows["stage 2, masks"] == "1 update of 1 window of 96 pixels"
+    assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
 
 
 def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
     plan = make_plan(shapes, quick("data.validation_split=strong"))
     rows = dict(describe(plan, 1e9, 4))
-    assert rows["caution"] == "6 scored images also train: the score will flatter"
+    assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"

@@ -29,7 +29,17 @@ def test_torchvision_preprocessing_is_turned_into_units_of_0_to_255() -> None:
     assert frame.deviation == pytest.approx((58.395, 57.12, 57.375))
 
 
-@pytest.mark.parametrize("words", ["0-255, minus (1, 2, 3)", "RGB, minus (1, 2, 3)", "RGB, 0-1"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        "0-255, minus (1, 2, 3)",
+        "RGB, minus (1, 2, 3)",
+        "RGB, 0-1",
+        "RGB, 0-1, minus (1.2.3, 1, 1)",
+        "RGB, 0-1, minus (1, 1, 1), divided by (1, 1.1.1, 1)",
+        "RGB, 0-1, minus (1, 1, 1), divided by (0, 0, 0)",
+    ],
+)
 def test_words_without_order_range_or_mean_are_refused(words: str) -> None:
     with pytest.raises(
         ModelError, match=r"w\.safetensors: the metadata 'input' is .*expected words"
@@ -99,3 +109,8 @@ def test_online_the_published_weights_come_with_their_preprocessing(
     read = read_pretrained("imagenet")
     assert read.input == IMAGENET_INPUT
     assert list(read.tensors) == ["features.0.bias"]
+
+
+def test_a_number_out_of_range_is_named() -> None:
+    with pytest.raises(ModelError, match=r"\(0, 1, 1\)', out of range: deviation; expected words"):
+        frame_for(64, "RGB, 0-1, minus (0, 0, 0), divided by (0, 1, 1)", "w.safetensors")

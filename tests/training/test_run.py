@@ -2,17 +2,20 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from PIL import Image
+from safetensors.torch import load_file, save
 
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate
@@ -118,10 +121,12 @@ def test_the_seed_fixes_the_result(finished: runs.Run, shapes: Path, tmp_path: P
 
 
 def test_a_folder_in_use_is_refused(finished: runs.Run, shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="a run lies there already; continue it with --resume"):
+    with pytest.raises(
+        TrainingError, match=r"a run lies there already; resume it .* or choose another folder"
+    ):
         train(shapes, out=finished.folder, settings=quick())
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(TrainingError, match="not an empty folder; choose another --out"):
+    with pytest.raises(TrainingError, match=r"not an empty folder; choose another$"):
         train(shapes, out=tmp_path, settings=quick())
     with pytest.raises(TrainingError, match="not an empty folder"):
         train(shapes, out=tmp_path / "notes.txt", settings=quick())
@@ -204,6 +209,24 @@ def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
     assert read_curve(out / "curves.csv") == read_curve(undisturbed.folder / "curves.csv")
 
 
+def test_a_run_stopped_in_a_stage_and_moved_is_resumed_without_a_warning(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if module.global_step == 4:
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=tmp_path / "run", settings=quick())
+    (tmp_path / "run").rename(tmp_path / "moved")
+    assert train(shapes, out=tmp_path / "moved", resume=True).metrics
+
+
 def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:
     with pytest.raises(TrainingError, match=r"different now: seed, segmenter\.updates"):
         train(shapes, out=interrupted, resume=True, settings=quick("seed=4", "segmenter.updates=9"))
@@ -223,10 +246,124 @@ def test_other_data_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None
         train(shapes, out=interrupted, resume=True)
 
 
-def test_a_broken_record_is_named(interrupted: Path, shapes: Path) -> None:
-    (interrupted / "run.json").write_text("{")
-    with pytest.raises(TrainingError, match=r"run\.json: cannot be read"):
+def _copy(shapes: Path, place: Path) -> Path:
+    return Path(shutil.copytree(shapes, place))
+
+
+def test_a_data_set_that_moved_resumes_a_run(
+    interrupted: Path, finished: runs.Run, shapes: Path, tmp_path: Path
+) -> None:
+    resumed = train(_copy(shapes, tmp_path / "moved"), out=interrupted, resume=True)
+    assert _same(_weights(finished.folder), _weights(resumed.folder))
+
+
+def _retag(data: Path) -> None:
+    table = data / "tags.csv"
+    lines = table.read_text().splitlines()
+    lines[-1] = lines[-1].split(",")[0] + ",disc;bar;frame"
+    table.write_text("\n".join(lines) + "\n")
+
+
+def _redraw(data: Path) -> None:
+    one, other = (data / "masks" / f"picture_0{number}.png" for number in (0, 3))
+    one.write_bytes(other.read_bytes())
+
+
+def _reshoot(data: Path) -> None:
+    Image.new("RGB", (76, 60)).save(data / "images" / "picture_09.png")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"), [(_retag, "tags"), (_redraw, "masks"), (_reshoot, "images")]
+)
+def test_data_changed_in_place_do_not_resume_a_run(
+    change: Callable[[Path], None], named: str, interrupted: Path, shapes: Path, tmp_path: Path
+) -> None:
+    data = _copy(shapes, tmp_path / "data")
+    change(data)
+    with pytest.raises(
+        TrainingError,
+        match=rf"the {named} of .* are not those the run began with; put the data back as they",
+    ):
+        train(data, out=interrupted, resume=True)
+
+
+def test_a_run_without_digests_is_resumed_as_before(interrupted: Path, shapes: Path) -> None:
+    facts = json.loads((interrupted / "run.json").read_text())
+    del facts["digests"]
+    (interrupted / "run.json").write_text(json.dumps(facts))
+    assert train(shapes, out=interrupted, resume=True).metrics
+
+
+def test_one_process_trains_in_a_folder_at_a_time(interrupted: Path, shapes: Path) -> None:
+    with (
+        RunFolder(interrupted).locked(),
+        pytest.raises(TrainingError, match="another process is training there; wait for it or"),
+    ):
         train(shapes, out=interrupted, resume=True)
+    with RunFolder(interrupted).locked():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read: .*; put it back as it was, or start anew in another folder"),
+        ("[1]", "not what a run writes: no numbers under 'seconds'; put it back"),
+        ('{"data": "x"}', "not what a run writes: no numbers under 'seconds'"),
+        ('{"seconds": {"classifier": "2"}}', "not what a run writes: no numbers under 'seconds'"),
+        ("[" * 100_000, "cannot be read: .*; put it back"),
+    ],
+    ids=["cut", "list", "no seconds", "words", "deep"],
+)
+def test_a_damaged_record_is_named(
+    content: str, message: str, interrupted: Path, shapes: Path
+) -> None:
+    (interrupted / "run.json").write_text(content)
+    with pytest.raises(TrainingError, match=rf"run\.json: {message}"):
+        train(shapes, out=interrupted, resume=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        bytes(range(128, 256)),
+        b"stage,epoch,update,loss,learning_rate,held_out_iou\nclassifier,0,one,1,1,\n",
+        b"stage,epoch\nclassifier,0\n",
+    ],
+    ids=["bytes", "word", "columns"],
+)
+def test_a_damaged_curve_is_named(content: bytes, interrupted: Path, shapes: Path) -> None:
+    (interrupted / "curves.csv").write_bytes(content)
+    with pytest.raises(
+        TrainingError, match=r"curves\.csv: not the learning curve of a run: .*; remove it, which"
+    ):
+        train(shapes, out=interrupted, resume=True)
+    (interrupted / "curves.csv").unlink()
+    assert train(shapes, out=interrupted, resume=True).metrics
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"no tensors", "not a readable safetensors file: .*; remove it to train this stage anew"),
+        (
+            save({"head.bias": torch.zeros(2)}),
+            r"of another network; .* tensors that differ; remove",
+        ),
+    ],
+    ids=["words", "other"],
+)
+def test_a_damaged_result_of_stage_1_is_named_and_made_anew(
+    content: bytes, message: str, interrupted: Path, finished: runs.Run, shapes: Path
+) -> None:
+    file = interrupted / "checkpoints" / "classifier.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(TrainingError, match=rf"classifier\.safetensors: {message}"):
+        train(shapes, out=interrupted, resume=True)
+    file.unlink()
+    resumed = train(shapes, out=interrupted, resume=True)
+    assert _same(_weights(finished.folder), _weights(resumed.folder))
 
 
 def _start_process(shapes: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:

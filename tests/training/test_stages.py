@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from decouplednet.annotations.images import read_image
 from decouplednet.errors import DataError, TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.training import classifier as stage1
@@ -17,6 +18,7 @@ from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import MaskStage
+from tests.shapes import write_shapes
 from tests.training.conftest import quick
 
 
@@ -107,7 +109,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_checkpoint(
     monkeypatch.setattr(MaskStage, "loss", fail_at_update_5)
     with pytest.raises(
         TrainingError,
-        match=r"segmenter: the loss became nan at update 5, .* last checkpoint is kept",
+        match=r"segmenter: the loss became nan at update 5, batch 0 of its epoch; lower "
+        r"segmenter\.learning_rate .* and start anew in another folder$",
     ):
         stage2.train_segmenter(network, plan, folder)
     kept = torch.load(folder.checkpoints / "segmenter" / "last.ckpt", weights_only=True)
@@ -188,6 +191,18 @@ def test_worker_processes_change_nothing_but_the_time(shapes: Path, tmp_path: Pa
     assert not _changed(*states)
 
 
+def test_a_fault_in_a_worker_process_is_the_sentence_it_was(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "data")
+    network, plan, folder = _start(data, tmp_path / "run", "compute.workers=1")
+    broken = plan.roles.tags[3].image
+    broken.write_bytes(broken.read_bytes()[:90])
+    with pytest.raises(DataError) as told:
+        stage1.train_classifier(network, plan, folder)
+    with pytest.raises(DataError) as expected:
+        read_image(broken)
+    assert str(told.value) == str(expected.value)
+
+
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -220,6 +235,35 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(
     (folder.checkpoints / "segmenter").mkdir()
     (folder.checkpoints / "segmenter" / "last.ckpt").write_bytes(content)
     with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint: .*remove it"):
+        stage2.train_segmenter(network, plan, folder)
+
+
+@pytest.mark.parametrize("content", [{"a": 1}, [1, 2]])
+def test_a_file_that_is_no_checkpoint_is_refused(
+    content: object, shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    (folder.checkpoints / "classifier").mkdir()
+    torch.save(content, folder.checkpoints / "classifier" / "last.ckpt")
+    with pytest.raises(
+        TrainingError,
+        match=r"last\.ckpt: not a checkpoint of a run: holds no epoch, .*; remove it to start",
+    ):
+        stage1.train_classifier(network, plan, folder)
+
+
+def test_a_checkpoint_of_another_network_is_refused(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = _start(shapes, tmp_path)
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    last = folder.checkpoints / "segmenter" / "last.ckpt"
+    content = torch.load(last, weights_only=True)
+    content["state_dict"].popitem()
+    torch.save(content, last)
+    with pytest.raises(
+        TrainingError,
+        match=r"last\.ckpt: of another network; .* first of 1 tensors that differ; remove",
+    ):
         stage2.train_segmenter(network, plan, folder)
 
 

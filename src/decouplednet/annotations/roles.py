@@ -152,8 +152,10 @@ def _refuse_empty(catalogue: Catalogue, roles: Roles, settings: DataSettings) ->
             f"{catalogue.root}: no image {where} has tags; write rows into tags.csv, or name "
             "another data.tags_split"
         )
+    if not any(record.mask for record in catalogue.records):
+        raise DataError(f"{catalogue.root}: no image has a mask; draw a few")
     if not roles.masks:
         raise DataError(
-            f"{catalogue.root}: no image is left that has a mask; draw some, or hold out fewer "
-            "with data.held_out or another data.validation_split"
+            f"{catalogue.root}: no image with a mask is left to train on; draw more, or hold out "
+            "fewer with data.held_out or another data.validation_split"
         )

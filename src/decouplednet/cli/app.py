@@ -16,6 +16,7 @@ from decouplednet.cli.faults import of_system, wrong_use
 from decouplednet.cli.help_words import Command, Group
 from decouplednet.cli.info import info
 from decouplednet.cli.init import init
+from decouplednet.cli.interruption import Interrupted
 from decouplednet.cli.predict import predict
 from decouplednet.cli.report import report
 from decouplednet.cli.train import train
@@ -76,6 +77,8 @@ def main() -> None:
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 refused or failed, 2 wrong use.
 
+    Ctrl-C is 130, as shells have it.
+
     Args:
         arguments: the words after ``decouplednet``; None: those this process was started with.
     """
@@ -89,7 +92,11 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _say(wrong_use(fault.format_message(), words, _names()), WRONG_USE)
     except OSError as fault:
         return _say(of_system(fault), REFUSED)
+    except Interrupted as stop:
+        return _say(f"interrupted; {stop}", INTERRUPTED)
     except (KeyboardInterrupt, typer.Abort):
+        status = INTERRUPTED
+    if status == INTERRUPTED:  # typer makes this status of Ctrl-C by itself, and says nothing
         return _say("interrupted", INTERRUPTED)
     return status if isinstance(status, int) else 0
 

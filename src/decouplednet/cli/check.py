@@ -25,7 +25,7 @@ def check(
 ) -> None:
     """Open every file of DATA and name each fault."""
     from decouplednet.annotations.check import check as check_data
-    from decouplednet.cli.progress import bar
+    from decouplednet.progress import bar
 
     report = check_data(data, bar("files", quiet or as_json))
     if as_json:

@@ -50,8 +50,8 @@ def evaluate(
     is then 1.
     """
     from decouplednet.annotations.files import write_atomically
-    from decouplednet.cli.progress import bar
     from decouplednet.evaluation.evaluate import evaluate as evaluate_model
+    from decouplednet.progress import bar
 
     if out is not None:
         _check_place(out)

@@ -48,12 +48,12 @@ def predict(
     Label maps keep the paths of their images. predictions.csv, image,class,score, has a row for
     each image and class. Images that cannot be read are named; the exit status is then 1.
     """
-    from decouplednet.cli.progress import bar
     from decouplednet.inference.devices import choose_device
     from decouplednet.inference.given_tags import read_given_tags
     from decouplednet.inference.label_maps import write_label_maps
     from decouplednet.inference.model_folder import load_model
     from decouplednet.inference.sources import find_sources
+    from decouplednet.progress import bar
 
     sources = find_sources(images, out)
     segmenter = load_model(model, choose_device(device))

@@ -25,7 +25,7 @@ def report(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no progress.")] = False,
 ) -> None:
     """Write RUN/report.html: scores, curves, images and maps of a finished run, in one file."""
-    from decouplednet.cli.progress import bar
+    from decouplednet.progress import bar
     from decouplednet.report.write import write_report
 
     page = write_report(

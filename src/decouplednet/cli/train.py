@@ -1,11 +1,13 @@
 """``decouplednet train``: both stages, the scores and the report."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
+
+from decouplednet.cli.interruption import resumable
 
 if TYPE_CHECKING:
     from decouplednet.training.plan import Plan
@@ -30,26 +32,33 @@ def train(
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no table and no bars.")] = False,
 ) -> None:
-    """Train a segmenter from the tags and masks of DATA."""
+    """Train a segmenter from the tags and masks of DATA.
+
+    An image to score that cannot be read is named and does not stop the rest; the exit status is
+    then 1.
+    """
     from decouplednet.report.write import write_report
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
     from decouplednet.training.run_folder import RunFolder
 
     changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
-    if resume and recipe is None:
-        recipe = RunFolder(out).settings
-    run = train_run(
-        data,
-        out=out,
-        settings=Settings.read(recipe, changes),
-        resume=resume,
-        progress=not quiet,
-        announce=None if quiet else _show,
-    )
+    if resume:
+        RunFolder(out).check_begun()
+        recipe = recipe or RunFolder(out).settings
+    with resumable(data, out):
+        run = train_run(
+            data,
+            out=out,
+            settings=Settings.read(recipe, changes),
+            resume=resume,
+            progress=not quiet,
+            announce=None if quiet else _show,
+        )
     page = write_report(run.folder)
     if not quiet:
         _say_result(run.metrics, run.folder, page)
+    _exit_if_failed(run.metrics)
 
 
 def _show(plan: "Plan") -> None:
@@ -65,10 +74,23 @@ def _show(plan: "Plan") -> None:
     Console().print(table)
 
 
-def _say_result(metrics: dict[str, dict[str, float]], folder: Path, page: Path) -> None:
+def _say_result(metrics: dict[str, Any], folder: Path, page: Path) -> None:
     for name, scores in metrics.items():
+        miou = "-" if scores["miou"] is None else f"{scores['miou']:.3f}"
+        images = "1 image" if scores["images"] == 1 else f"{scores['images']} images"
         typer.echo(
-            f"mean IoU {scores['miou']:.3f} over {scores['classes_averaged']} classes of "
-            f"{scores['images']} images, {name.replace('_', ' ')}"
+            f"mean IoU {miou} over {scores['classes_averaged']} classes of {images}, "
+            f"{name.replace('_', ' ')}"
         )
+    if not metrics:
+        typer.echo("no score: no image with a mask was held out (data.validation_split names some)")
     typer.echo(f"model:  {folder / 'model'}\nreport: {page}")
+
+
+def _exit_if_failed(metrics: dict[str, Any]) -> None:
+    """Name the images that could not be scored, each once; end with status 1 if there are any."""
+    failures = dict.fromkeys(line for scores in metrics.values() for line in scores["failures"])
+    for line in failures:
+        typer.echo(line, err=True)
+    if failures:
+        raise typer.Exit(1)

@@ -12,6 +12,7 @@ from decouplednet.demo.compose import MASKS, TAGS, TEST, Composed, Sizes, compos
 from decouplednet.demo.side_by_side import Job, train_side_by_side
 from decouplednet.errors import DataError
 from decouplednet.inference.devices import choose_device
+from decouplednet.progress import bar
 from decouplednet.report.write import write_report
 from decouplednet.settings import (
     AugmentationSettings,
@@ -20,7 +21,6 @@ from decouplednet.settings import (
     SegmenterSettings,
     Settings,
 )
-from decouplednet.training.progress import bar
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -110,7 +110,9 @@ def run_demo(
         raise DataError(f"{out}: not an empty folder; choose another --out")
     settings = on_device(settings or demo_settings(seed), device)
     choose_device(device)
-    composed = compose(out / "data", seed=seed, sizes=sizes, progress=bar("images", shown=progress))
+    composed = compose(
+        out / "data", seed=seed, sizes=sizes, progress=bar("images", quiet=not progress)
+    )
     run = Job(out / "run", settings, progress)
     baseline = Job(out / "masks-only", masks_only(settings))
     with_tags, without = train_side_by_side(composed.root, [run, baseline])
@@ -118,7 +120,7 @@ def run_demo(
         run.out,
         comparison={MASKS_ONLY: baseline.out},
         device=device,
-        progress=bar("pictures", shown=progress),
+        progress=bar("pictures", quiet=not progress),
     )
     scores = _scores(with_tags, without, composed, seed, time.perf_counter() - started)
     result = out / "demo.json"

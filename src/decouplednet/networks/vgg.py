@@ -113,13 +113,8 @@ def load_convolutions(vgg: VGG, tensors: Mapping[str, Tensor]) -> None:
         ModelError: a key or shape is missing, too many or different; the message lists both sides,
             and the network is unchanged.
     """
-    found = {key: t for key, t in tensors.items() if not key.startswith("classifier.")}
-    expected = vgg.state_dict()
-    unlike = [
-        key
-        for key in expected.keys() | found.keys()
-        if key not in expected or key not in found or expected[key].shape != found[key].shape
-    ]
+    found, expected = _convolutions_in(tensors), vgg.state_dict()
+    unlike = unlike_convolutions(vgg, tensors)
     if unlike:
         raise ModelError(
             f"the weights do not fit this VGG in {len(unlike)} tensors: expected "
@@ -128,6 +123,20 @@ def load_convolutions(vgg: VGG, tensors: Mapping[str, Tensor]) -> None:
     vgg.load_state_dict({key: tensor.to(expected[key].dtype) for key, tensor in found.items()})
 
 
+def unlike_convolutions(vgg: VGG, tensors: Mapping[str, Tensor]) -> list[str]:
+    """Return the names, sorted, under which ``load_convolutions`` finds other tensors or none."""
+    found, expected = _convolutions_in(tensors), vgg.state_dict()
+    return sorted(
+        key
+        for key in expected.keys() | found.keys()
+        if key not in expected or key not in found or expected[key].shape != found[key].shape
+    )
+
+
+def _convolutions_in(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key: t for key, t in tensors.items() if not key.startswith("classifier.")}
+
+
 def _listing(tensors: Mapping[str, Tensor], keys: list[str]) -> str:
-    listed = [f"{key} {tuple(tensors[key].shape)}" for key in sorted(keys) if key in tensors]
+    listed = [f"{key} {tuple(tensors[key].shape)}" for key in keys if key in tensors]
     return ", ".join(listed) if listed else "none of them"

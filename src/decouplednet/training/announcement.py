@@ -1,9 +1,13 @@
 """The table that is shown before a run: what will be done, with what, and about how long."""
 
+from pathlib import Path
+
 from decouplednet.annotations.roles import Roles
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
-from decouplednet.training.plan import Plan, expected_bytes, expected_seconds
+from decouplednet.training.estimate import duration
+from decouplednet.training.plan import Plan, expected_bytes, expected_seconds, trained_groups
+from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
 
@@ -29,13 +33,13 @@ def _data(plan: Plan) -> list[Row]:
     catalogue, roles, data = plan.catalogue, plan.roles, plan.settings.data
     left = "all not held out"
     return [
-        ("data", f"{catalogue.root} ({catalogue.layout}), {len(catalogue.records)} images"),
+        ("data", f"{catalogue.root} ({catalogue.layout}), {_images(len(catalogue.records))}"),
         ("classes", f"{len(plan.classes)}: {', '.join(plan.classes)}; others: {data.others}"),
-        ("tags", f"{len(roles.tags)} images ({data.tags_split or left})"),
-        ("masks", f"{len(roles.masks)} images ({data.masks_split or left})"),
+        ("tags", f"{_images(len(roles.tags))} ({data.tags_split or left})"),
+        ("masks", f"{_images(len(roles.masks))} ({data.masks_split or left})"),
         (
             "only scored",
-            f"{len(roles.validation)} images ({data.validation_split or 'a seeded share'})",
+            f"{_images(len(roles.validation))} ({data.validation_split or 'a seeded share'})",
         ),
     ]
 
@@ -46,8 +50,8 @@ def _network(plan: Plan) -> list[Row]:
         ("preset", f"{plan.preset.name}, side {plan.side} pixels"),
         (
             "convolutions",
-            f"start from {classifier.weights}; {classifier.trained_groups} of {GROUPS} groups "
-            "learn in stage 1",
+            f"start from {Path(classifier.weights or 'none').name}; "
+            f"{classifier.trained_groups} of {GROUPS} groups learn in stage 1",
         ),
         (
             "computes on",
@@ -61,13 +65,14 @@ def _schedule(settings: Settings) -> list[Row]:
     classifier, segmenter = settings.classifier, settings.segmenter
     return [
         (
-            "stage 1, tags",
-            f"{classifier.updates} updates of {classifier.images_per_update} images; tags of rare "
-            f"classes count up to {classifier.largest_class_weight:g} times",
+            TITLES[0],
+            f"{_counted(classifier.updates, 'update')} of {_images(classifier.images_per_update)}; "
+            f"tags of rare classes count up to {classifier.largest_class_weight:g} times",
         ),
         (
-            "stage 2, masks",
-            f"{segmenter.updates} updates of {segmenter.images_per_update} windows of "
+            TITLES[1],
+            f"{_counted(segmenter.updates, 'update')} of "
+            f"{_counted(segmenter.images_per_update, 'window')} of "
             f"{segmenter.side or settings.side} pixels",
         ),
     ]
@@ -75,11 +80,14 @@ def _schedule(settings: Settings) -> list[Row]:
 
 def _expected(plan: Plan, operations_per_second: float, images_per_step: int) -> list[Row]:
     first, second = expected_seconds(plan, operations_per_second)
+    frozen = trained_groups(plan.settings) < GROUPS
+    kept = ", less where features lie in the cache" if frozen else ""
     gigabytes = expected_bytes(plan, images_per_step) / 10**9
     return [
         (
             "expected",
-            f"about {_duration(first)} + {_duration(second)}, {gigabytes:.1f} GB of memory",
+            f"about {duration(first)} + {duration(second)} beside start and scoring{kept}; "
+            f"{gigabytes:.1f} GB of memory",
         )
     ]
 
@@ -87,13 +95,20 @@ def _expected(plan: Plan, operations_per_second: float, images_per_step: int) ->
 def _cautions(roles: Roles) -> list[Row]:
     rows = []
     if roles.unlabelled:
-        rows.append(("not used", f"{roles.unlabelled} images with neither tags nor mask"))
+        rows.append(("not used", f"{_images(roles.unlabelled)} with neither tags nor mask"))
     if roles.overlapping:
         rows.append(
-            ("caution", f"{roles.overlapping} scored images also train: the score will flatter")
+            (
+                "caution",
+                f"scored and trained on: {_images(roles.overlapping)}; the score will flatter",
+            )
         )
     return rows
 
 
-def _duration(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _images(count: int) -> str:
+    return _counted(count, "image")
+
+
+def _counted(count: int, word: str) -> str:
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -2,14 +2,22 @@
 
 import io
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
+from torch import Tensor
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
+
+# What Lightning goes on from.
+NEEDED = frozenset({"epoch", "global_step", "loops", "lr_schedulers", "optimizer_states"}) | {
+    "pytorch-lightning_version",
+    "state_dict",
+}
 
 
 class WholeCheckpoints(CheckpointIO):
@@ -56,13 +64,41 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
         map_location: where its tensors go, as for ``torch.load``.
 
     Raises:
-        TrainingError: it cannot be read, or holds more than tensors and plain values.
+        TrainingError: it cannot be read, holds more than tensors and plain values, or is no
+            checkpoint of Lightning's.
     """
+    remedy = "remove it to start this stage anew"
     try:
-        content: dict[str, Any] = torch.load(path, map_location=map_location, weights_only=True)
+        content: Any = torch.load(path, map_location=map_location, weights_only=True)
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as fault:
         reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise TrainingError(f"{path}: not a readable checkpoint: {reason}; {remedy}") from None
+    missing = NEEDED - set(content if isinstance(content, dict) else ())
+    if missing:
         raise TrainingError(
-            f"{path}: not a readable checkpoint: {reason}; remove it to start this stage anew"
-        ) from None
-    return content
+            f"{path}: not a checkpoint of a run: holds no {', '.join(sorted(missing))}; {remedy}"
+        )
+    return dict(content)
+
+
+def check_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse tensors of another network.
+
+    Args:
+        found: what a file holds.
+        expected: what the network has, by the same names.
+        path: the file, for the message.
+
+    Raises:
+        TrainingError: a name or shape differs.
+    """
+    unlike = sorted(
+        key
+        for key in found.keys() | expected.keys()
+        if key not in found or key not in expected or found[key].shape != expected[key].shape
+    )
+    if unlike:
+        raise TrainingError(
+            f"{path}: of another network; {unlike[0]} is the first of {len(unlike)} tensors that "
+            "differ; remove it to train this stage anew"
+        )

@@ -1,5 +1,8 @@
 """Stage 1: which classes are in an image, learnt from tags."""
 
+from pathlib import Path
+
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import Dataset
@@ -7,9 +10,12 @@ from torch.utils.data import Dataset
 from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import TaggedImages
+from decouplednet.errors import TrainingError
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
+from decouplednet.progress import bar
+from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
@@ -20,7 +26,6 @@ from decouplednet.training.kept_features import (
 )
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan, trained_groups
-from decouplednet.training.progress import bar
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import TagStage
 
@@ -40,11 +45,11 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
 
     Raises:
         DataError: an image cannot be read.
-        TrainingError: see ``fit``.
+        TrainingError: see ``fit``; or what stage 1 left behind is damaged.
     """
     settings = plan.settings.classifier
     if folder.classifier.exists():
-        network.classifier.load_state_dict(load_file(folder.classifier))
+        network.classifier.load_state_dict(_read_back(folder.classifier, network.classifier))
     else:
         upper = UpperClassifier(network.classifier, trained_groups(plan.settings))
         examples = tagged_images(plan)
@@ -61,6 +66,17 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
         state = network.classifier.state_dict()
         write_atomically(folder.classifier, save({k: v.contiguous() for k, v in state.items()}))
     freeze(network.classifier)
+
+
+def _read_back(path: Path, classifier: Classifier) -> dict[str, Tensor]:
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as fault:
+        raise TrainingError(
+            f"{path}: not a readable safetensors file: {fault}; remove it to train this stage anew"
+        ) from None
+    check_fit(state, classifier.state_dict(), path)
+    return state
 
 
 class UpperClassifier(nn.Module):
@@ -116,5 +132,5 @@ def _kept(
         seed=settings.seed,
         preparation=f"{upper.lowest} {plan.frame!r} {settings.classifier.augmentation!r}",
         cache=FeatureCache(cache_folder() / "features", limit),
-        progress=bar("features of the frozen convolutions", shown=machine.progress),
+        progress=bar("features of the frozen convolutions", quiet=not machine.progress),
     )

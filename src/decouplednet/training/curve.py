@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
 from decouplednet.annotations.files import write_atomically
+from decouplednet.errors import TrainingError
 from decouplednet.settings import StageSettings
 from decouplednet.training.optimizers import learning_rate_factor
 from decouplednet.training.stages import HELD_OUT_IOU
@@ -85,8 +86,22 @@ class Curve(Callback):
 
 
 def read_curve(path: Path) -> list[dict[str, Any]]:
-    """Return the rows of a ``curves.csv``; none when there is no such file."""
+    """Return the rows of a ``curves.csv``; none when there is no such file.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
     if not path.exists():
         return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows: list[dict[str, Any]] = list(csv.DictReader(file))
+        whole = all(row.keys() == set(COLUMNS) and int(row["update"]) > 0 for row in rows)
+    except (OSError, ValueError, TypeError, csv.Error):
+        whole = False
+    if not whole:
+        raise TrainingError(
+            f"{path}: not the learning curve of a run: its columns are {', '.join(COLUMNS)}, with "
+            "whole numbers under update; remove it, which only loses the curve until now"
+        )
+    return rows

@@ -125,3 +125,8 @@ def operations_per_second(device: torch.device, precision: torch.dtype | None) -
 def _wait(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def duration(seconds: float) -> str:
+    """Return a time in words that suit its length, such as ``40 s`` or ``12 min``."""
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

@@ -7,6 +7,7 @@ is computed again.
 import hashlib
 import io
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,18 @@ LARGEST = float(np.finfo(np.float16).max)
 
 
 def cache_folder() -> Path:
-    """Return where features are kept: $DECOUPLEDNET_CACHE, or the user's cache folder."""
+    """Return where features are kept: $DECOUPLEDNET_CACHE, or the user's cache folder.
+
+    A user without a home, as in some containers, has the system's folder for temporary files.
+    """
     named = os.environ.get("DECOUPLEDNET_CACHE")
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(named) if named else Path(base) / "decouplednet"
+    if named:
+        return Path(named)
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "decouplednet"
+    except RuntimeError:
+        return Path(tempfile.gettempdir()) / "decouplednet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,13 @@ def full_rate(name: str) -> float:
 def learning_rate_factor(update: int, settings: StageSettings) -> float:
     """Return what the step size is multiplied by at an update, counted from 0.
 
+    Warm-up takes at most a tenth of the updates, so that a short stage leaves it.
+
     Source:
         schedule "steps": PAPER.md, x 0.1 every ``decay_every`` updates.
     """
-    warmth = min(1.0, (update + 1) / (settings.warmup_updates + 1))
+    warmup = min(settings.warmup_updates, settings.updates // 10)
+    warmth = min(1.0, (update + 1) / (warmup + 1))
     if settings.schedule == "linear":
         return warmth * max(0.0, 1.0 - update / settings.updates)
     if settings.schedule == "steps" and settings.decay_every is not None:

@@ -17,7 +17,12 @@ from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
 from decouplednet.training.estimate import OVERHEAD, TRAINING_PASSES, Cost, cost_of
 from decouplednet.training.machine import Machine, machine
-from decouplednet.training.pretrained import Pretrained, frame_for, read_pretrained
+from decouplednet.training.pretrained import (
+    Pretrained,
+    check_convolutions,
+    frame_for,
+    read_pretrained,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     Raises:
         DataError: the data set, a split or a class cannot be used.
         SettingsError: the side does not fit the preset.
-        ModelError: the weights cannot be read.
+        ModelError: the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
     """
     preset = preset_named(settings.preset)
@@ -91,6 +96,8 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     )
     check_classes_present(classes, tags, catalogue.root)
     pretrained = None if weights == "none" else read_pretrained(weights)
+    if pretrained:
+        check_convolutions(pretrained, preset, weights)
     return Plan(
         settings=chosen,
         catalogue=catalogue,
@@ -113,15 +120,14 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     groups = classifier.trained_groups
     if groups is None:
         groups = GROUPS if weights == "none" else 0
+    side, segmenter = settings.side or preset.side, settings.segmenter
     return settings.model_copy(
         update={
-            "side": settings.side or preset.side,
+            "side": side,
             "classifier": classifier.model_copy(
-                update={
-                    "weights": weights,
-                    "trained_groups": groups,
-                }
+                update={"weights": weights, "trained_groups": groups}
             ),
+            "segmenter": segmenter.model_copy(update={"side": segmenter.side or side}),
         }
     )
 

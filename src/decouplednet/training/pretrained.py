@@ -7,17 +7,21 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
+from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import ModelError
+from decouplednet.networks.presets import Preset
+from decouplednet.networks.vgg import unlike_convolutions
 
 # The VGG-16 that torchvision publishes. The last part of the name is the start of its SHA-256,
 # which torch.hub checks after the download.
 IMAGENET_ADDRESS = "https://download.pytorch.org/models/vgg16-397923af.pth"
 IMAGENET_INPUT = "RGB, 0-1, minus (0.485, 0.456, 0.406), divided by (0.229, 0.224, 0.225)"
-_TRIPLE = r"\(\s*([\d.]+)\s*,\s*([\d.]+)\s*,\s*([\d.]+)\s*\)"
+_NUMBER = r"\s*(\d{1,3}(?:\.\d*)?|\.\d+)\s*"
+_TRIPLE = rf"\({_NUMBER},{_NUMBER},{_NUMBER}\)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,24 +60,48 @@ def frame_for(side: int, input_words: str, where: str) -> Frame:
         where: the file, for the message.
 
     Raises:
-        ModelError: the words say no channel order, no range or no mean.
+        ModelError: the words say no channel order, no range or no mean, or a number is out of
+            range.
     """
     order = re.search(r"\b(RGB|BGR)\b", input_words)
     span = re.search(r"\b0-(255|1)\b", input_words)
     mean = re.search(r"minus\s*" + _TRIPLE, input_words)
-    if not (order and span and mean):
-        raise ModelError(
-            f"{where}: the metadata 'input' is {input_words!r}; expected words such as "
-            "'BGR, 0-255, minus (103.939, 116.779, 123.68), no scaling'"
-        )
     deviation = re.search(r"divided by\s*" + _TRIPLE, input_words)
-    units = 255.0 / float(span[1])
-    return Frame(
-        side=side,
-        channel_order="BGR" if order[1] == "BGR" else "RGB",
-        mean=_scaled(mean, units),
-        deviation=_scaled(deviation, units) if deviation else (units, units, units),
+    whole = bool(deviation) == ("divided by" in input_words)
+    try:
+        if order and span and mean and whole:
+            units = 255.0 / float(span[1])
+            return Frame(
+                side=side,
+                channel_order="BGR" if order[1] == "BGR" else "RGB",
+                mean=_scaled(mean, units),
+                deviation=_scaled(deviation, units) if deviation else (units, units, units),
+            )
+    except ValidationError as fault:
+        found = f"{input_words!r}, out of range: {fault.errors()[0]['loc'][0]}"
+    else:
+        found = repr(input_words)
+    raise ModelError(
+        f"{where}: the metadata 'input' is {found}; expected words such as "
+        "'BGR, 0-255, minus (103.939, 116.779, 123.68), no scaling'"
     )
+
+
+def check_convolutions(pretrained: Pretrained, preset: Preset, where: str) -> None:
+    """Refuse convolutions that are not those of a preset, without building its weights.
+
+    Raises:
+        ModelError: a tensor is missing, too many, or of another shape.
+    """
+    with torch.device("meta"):
+        encoder = preset.build(1).classifier.encoder
+    unlike = unlike_convolutions(encoder, pretrained.tensors)
+    if unlike:
+        raise ModelError(
+            f"{where}: {unlike[0]} is the first of {len(unlike)} tensors that differ from the "
+            f"convolutions of preset {preset.name}; give VGG-16's under torchvision's names, or "
+            "classifier.weights=none"
+        )
 
 
 def _scaled(triple: re.Match[str], units: float) -> tuple[float, float, float]:

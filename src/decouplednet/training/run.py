@@ -16,10 +16,11 @@ from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.vgg import load_convolutions
+from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
+from decouplednet.training.digests import digests_of
 from decouplednet.training.plan import Plan, make_plan
-from decouplednet.training.progress import bar
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 
@@ -78,13 +79,14 @@ def train(
     if announce:
         announce(plan)
     facts = continued_facts(folder, plan) if resume else begin(folder, plan)
-    network = _trained(plan, folder, facts)
-    segmenter = _segmenter(network, plan)
-    save_model(folder.model, segmenter)
-    metrics = score(segmenter, plan, facts)
-    folder.write_json(folder.metrics, metrics)
-    folder.write_json(folder.facts, facts)
-    folder.remove_checkpoints()
+    with folder.locked():
+        network = _trained(plan, folder, facts)
+        segmenter = _segmenter(network, plan)
+        save_model(folder.model, segmenter)
+        metrics = score(segmenter, plan, facts)
+        folder.write_json(folder.metrics, metrics)
+        folder.write_json(folder.facts, facts)
+        folder.remove_checkpoints()
     return Run(folder.root, segmenter, metrics)
 
 
@@ -98,7 +100,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
     if folder.metrics.exists():
         raise TrainingError(
             f"{folder.root}: that run is complete; its model is {folder.model}, and a longer "
-            "training is a new run in another --out"
+            "training is a new run in another folder"
         )
     if given is None:
         return recorded
@@ -107,7 +109,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
     )
     if changed:
         raise TrainingError(
-            f"{folder.root}: --resume goes on with the settings that the run began with; "
+            f"{folder.root}: a run is resumed with the settings that it began with; "
             f"different now: {', '.join(changed)}"
         )
     return recorded.model_copy(update={"compute": given.compute})
@@ -133,6 +135,7 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         "commit": commit(),
         "classes": list(plan.classes),
         "roles": role_names(plan),
+        "digests": digests_of(plan),
         "device": plan.machine.device.type,
         "precision": plan.machine.precision_word,
         "seconds": {},
@@ -150,15 +153,20 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
     """Return the facts of the run that goes on.
 
     Raises:
-        TrainingError: the data set gives other images or classes than when the run began.
+        TrainingError: the data set gives other images, tags, masks or classes than when the run
+            began.
     """
     facts = folder.read_facts()
-    now = {"classes": list(plan.classes), "roles": role_names(plan)}
+    now: dict[str, Any] = {"classes": list(plan.classes), "roles": role_names(plan)}
+    before = {name: facts.get(name) for name in now}
+    if isinstance(facts.get("digests"), dict):  # absent in runs of the first version
+        now |= digests_of(plan)
+        before |= facts["digests"]
     for name, value in now.items():
-        if facts.get(name) != value:
+        if before.get(name) != value:
             raise TrainingError(
                 f"{folder.root}: the {name} of {plan.catalogue.root} are not those the run began "
-                "with; put the data back as they were, or start anew in another --out"
+                "with; put the data back as they were, or start anew in another folder"
             )
     return facts
 
@@ -237,7 +245,7 @@ def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, 
             plan.catalogue,
             plan.roles.validation,
             tags=tags,
-            progress=bar(f"scores with {name.replace('_', ' ')}", shown=plan.machine.progress),
+            progress=bar(f"scores with {name.replace('_', ' ')}", quiet=not plan.machine.progress),
         ).to_json()
         for name, tags in (("predicted_tags", False), ("true_tags", True))
     }

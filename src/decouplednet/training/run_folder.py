@@ -5,6 +5,7 @@ import json
 import platform
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,6 +14,11 @@ from typing import Any
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.settings import Settings
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]  # so that one name says whether files can be locked
 
 RECORDED_PACKAGES = ("decouplednet", "torch", "lightning", "numpy", "pillow", "safetensors")
 
@@ -70,35 +76,81 @@ class RunFolder:
         """
         if self.settings.exists():
             raise TrainingError(
-                f"{self.root}: a run lies there already; continue it with --resume, or choose "
-                "another --out"
+                f"{self.root}: a run lies there already; resume it (--resume, resume=True) or "
+                "choose another folder"
             )
         if self.root.exists() and (not self.root.is_dir() or any(self.root.iterdir())):
-            raise TrainingError(f"{self.root}: not an empty folder; choose another --out")
+            raise TrainingError(f"{self.root}: not an empty folder; choose another")
+
+    def is_begun(self) -> bool:
+        """Return whether a run lies here, complete or not."""
+        return self.settings.exists() and self.facts.exists()
+
+    def can_go_on(self) -> bool:
+        """Return whether a run lies here that is not complete."""
+        return self.is_begun() and not self.metrics.exists()
+
+    def check_begun(self) -> None:
+        """Refuse to resume where there is nothing to resume.
+
+        Raises:
+            TrainingError: no run lies here.
+        """
+        if not self.is_begun():
+            raise TrainingError(
+                f"{self.root}: no run lies there to resume; start a new one (without --resume, "
+                "resume=False)"
+            )
 
     def recorded_settings(self) -> Settings:
         """Return the settings of the run that lies here.
 
         Raises:
             TrainingError: no run lies here.
+            SettingsError: its settings are damaged.
         """
-        if not (self.settings.exists() and self.facts.exists()):
-            raise TrainingError(
-                f"{self.root}: no run lies there to resume; start it without --resume"
-            )
+        self.check_begun()
         return Settings.read(self.settings)
 
     def read_facts(self) -> dict[str, Any]:
         """Return what ``run.json`` holds.
 
         Raises:
-            TrainingError: it cannot be read.
+            TrainingError: it cannot be read, or is damaged.
         """
+        remedy = "put it back as it was, or start anew in another folder"
         try:
-            facts: dict[str, Any] = json.loads(self.facts.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as fault:
-            raise TrainingError(f"{self.facts}: cannot be read: {fault}") from None
-        return facts
+            facts: Any = json.loads(self.facts.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as fault:
+            raise TrainingError(f"{self.facts}: cannot be read: {fault}; {remedy}") from None
+        seconds = facts.get("seconds") if isinstance(facts, dict) else None
+        if not isinstance(seconds, dict) or not all(
+            isinstance(value, int | float) for value in seconds.values()
+        ):
+            raise TrainingError(
+                f"{self.facts}: not what a run writes: no numbers under 'seconds'; {remedy}"
+            )
+        return dict(facts)
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from training here meanwhile, where the system can lock files.
+
+        Raises:
+            TrainingError: another process is training here.
+        """
+        if fcntl is None:
+            yield
+            return
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        with (self.checkpoints / "lock").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise TrainingError(
+                    f"{self.root}: another process is training there; wait for it or stop it"
+                ) from None
+            yield
 
     def write_json(self, path: Path, content: Any) -> None:
         """Write a JSON file atomically."""

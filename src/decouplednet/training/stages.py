@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,10 +15,12 @@ from decouplednet.dataset.draws import DrawSampler
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
+from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
 
 HELD_OUT_IOU = "held_out_iou"
+TITLES = ("stage 1, tags", "stage 2, masks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,7 @@ class Stage(LightningModule, ABC):
         network: what is trained; parameters that do not require gradients are left alone.
         settings: updates, step sizes and schedule.
         name: ``classifier`` or ``segmenter``, for messages.
+        title: what the stage is called where progress is shown.
         seed: fixes dropout. Every step starts from the seed and its own number, so a resumed
             run draws what an uninterrupted one draws.
         frozen: start of the names in ``network`` that never change and so stay out of
@@ -54,12 +58,20 @@ class Stage(LightningModule, ABC):
     feed: Feed
 
     def __init__(
-        self, network: nn.Module, settings: StageSettings, *, name: str, seed: int, frozen: str
+        self,
+        network: nn.Module,
+        settings: StageSettings,
+        *,
+        name: str,
+        title: str,
+        seed: int,
+        frozen: str,
     ) -> None:
         super().__init__()
         self.network = network
         self.settings = settings
         self.name = name
+        self.title = title
         self.seed = seed
         self.frozen = frozen
         self.strict_loading = not frozen
@@ -96,8 +108,8 @@ class Stage(LightningModule, ABC):
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"{self.name}: the loss became {loss.item()} at update {self.global_step + 1}, "
-                f"batch {batch_index} of its epoch; the last checkpoint is kept. Lower "
-                f"{self.name}.learning_rate or set compute.precision=32, then start anew"
+                f"batch {batch_index} of its epoch; lower {self.name}.learning_rate or set "
+                "compute.precision=32, and start anew in another folder"
             )
         return loss
 
@@ -121,13 +133,24 @@ class Stage(LightningModule, ABC):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave what never changes out of the checkpoint."""
-        if self.frozen:
-            state: Mapping[str, Tensor] = checkpoint["state_dict"]
-            checkpoint["state_dict"] = {
-                key: value
-                for key, value in state.items()
-                if not key.startswith(f"network.{self.frozen}")
-            }
+        checkpoint["state_dict"] = self._changing(checkpoint["state_dict"])
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Refuse a checkpoint of another network.
+
+        Raises:
+            TrainingError: a tensor is missing, too many, or of another shape.
+        """
+        path = Path(str(self.trainer.ckpt_path))
+        check_fit(checkpoint["state_dict"], self._changing(self.state_dict()), path)
+
+    def _changing(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        still = f"network.{self.frozen}"
+        return {
+            key: value
+            for key, value in state.items()
+            if not (self.frozen and key.startswith(still))
+        }
 
 
 class TagStage(Stage):
@@ -146,7 +169,9 @@ class TagStage(Stage):
     def __init__(
         self, network: nn.Module, settings: ClassifierSettings, *, weight: Tensor, seed: int
     ) -> None:
-        super().__init__(network, settings, name="classifier", seed=seed, frozen="")
+        super().__init__(
+            network, settings, name="classifier", title=TITLES[0], seed=seed, frozen=""
+        )
         self.register_buffer("weight", weight)
 
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
@@ -172,7 +197,9 @@ class MaskStage(Stage):
     network: DecoupledNet
 
     def __init__(self, network: DecoupledNet, settings: SegmenterSettings, *, seed: int) -> None:
-        super().__init__(network, settings, name="segmenter", seed=seed, frozen="classifier.")
+        super().__init__(
+            network, settings, name="segmenter", title=TITLES[1], seed=seed, frozen="classifier."
+        )
         self.register_buffer("pixels", torch.zeros(2), persistent=False)
 
     pixels: Tensor

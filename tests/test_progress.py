@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from decouplednet.cli.progress import bar
+from decouplednet.progress import bar
 
 
 @pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])

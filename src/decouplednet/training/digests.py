@@ -1,0 +1,45 @@
+"""Digests of what a run learns from, by which a resumed run knows that nothing was changed."""
+
+import hashlib
+from collections.abc import Iterable
+
+from decouplednet.annotations.catalogue import Record
+from decouplednet.errors import DataError
+from decouplednet.training.plan import Plan
+
+
+def digests_of(plan: Plan) -> dict[str, str]:
+    """Return a digest of the images' names and sizes in bytes, of their tags, and of the masks.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    roles = plan.roles
+    images = {record.name: record for record in (*roles.tags, *roles.masks)}
+    tags = zip(roles.tags, plan.tags, strict=True)
+    return {
+        "images": _digest(f"{name}\t{_size(record)}" for name, record in sorted(images.items())),
+        "tags": _digest(
+            f"{record.name}\t{None if given is None else sorted(given)}" for record, given in tags
+        ),
+        "masks": _digest(f"{record.name}\t{_mask(record)}" for record in roles.masks),
+    }
+
+
+def _size(record: Record) -> int:
+    try:
+        return record.image.stat().st_size
+    except OSError as fault:
+        raise DataError(f"{record.image}: cannot be read: {fault.strerror}") from None
+
+
+def _mask(record: Record) -> str:
+    try:
+        content = record.mask.read_bytes() if record.mask else b""
+    except OSError as fault:
+        raise DataError(f"{record.mask}: cannot be read: {fault.strerror}") from None
+    return hashlib.sha256(content).hexdigest()
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
