@@ -3,7 +3,8 @@
 What README leaves to the reader is made here: the photographs, the masks, the other images. Three
 blocks are not run as they stand:
 
-* ``make demo`` and ``make test`` are what CI and the demo's own test run;
+* ``make demo`` runs to its end in ``demo/test_run.py``, with the environment of the tests in
+  place of a fresh ``.venv``; ``make test`` is what CI runs, and what runs this test;
 * ``pip install .`` runs without dependencies into a folder of its own, because torch is large;
 * the training that starts from ImageNet's weights gets made-up weights and two updates, because
   tests have no network.
