@@ -27,6 +27,7 @@ from tests.weights import write_weights
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
+RESULTS = ROOT / "docs" / "reference" / "results.md"
 IMAGENET = "decouplednet train animals --out runs/animals --set data.validation_split=val"
 MASKED = ("garden", "kitchen", "porch", "sofa")
 
@@ -77,10 +78,25 @@ def test_readme_opens_with_a_sentence_a_picture_and_the_two_commands() -> None:
     ]
 
 
-def test_readme_shows_a_result_on_the_demo_before_line_sixty() -> None:
-    head = README.read_text().splitlines()[:60]
+def demo_scores() -> list[list[float]]:
+    """Return the columns of the demo's table of results: seeds, predicted tags, true tags, ..."""
+    _, _, after = RESULTS.read_text().partition("\n## Demo\n")
+    rows = re.findall(r"^\| (\d.*) \|$", after.partition("\n## ")[0], re.MULTILINE)
+    return [list(map(float, column)) for column in zip(*(row.split(" | ") for row in rows), strict=True)]
 
-    assert any(re.search(r"mean IoU (of )?0\.\d+", line) for line in head)
+
+def test_readme_shows_the_results_of_the_demo_before_line_sixty() -> None:
+    head = " ".join(README.read_text().splitlines()[:60])
+    said = re.search(
+        r"mean IoU (0\.\d\d) to (0\.\d\d) \((\w+) seeds\).* reaches (0\.\d\d) to (0\.\d\d)\.", head
+    )
+    seeds, with_tags, _, masks_only, *_ = demo_scores()
+
+    assert said
+    assert said[3] == {3: "three", 5: "five"}[len(seeds)]
+    measured = [min(with_tags), max(with_tags), min(masks_only), max(masks_only)]
+    # README has two digits of scores that the table rounds to three.
+    assert [float(said[i]) for i in (1, 2, 4, 5)] == pytest.approx(measured, abs=0.0051)
 
 
 def test_every_block_of_readme_has_a_language_that_is_run_or_written() -> None:
