@@ -82,7 +82,9 @@ def demo_scores() -> list[list[float]]:
     """Return the columns of the demo's table of results: seeds, predicted tags, true tags, ..."""
     _, _, after = RESULTS.read_text().partition("\n## Demo\n")
     rows = re.findall(r"^\| (\d.*) \|$", after.partition("\n## ")[0], re.MULTILINE)
-    return [list(map(float, column)) for column in zip(*(row.split(" | ") for row in rows), strict=True)]
+    return [
+        list(map(float, column)) for column in zip(*(row.split(" | ") for row in rows), strict=True)
+    ]
 
 
 def test_readme_shows_the_results_of_the_demo_before_line_sixty() -> None:
