@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The folder of the demo, as `make demo OUT=...`; a new one under runs/ without it.
+OUT :=
 # Two cores: OpenMP threads that spin while they wait slow every other process down.
 export OMP_WAIT_POLICY := PASSIVE
 
 .PHONY: demo test check fixup clean
 demo: $(INSTALLED)
-	$(BIN)/decouplednet demo
+	$(BIN)/decouplednet demo$(if $(OUT), --out "$(OUT)")
 
 test: check
 	$(BIN)/python -m pytest -m slow --durations=15

@@ -51,9 +51,10 @@ def test_progress_is_told_every_image(tmp_path: Path) -> None:
     assert seen == ["a", "b"]
 
 
-def test_every_fault_is_named_and_none_hides_another(tmp_path: Path) -> None:
+def write_faults(root: Path) -> None:
+    """Write a data set with every fault that images, masks, tags and splits can have."""
     folders.native(
-        tmp_path,
+        root,
         classes=("cat", "dog", "whale"),
         tags=dict.fromkeys("abcdefghi", "cat") | {"j": "dgo", "k": ""},
         masks={
@@ -68,19 +69,23 @@ def test_every_fault_is_named_and_none_hides_another(tmp_path: Path) -> None:
         },
         splits={"empty": [], "val": ["a", "z"]},
     )
-    (tmp_path / "images" / "a.png").write_bytes(b"")
-    image = tmp_path / "images" / "b.png"
+    (root / "images" / "a.png").write_bytes(b"")
+    image = root / "images" / "b.png"
     noise = np.random.default_rng(0).integers(0, 255, (40, 50, 3), dtype=np.uint8)
     Image.fromarray(noise).save(image)
     image.write_bytes(image.read_bytes()[:2000])
-    Image.new("RGB", (7, 5)).save(tmp_path / "masks" / "e.png")
-    (tmp_path / "masks" / "g.png").write_bytes(b"GIF89a")
-    folders.mask(tmp_path / "masks" / "h.png", [0, 1], size=(7, 5))
-    folders.mask(tmp_path / "masks" / "i.png", [1], size=(6, 7))
-    (tmp_path / "images" / "l.png").unlink()
-    (tmp_path / "images" / "h.tif").write_bytes(image.read_bytes())
-    with (tmp_path / "tags.csv").open("a") as rows:
+    Image.new("RGB", (7, 5)).save(root / "masks" / "e.png")
+    (root / "masks" / "g.png").write_bytes(b"GIF89a")
+    folders.mask(root / "masks" / "h.png", [0, 1], size=(7, 5))
+    folders.mask(root / "masks" / "i.png", [1], size=(6, 7))
+    (root / "images" / "l.png").unlink()
+    (root / "images" / "h.tif").write_bytes(image.read_bytes())
+    with (root / "tags.csv").open("a") as rows:
         rows.write("x,cat\na,dog\n")
+
+
+def test_every_fault_is_named_and_none_hides_another(tmp_path: Path) -> None:
+    write_faults(tmp_path)
 
     assert sorted(found(tmp_path)) == sorted(
         [

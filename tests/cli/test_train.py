@@ -14,16 +14,9 @@ from PIL import Image
 
 from decouplednet.cli.app import run
 from decouplednet.training import run as runs
-from tests.shapes import write_shapes
 from tests.training.conftest import QUICK
 
 CHANGES = [part for change in QUICK for part in ("--set", change)]
-
-
-@pytest.fixture(scope="module")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve tagged pictures; six masks to train from, two to score."""
-    return write_shapes(tmp_path_factory.mktemp("data") / "shapes")
 
 
 def test_train_shows_a_table_trains_and_says_what_came_out(

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from shutil import rmtree
 
@@ -18,6 +19,12 @@ def opening(recipe: Path) -> list[str]:
     return lines[: next(i for i, line in enumerate(lines) if not line.startswith("#"))]
 
 
+def entry(recipe: Path, word: str) -> str:
+    """Return what the opening says after a word such as ``Time``, over several lines or one."""
+    _, _, after = "\n".join(opening(recipe)).partition(f"# {word}:")
+    return re.split(r"\n#\s*(?:\n|$|[A-Z]\w+: )", after)[0]
+
+
 def test_the_recipes_of_the_paper_and_of_the_animals_are_all_there() -> None:
     names = {recipe.stem for recipe in RECIPES}
 
@@ -32,6 +39,15 @@ def test_a_recipe_opens_with_command_machine_time_and_expected_score(recipe: Pat
     for word in ("Command:", "Machine:", "Time:", "Expected:"):
         assert f"# {word}" in head
     assert f"--recipe recipes/{recipe.name}" in head
+
+
+@each_recipe
+def test_a_recipe_opens_with_the_score_to_expect_and_the_time_it_took_where_it_ran(
+    recipe: Path,
+) -> None:
+    assert re.search(r"mean IoU 0\.\d{3}\b", entry(recipe, "Expected"))
+    if "Not run by us" not in opening(recipe)[0]:
+        assert re.search(r"\d (seconds|minutes|hours)\b", entry(recipe, "Time"))
 
 
 @each_recipe

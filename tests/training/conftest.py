@@ -1,11 +1,14 @@
-"""A data set and settings that train in a second."""
+"""Settings that train in a second, and what a stage of them starts from."""
 
 from pathlib import Path
 
-import pytest
+import torch
 
+from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import Settings
-from tests.shapes import write_shapes
+from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.run import start_network
+from decouplednet.training.run_folder import RunFolder
 
 QUICK = (
     "preset=tiny",
@@ -23,12 +26,20 @@ QUICK = (
 )
 
 
-@pytest.fixture(scope="session")
-def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Twelve tagged pictures; six masks to train from, two to score."""
-    return write_shapes(tmp_path_factory.mktemp("data") / "shapes")
-
-
 def quick(*changes: str) -> Settings:
     """Return the quick settings with changes, as given to ``--set``."""
     return Settings.read(None, [*QUICK, *changes])
+
+
+def start(shapes: Path, out: Path, *changes: str) -> tuple[DecoupledNet, Plan, RunFolder]:
+    """Return what a stage is trained with: an untrained network, its plan and its run's folder."""
+    plan = make_plan(shapes, quick(*changes))
+    folder = RunFolder(out)
+    folder.checkpoints.mkdir(parents=True)
+    return start_network(plan), plan, folder
+
+
+def changed_parts(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:
+    """Return the keys of two states of a network under which they differ."""
+    assert before.keys() == after.keys()
+    return {key for key in before if not torch.equal(before[key], after[key])}

@@ -1,6 +1,5 @@
 """What a run decides before it starts, and what it refuses."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,7 @@ from decouplednet.errors import DataError, DeviceError, ModelError, SettingsErro
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
-from decouplednet.training.announcement import describe
 from decouplednet.training.classifier import tagged_images
-from decouplednet.training.estimate import cost_of, operations_per_second
 from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
@@ -100,17 +97,6 @@ def test_a_gpu_that_is_absent_is_refused(shapes: Path) -> None:
         make_plan(shapes, quick("compute.device=cuda"))
 
 
-def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
-    cost = cost_of(preset_named("vgg16"), 20, 320)
-    # VGG-16 at 320 x 320: 62.6 GFLOP with a multiply-add counted as two.
-    assert sum(cost.groups) == pytest.approx(62.6e9, rel=0.01)
-    head = 2 * 16 * (512 * 49 * 4096 + 4096 * 4096 + 4096 * 20)
-    assert cost.head == pytest.approx(head, rel=0.001)
-    assert cost.frozen_bytes == 4 * 134_342_484
-    assert cost.trained_bytes == 16 * (158_350_848 + 14_757_058)
-    assert cost.kept_bytes > 100 * 320 * 320
-
-
 def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
     free = make_plan(shapes, quick())
     kept = make_plan(shapes, quick("classifier.trained_groups=0", "classifier.views=3"))
@@ -138,45 +124,3 @@ def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
     assert expected_seconds(plan, 1.4)[1] == expected_seconds(make_plan(shapes, quick()), 1.4)[1]
     with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
         make_plan(shapes, quick("preset=light", "segmenter.side=64"))
-
-
-def test_the_machine_reaches_some_operations() -> None:
-    assert operations_per_second(torch.device("cpu"), None) > 0
-
-
-def test_the_table_says_what_will_run(shapes: Path) -> None:
-    plan = make_plan(shapes, quick("classifier.largest_class_weight=3"))
-    rows = dict(describe(plan, 1e12, 4))
-    assert rows["tags"] == "10 images (tags)"
-    assert rows["masks"] == "6 images (strong)"
-    assert rows["only scored"] == "2 images (val)"
-    assert rows["classes"] == "3: disc, bar, frame; others: ignore"
-    assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
-    assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
-    assert rows["stage 2, masks"] == "3 updates of 4 windows of 96 pixels"
-    assert re.fullmatch(
-        r"about 0 s \+ 0 s beside start and scoring; \d\.\d GB of memory", rows["expected"]
-    )
-    assert "caution" not in rows
-
-
-def test_the_table_counts_one_and_names_the_file_of_weights_alone(
-    shapes: Path, tmp_path: Path
-) -> None:
-    file = tmp_path / "vgg.safetensors"
-    save_file(VGG().state_dict(), file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
-    changes = (
-        *("preset=light", f"{WEIGHTS}={file}", "side=96", "classifier.images_per_update=1"),
-        *("segmenter.images_per_update=1", "segmenter.updates=1"),
-    )
-    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e12, 1))
-    assert rows["convolutions"].startswith("start from vgg.safetensors; 0 of 5 groups learn")
-    assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
-    assert rows["stage 2, masks"] == "1 update of 1 window of 96 pixels"
-    assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
-
-
-def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
-    plan = make_plan(shapes, quick("data.validation_split=strong"))
-    rows = dict(describe(plan, 1e9, 4))
-    assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"

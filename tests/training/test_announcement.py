@@ -1,0 +1,54 @@
+"""The table that says what will run."""
+
+import re
+from pathlib import Path
+
+from safetensors.torch import save_file
+
+from decouplednet.networks.vgg import VGG
+from decouplednet.training.announcement import describe
+from decouplednet.training.plan import make_plan
+from tests.training.conftest import quick
+
+
+def test_the_table_says_what_will_run(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("classifier.largest_class_weight=3"))
+    rows = dict(describe(plan, 1e12, 4))
+    assert rows["tags"] == "10 images (tags)"
+    assert rows["masks"] == "6 images (strong)"
+    assert rows["only scored"] == "2 images (val)"
+    assert rows["classes"] == "3: disc, bar, frame; others: ignore"
+    assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
+    assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
+    assert rows["stage 2, masks"] == "3 updates of 4 windows of 96 pixels"
+    assert re.fullmatch(
+        r"about 0 s \+ 0 s beside start and scoring; \d\.\d GB of memory", rows["expected"]
+    )
+    assert "caution" not in rows
+
+
+def test_the_table_counts_one_and_names_the_file_of_weights_alone(
+    shapes: Path, tmp_path: Path
+) -> None:
+    file = tmp_path / "vgg.safetensors"
+    save_file(VGG().state_dict(), file, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+    changes = (
+        *(
+            "preset=light",
+            f"classifier.weights={file}",
+            "side=96",
+            "classifier.images_per_update=1",
+        ),
+        *("segmenter.images_per_update=1", "segmenter.updates=1"),
+    )
+    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e12, 1))
+    assert rows["convolutions"].startswith("start from vgg.safetensors; 0 of 5 groups learn")
+    assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
+    assert rows["stage 2, masks"] == "1 update of 1 window of 96 pixels"
+    assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
+
+
+def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("data.validation_split=strong"))
+    rows = dict(describe(plan, 1e9, 4))
+    assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"
