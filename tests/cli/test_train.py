@@ -14,6 +14,7 @@ from PIL import Image
 
 from decouplednet.cli.app import run
 from decouplednet.training import run as runs
+from tests.shapes import write_shapes
 from tests.training.conftest import QUICK
 
 CHANGES = [part for change in QUICK for part in ("--set", change)]
