@@ -10,7 +10,61 @@ from decouplednet.errors import DataError, TrainingError
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
+from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from tests.training.conftest import start
+
+
+@pytest.fixture(scope="module")
+def checkpoint(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The last checkpoint of a finished stage 2."""
+    network, plan, folder = start(shapes, tmp_path_factory.mktemp("stage"))
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    return folder.checkpoints / "segmenter" / "last.ckpt"
+
+
+def test_what_is_saved_is_loaded_and_takes_the_place_of_the_one_before(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    content = read_checkpoint(checkpoint)
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"the one before")
+    files = WholeCheckpoints()
+
+    files.save_checkpoint(content, path)
+
+    assert [file.name for file in tmp_path.iterdir()] == ["last.ckpt"]
+    loaded = files.load_checkpoint(path, map_location="cpu")
+    assert loaded.keys() == content.keys()
+    assert loaded["global_step"] == 3
+    state = content["state_dict"]
+    assert state.keys() == loaded["state_dict"].keys()
+    assert all(torch.equal(tensor, loaded["state_dict"][key]) for key, tensor in state.items())
+
+
+def test_tensors_go_where_they_are_asked_to(checkpoint: Path) -> None:
+    state = read_checkpoint(checkpoint, map_location="meta")["state_dict"]
+
+    assert {tensor.device.type for tensor in state.values()} == {"meta"}
+
+
+def test_code_in_a_checkpoint_is_not_run_even_if_it_is_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({"state_dict": {}, "path": tmp_path}, path)
+
+    with pytest.raises(TrainingError, match=r"last\.ckpt: not a readable checkpoint: "):
+        WholeCheckpoints().load_checkpoint(path, weights_only=False)
+
+
+def test_a_checkpoint_that_is_removed_may_be_gone_already(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"some")
+    files = WholeCheckpoints()
+
+    files.remove_checkpoint(path)
+    files.remove_checkpoint(str(path))
+
+    assert not path.exists()
 
 
 def test_a_full_disk_is_one_line_and_the_last_checkpoint_stays(

@@ -1,7 +1,12 @@
 """What a step is said to cost."""
 
+import time
+
 import pytest
 import torch
+from torch import nn
+from torch.nn.modules.module import register_module_forward_hook
+from torch.utils.flop_counter import FlopCounterMode
 
 from decouplednet.networks.presets import preset_named
 from decouplednet.training.estimate import cost_of, operations_per_second
@@ -18,5 +23,23 @@ def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
     assert cost.kept_bytes > 100 * 320 * 320
 
 
-def test_the_machine_reaches_some_operations() -> None:
-    assert operations_per_second(torch.device("cpu"), None) > 0
+@pytest.mark.parametrize(
+    ("precision", "computed"), [(None, "float32"), (torch.bfloat16, "bfloat16")]
+)
+def test_the_machine_s_rate_is_the_operations_that_ran_over_the_seconds_they_took(
+    precision: torch.dtype | None, computed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([10.0, 12.5])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    kinds: list[torch.dtype] = []
+
+    def note(module: nn.Module, given: object, result: torch.Tensor) -> None:
+        kinds.append(result.dtype)
+
+    hook = register_module_forward_hook(note)
+    with hook, FlopCounterMode(display=False) as counter:
+        rate = operations_per_second(torch.device("cpu"), precision)
+
+    assert set(kinds) == {getattr(torch, computed)}
+    timed = len(kinds) - 1  # the first one only warms up
+    assert rate == pytest.approx(counter.get_total_flops() * timed / len(kinds) / 2.5)

@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -131,6 +130,12 @@ def test_a_folder_in_use_is_refused(finished: runs.Run, shapes: Path, tmp_path: 
     with pytest.raises(TrainingError, match="not an empty folder"):
         train(shapes, out=tmp_path / "notes.txt", settings=quick())
     assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_a_folder_that_cannot_be_made_is_refused(shapes: Path, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(TrainingError, match=r"notes\.txt/run: cannot be made: Not a directory$"):
+        train(shapes, out=tmp_path / "notes.txt" / "run", settings=quick())
 
 
 def test_nothing_is_written_when_the_data_are_refused(tmp_path: Path) -> None:
@@ -366,24 +371,34 @@ def test_a_damaged_result_of_stage_1_is_named_and_made_anew(
     assert _same(_weights(finished.folder), _weights(resumed.folder))
 
 
-def _start_process(shapes: Path, out: Path, *more: str) -> subprocess.Popen[bytes]:
-    changes = [part for change in (*QUICK, *LONGER) for part in ("--set", change)]
-    command = [sys.executable, "-m", "decouplednet", "train", str(shapes), "--out", str(out)]
-    return subprocess.Popen([*command, "--quiet", *changes, *more], env=os.environ | ONE_THREAD)
-
-
 LONGER = ("classifier.updates=12", "segmenter.updates=12", "classifier.dropout=0.3")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+# Runs the command line; the system kills the process in the sixth update of the stage named first.
+KILLED = """
+import os, signal, sys
+from decouplednet.cli.app import main
+from decouplednet.training.stages import Stage
+
+stage, step = sys.argv.pop(1), Stage.training_step
+
+def training_step(module, batch, batch_index):
+    if (module.name, module.global_step) == (stage, 5):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(module, batch, batch_index)
+
+Stage.training_step = training_step
+main()
+"""
 
 
-def _kill_once_there(process: subprocess.Popen[bytes], file: Path) -> None:
-    """Kill a training process as soon as it has written a checkpoint and went on."""
-    while not file.exists():
-        assert process.poll() is None, "the run ended before it could be killed"
-        time.sleep(0.02)
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+def _train_process(shapes: Path, out: Path, *more: str, killed_in: str = "") -> int:
+    """Return the status of a process that trains."""
+    changes = [part for change in (*QUICK, *LONGER) for part in ("--set", change)]
+    command = [sys.executable, "-c", KILLED, killed_in, "train", str(shapes), "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--quiet", *changes, *more], env=os.environ | ONE_THREAD, check=False
+    )
+    return done.returncode
 
 
 @pytest.mark.slow
@@ -393,12 +408,13 @@ def test_a_run_killed_in_each_stage_ends_as_one_without_interruption(
 ) -> None:
     out = tmp_path / "killed"
     checkpoints = out / "checkpoints"
-    _kill_once_there(_start_process(shapes, out), checkpoints / "classifier" / "last.ckpt")
+    assert _train_process(shapes, out, killed_in="classifier") == -signal.SIGKILL
+    assert (checkpoints / "classifier" / "last.ckpt").exists()
     assert not (checkpoints / "classifier.safetensors").exists()
-    resumed = _start_process(shapes, out, "--resume")
-    _kill_once_there(resumed, checkpoints / "segmenter" / "last.ckpt")
+    assert _train_process(shapes, out, "--resume", killed_in="segmenter") == -signal.SIGKILL
+    assert (checkpoints / "segmenter" / "last.ckpt").exists()
     assert not (out / "model").exists()
-    assert _start_process(shapes, out, "--resume").wait() == 0
-    assert _start_process(shapes, tmp_path / "whole").wait() == 0
+    assert _train_process(shapes, out, "--resume") == 0
+    assert _train_process(shapes, tmp_path / "whole") == 0
     assert _same(_weights(out), _weights(tmp_path / "whole"))
     assert read_curve(out / "curves.csv") == read_curve(tmp_path / "whole" / "curves.csv")

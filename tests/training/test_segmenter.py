@@ -1,15 +1,23 @@
-"""What stage 2 may change."""
+"""What stage 2 may change, and which masks it keeps to decide when to stop."""
 
 import copy
 from pathlib import Path
 
+import pytest
+import torch
+
+from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.training import segmenter as stage2
+from decouplednet.training.segmenter import FirstDraws, masked_images, split_held_out
+from decouplednet.training.stages import MaskStage
 from tests.training.conftest import changed_parts, start
+
+STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
 def test_stage_2_changes_neither_weight_nor_statistic_of_the_classifier(
-    shapes: Path, tmp_path: Path
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, plan, folder = start(
         shapes,
@@ -20,11 +28,57 @@ def test_stage_2_changes_neither_weight_nor_statistic_of_the_classifier(
     )
     freeze(network.classifier)
     before = copy.deepcopy(network.state_dict())
+    loss, training = MaskStage.loss, []
+
+    def watch(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        training.append(any(part.training for part in stage.network.classifier.modules()))
+        return loss(stage, batch)  # type: ignore[arg-type]  # three tensors
+
+    monkeypatch.setattr(MaskStage, "loss", watch)
     stage2.train_segmenter(network, plan, folder)
-    after = network.state_dict()
-    changed = changed_parts(before, after)
-    assert not [key for key in changed if key.startswith("classifier.")]
-    assert [key for key in changed if key.startswith("bridge.")]
-    assert [key for key in changed if key.startswith("decoder.")]
-    assert any("running_mean" in key for key in after if key.startswith("classifier."))
-    assert not network.training or not network.classifier.training
+    changed = changed_parts(before, network.state_dict())
+    kept = {key for key in before if key.startswith("classifier.")}
+    assert not changed & kept
+    assert {key.rpartition(".")[2] for key in kept} >= set(STATISTICS)
+    for part in ("bridge.", "decoder."):
+        assert {key.rpartition(".")[2] for key in changed if key.startswith(part)} >= {
+            "weight",
+            *STATISTICS,
+        }
+    assert training == [False, False, False]
+    assert not any(part.training for part in network.modules())
+
+
+def test_held_out_masks_are_a_share_that_the_seed_fixes(shapes: Path, tmp_path: Path) -> None:
+    _, plan, _ = start(shapes, tmp_path)
+    records = plan.roles.masks
+
+    train, held_out = split_held_out(records, 0.4, 7)
+
+    assert (len(train), len(held_out)) == (4, 2)
+    assert sorted(record.name for record in train + held_out) == [one.name for one in records]
+    assert split_held_out(records, 0.4, 7) == (train, held_out)
+    assert any(split_held_out(records, 0.4, seed)[1] != held_out for seed in range(8))
+    assert len(split_held_out(records, 0.01, 7)[1]) == 1
+    assert split_held_out(records, 0, 7) == (records, ())
+
+
+def test_holding_out_every_mask_is_refused(shapes: Path, tmp_path: Path) -> None:
+    _, plan, _ = start(shapes, tmp_path)
+    with pytest.raises(
+        TrainingError, match=r"held_out = 0\.9 of 2 masks leaves none to train from; add masks"
+    ):
+        split_held_out(plan.roles.masks[:2], 0.9, 0)
+
+
+def test_first_draws_are_those_of_the_stream_and_the_same_each_time(
+    shapes: Path, tmp_path: Path
+) -> None:
+    _, plan, _ = start(shapes, tmp_path)
+    stream = masked_images(plan, plan.roles.masks)
+    draws = FirstDraws(stream, 3)
+
+    assert len(draws) == 3
+    for draw in range(3):
+        for one, other in zip(draws[draw], stream[draw], strict=True):
+            assert torch.equal(one, other)

@@ -1,0 +1,88 @@
+"""Where a run keeps what."""
+
+import json
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from decouplednet.errors import TrainingError
+from decouplednet.settings import Settings
+from decouplednet.training import run_folder
+from decouplednet.training.run_folder import RunFolder, commit, versions
+
+
+def test_a_folder_is_unused_when_it_is_absent_or_empty(tmp_path: Path) -> None:
+    RunFolder(tmp_path / "absent").check_unused()
+    RunFolder(tmp_path).check_unused()
+
+
+@pytest.mark.parametrize("missing", ["settings", "facts"])
+def test_half_a_run_is_none_to_resume(missing: str, tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    for name in {"settings", "facts"} - {missing}:
+        getattr(folder, name).write_text("{}")
+
+    with pytest.raises(TrainingError, match="no run lies there to resume; start "):
+        folder.recorded_settings()
+
+
+def test_settings_and_facts_are_read_as_they_were_written(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    settings = Settings.read(None, ["preset=tiny", "segmenter.updates=9"])
+    facts = {"seconds": {"classifier": 1.5}, "roles": {"tags": ["a", "b"]}}
+    folder.settings.write_text(settings.to_toml())
+    folder.write_json(folder.facts, facts)
+
+    assert folder.recorded_settings() == settings
+    assert folder.read_facts() == facts
+    assert folder.facts.read_text() == json.dumps(facts, indent=2) + "\n"
+
+
+def test_removing_checkpoints_leaves_the_rest(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (folder.checkpoints / "classifier").mkdir(parents=True)
+    folder.classifier.write_bytes(b"weights")
+    folder.curves.write_text("stage")
+
+    folder.remove_checkpoints()
+    folder.remove_checkpoints()
+
+    assert list(tmp_path.iterdir()) == [folder.curves]
+
+
+def test_the_versions_are_those_of_the_installed_packages() -> None:
+    found = versions()
+
+    assert found.pop("python").count(".") == 2
+    assert found == {name: metadata.version(name) for name in run_folder.RECORDED_PACKAGES}
+
+
+def test_a_package_that_is_absent_has_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_folder, "RECORDED_PACKAGES", ("torch", "no-such-package"))
+
+    assert set(versions()) == {"python", "torch"}
+
+
+def test_the_commit_is_that_of_the_checkout_of_this_code() -> None:
+    here = Path(run_folder.__file__).parent
+    told = subprocess.run(
+        ["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+    )
+
+    assert told.stdout.startswith((commit() or "none").removesuffix("-dirty"))
+
+
+def test_outside_a_checkout_there_is_no_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_folder, "__file__", str(tmp_path / "run_folder.py"))
+
+    assert commit() is None
+
+
+def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+
+    assert commit() is None
