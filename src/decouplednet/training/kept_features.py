@@ -22,6 +22,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import DataError
+from decouplednet.networks.precision import mixed_precision
 
 IMAGES_AT_ONCE = 16
 # The largest float16; activations of VGG-16 on raw 0 to 255 input reach some hundreds.
@@ -160,7 +161,7 @@ def _compute(
 ) -> NDArray[np.float16]:
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, dtype=precision, enabled=precision is not None),
+        mixed_precision(device, precision),
     ):
         features = below(images.to(device))
     return features.float().clamp(-LARGEST, LARGEST).half().cpu().contiguous().numpy()
