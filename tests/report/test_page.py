@@ -50,7 +50,7 @@ def test_the_values_are_those_of_the_run(tmp_path: Path) -> None:
     assert said["Data set"] == str(fake.data)
     assert said["Classes"] == "3: cat, cow & calf, dog"
     assert (said["Images that gave tags"], said["Images that gave masks"]) == ("7", "2")
-    assert said["Time"] == "classifier 1 min 11 s, segmenter 3.2 s"
+    assert all(time in said["Time"] for time in ("1 min 11 s", "3.2 s"))
     assert said["Computed on"] == "cpu, 32-true"
     assert values["overlapping"] == 0
     assert len(values["class_rows"]) == 1 + len(NAMES)

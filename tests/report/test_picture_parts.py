@@ -1,6 +1,6 @@
 """Which images of a run the page shows, and what it makes of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,10 @@ from decouplednet.errors import DataError
 from decouplednet.report.finished_run import FinishedRun, read_run
 from decouplednet.report.picture_parts import BEST_AND_WORST, picture_values
 from tests.report.fake_run import NAMES, VALIDATION, facts, fake_run, write_json
+
+
+def show(run: FinishedRun, progress: Callable[[Sequence[Any]], Iterable[Any]]) -> dict[str, Any]:
+    return picture_values(run, device="cpu", progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,7 @@ def values(run: FinishedRun, lists: list[int]) -> dict[str, Any]:
         lists.append(len(items))
         return items
 
-    return picture_values(run, device="cpu", progress=progress)
+    return show(run, progress)
 
 
 def test_the_best_and_the_worst_are_those_of_the_scores(
@@ -73,4 +77,4 @@ def test_images_that_no_longer_show_a_class_of_the_model_are_refused(tmp_path: P
     (fake.data / "tags.csv").write_text("image,tags\ntagged_0,\n")
 
     with pytest.raises(DataError, match=r"data: no image of the run shows a class of its model"):
-        picture_values(read_run(fake.run), device="cpu", progress=iter)
+        show(read_run(fake.run), iter)
