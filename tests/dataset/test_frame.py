@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from decouplednet.dataset.frame import Frame, Placement, caffe_frame, torchvision_frame
+from decouplednet.dataset.frame import Frame, Placement, torchvision_frame
 from decouplednet.dataset.view import Box, View
 from decouplednet.errors import DataError, ModelError
 from tests.dataset.reference import enlarged, nearest, resized
@@ -197,7 +197,7 @@ def test_mask_refuses_what_is_no_mask(
 
 
 def test_a_frame_comes_back_from_json() -> None:
-    for frame in (caffe_frame(160), torchvision_frame(96)):
+    for frame in (_frame(160), torchvision_frame(96)):
         assert Frame.from_dict(json.loads(json.dumps(frame.to_dict()))) == frame
 
 
@@ -244,13 +244,13 @@ def test_a_frame_without_its_mean_is_refused() -> None:
         Frame.from_dict(values)
 
 
-def test_the_caffe_frame_turns_red_into_the_last_channel() -> None:
+def test_a_frame_in_bgr_order_turns_red_into_the_last_channel() -> None:
     red = np.zeros((4, 4, 3), np.uint8)
     red[..., 0] = 255
 
-    seen = caffe_frame(4).image(red)
+    seen = _frame(4, "BGR").image(red)
 
-    expected = torch.tensor([-103.939, -116.779, 255 - 123.68])
+    expected = torch.tensor([-10.5 / 2, -20 / 4, (255 - 30) / 5])
     torch.testing.assert_close(seen, expected[:, None, None].expand(3, 4, 4))
 
 

@@ -12,8 +12,8 @@ from decouplednet.evaluation.scores import (
     average_precision,
     confusion,
     iou_per_class,
-    mean_average_precision,
     mean_iou,
+    mean_of_occurring,
 )
 
 Labels = NDArray[np.uint8]
@@ -130,7 +130,7 @@ def test_average_precision_agrees_with_torchmetrics() -> None:
     expected = metric(torch.from_numpy(probability), torch.from_numpy(truth).long())
 
     np.testing.assert_allclose(average_precision(probability, truth), expected, rtol=1e-6)
-    assert mean_average_precision(probability, truth) == pytest.approx(
+    assert mean_of_occurring(average_precision(probability, truth)) == pytest.approx(
         (float(expected.mean()), 4), rel=1e-6
     )
 
@@ -155,12 +155,14 @@ def test_a_class_in_no_image_has_no_average_precision() -> None:
     probability = np.array([[0.9, 0.1], [0.2, 0.3]])
     truth = np.array([[True, False], [False, False]])
 
-    assert np.isnan(average_precision(probability, truth)[1])
-    assert mean_average_precision(probability, truth) == (1.0, 1)
+    each = average_precision(probability, truth)
+    assert np.isnan(each[1])
+    assert mean_of_occurring(each) == (1.0, 1)
 
 
 def test_without_any_class_there_is_no_mean_average_precision() -> None:
-    mean, averaged = mean_average_precision(np.ones((2, 3)), np.zeros((2, 3), bool))
+    each = average_precision(np.ones((2, 3)), np.zeros((2, 3), bool))
+    mean, averaged = mean_of_occurring(each)
 
     assert math.isnan(mean)
     assert averaged == 0

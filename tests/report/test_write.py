@@ -3,7 +3,6 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from html.parser import HTMLParser
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,38 +12,7 @@ import pytest
 from decouplednet.errors import DataError, DeviceError, ModelError
 from decouplednet.report.write import write_report
 from tests.report.fake_run import NAMES, FakeRun, fake_run, write_curves
-
-VOID = {"meta", "img", "source", "line", "br"}
-
-
-class Page(HTMLParser):
-    """What a reader's program sees of the page; fails where tags do not close in order."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.words = ""
-        self._open: list[str] = []
-        self.feed(text)
-        assert self._open == []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self._open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self._open and self._open[-1] != "style":
-            self.words += " ".join(data.split()) + " "
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.found if name == tag]
+from tests.report.reader import Page
 
 
 @pytest.fixture(scope="module")

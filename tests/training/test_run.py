@@ -1,11 +1,7 @@
 """A whole run: what it leaves behind, what it refuses, and that resuming changes nothing."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +21,7 @@ from decouplednet.training.curve import read_curve
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder, versions
 from decouplednet.training.stages import Stage
-from tests.training.conftest import QUICK, quick
+from tests.training.conftest import quick
 
 
 @pytest.fixture(scope="module")
@@ -369,52 +365,3 @@ def test_a_damaged_result_of_stage_1_is_named_and_made_anew(
     file.unlink()
     resumed = train(shapes, out=interrupted, resume=True)
     assert _same(_weights(finished.folder), _weights(resumed.folder))
-
-
-LONGER = ("classifier.updates=12", "segmenter.updates=12", "classifier.dropout=0.3")
-ONE_THREAD = {"OMP_NUM_THREADS": "1"}
-# Runs the command line; the system kills the process in the sixth update of the stage named first.
-KILLED = """
-import os, signal, sys
-from decouplednet.cli.app import main
-from decouplednet.training.stages import Stage
-
-stage, step = sys.argv.pop(1), Stage.training_step
-
-def training_step(module, batch, batch_index):
-    if (module.name, module.global_step) == (stage, 5):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return step(module, batch, batch_index)
-
-Stage.training_step = training_step
-main()
-"""
-
-
-def _train_process(shapes: Path, out: Path, *more: str, killed_in: str = "") -> int:
-    """Return the status of a process that trains."""
-    changes = [part for change in (*QUICK, *LONGER) for part in ("--set", change)]
-    command = [sys.executable, "-c", KILLED, killed_in, "train", str(shapes), "--out", str(out)]
-    done = subprocess.run(
-        [*command, "--quiet", *changes, *more], env=os.environ | ONE_THREAD, check=False
-    )
-    return done.returncode
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_run_killed_in_each_stage_ends_as_one_without_interruption(
-    shapes: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "killed"
-    checkpoints = out / "checkpoints"
-    assert _train_process(shapes, out, killed_in="classifier") == -signal.SIGKILL
-    assert (checkpoints / "classifier" / "last.ckpt").exists()
-    assert not (checkpoints / "classifier.safetensors").exists()
-    assert _train_process(shapes, out, "--resume", killed_in="segmenter") == -signal.SIGKILL
-    assert (checkpoints / "segmenter" / "last.ckpt").exists()
-    assert not (out / "model").exists()
-    assert _train_process(shapes, out, "--resume") == 0
-    assert _train_process(shapes, tmp_path / "whole") == 0
-    assert _same(_weights(out), _weights(tmp_path / "whole"))
-    assert read_curve(out / "curves.csv") == read_curve(tmp_path / "whole" / "curves.csv")

@@ -163,19 +163,6 @@ class Frame(BaseModel):
         return View(whole(size), self.place(size).placed)
 
 
-def caffe_frame(side: int) -> Frame:
-    """Return the frame of the original VGG-16 weights.
-
-    Source: Simonyan and Zisserman's ILSVRC-2014 release: BGR, 0 to 255, minus the mean colour.
-    """
-    return Frame(
-        side=side,
-        channel_order="BGR",
-        mean=(103.939, 116.779, 123.68),
-        deviation=(1.0, 1.0, 1.0),
-    )
-
-
 def torchvision_frame(side: int) -> Frame:
     """Return the frame of torchvision's ImageNet weights, also that of networks from scratch.
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decouplednet.classes import ClassList
-from decouplednet.evaluation.scores import RULE, iou_per_class, mean_iou
+from decouplednet.evaluation.scores import RULE, iou_per_class, mean_iou, mean_of_occurring
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,7 @@ class Evaluation:
     @property
     def tag_map(self) -> float:
         """Mean average precision over the classes that are on an image; NaN without any."""
-        occurring = self.tag_precision[~np.isnan(self.tag_precision)]
-        return float(occurring.mean()) if occurring.size else math.nan
+        return mean_of_occurring(self.tag_precision)[0]
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores as JSON values; null stands where there is nothing to average.

@@ -70,9 +70,7 @@ def mean_iou(counts: NDArray[np.int64]) -> tuple[float, int]:
         The mean in [0, 1] over background and the classes that occur in truth or prediction, and
         how many those are; NaN and 0 when there is no pixel.
     """
-    iou = iou_per_class(counts)
-    occurring = iou[~np.isnan(iou)]
-    return (float(occurring.mean()) if occurring.size else float("nan")), int(occurring.size)
+    return mean_of_occurring(iou_per_class(counts))
 
 
 def average_precision(
@@ -98,20 +96,16 @@ def average_precision(
     return np.array([_average_precision(probability[:, k], truth[:, k]) for k in columns])
 
 
-def mean_average_precision(
-    probability: NDArray[np.float64], truth: NDArray[np.bool_]
-) -> tuple[float, int]:
-    """Return the mean average precision over the classes that occur, and how many those are.
+def mean_of_occurring(values: NDArray[np.float64]) -> tuple[float, int]:
+    """Return the mean over the classes that occur, and how many those are.
 
     Args:
-        probability: (N, L) probability of each class in each image.
-        truth: (N, L) whether the class is in the image.
+        values: a value of each class; NaN for a class that does not occur.
 
     Returns:
-        The mean in [0, 1] and the number of classes averaged; NaN and 0 when no class occurs.
+        The mean and the number of classes averaged; NaN and 0 when no class occurs.
     """
-    each = average_precision(probability, truth)
-    occurring = each[~np.isnan(each)]
+    occurring = values[~np.isnan(values)]
     return (float(occurring.mean()) if occurring.size else float("nan")), int(occurring.size)
 
 

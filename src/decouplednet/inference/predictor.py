@@ -17,6 +17,7 @@ from decouplednet.inference.fuse import fuse_class_maps, normalise
 from decouplednet.inference.prediction import Prediction
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.saliency import tag_weights
 
 THRESHOLD = 0.5
@@ -101,13 +102,9 @@ class Predictor:
             raise DataError(f"tags = {names!r}: expected a collection of names such as {{'cat'}}")
         return [self.classes.index(name) - 1 for name in names]
 
-    def _autocast(self) -> torch.autocast:
-        enabled = self.precision is not None
-        return torch.autocast(self.device.type, dtype=self.precision, enabled=enabled)
-
     def _see(self, batch: Tensor) -> tuple[Traced, Tensor]:
         """Return what the classifier made of the images, and (B, L) probabilities."""
-        with self._autocast():
+        with mixed_precision(self.device, self.precision):
             traced = self.network.see(batch)
         probability = traced.score.float().sigmoid()
         _check_finite(probability, "class scores")
@@ -141,7 +138,7 @@ class Predictor:
         softmax = seed.new_empty(len(seed), 2, side, side)
         for start in range(0, len(seed), self.maps_at_once):
             part = slice(start, start + self.maps_at_once)
-            with self._autocast():
+            with mixed_precision(self.device, self.precision):
                 g = self.network.activation(traced, image_index[part], seed[part])
                 score = self.network.decode(g, traced, image_index[part])
             softmax[part] = score.float().softmax(dim=1)

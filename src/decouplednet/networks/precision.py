@@ -1,8 +1,18 @@
-"""Where reduced precision would cost more than it saves."""
+"""Where automatic mixed precision acts, and where it would cost more than it saves."""
 
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+
+
+def mixed_precision(device: torch.device, precision: torch.dtype | None) -> torch.autocast:
+    """Return a context in which matrix products are computed in another type.
+
+    Args:
+        device: where the tensors are.
+        precision: that type; None for float32 throughout, also inside an outer such context.
+    """
+    return torch.autocast(device.type, dtype=precision, enabled=precision is not None)
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:

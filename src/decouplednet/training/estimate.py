@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.presets import Preset
 from decouplednet.networks.vgg import GROUPS
 
@@ -110,7 +111,7 @@ def operations_per_second(device: torch.device, precision: torch.dtype | None) -
     operations = 2 * 4 * 20 * 20 * 256 * 256 * 9
     with (
         torch.inference_mode(),
-        torch.autocast(device.type, dtype=precision, enabled=precision is not None),
+        mixed_precision(device, precision),
     ):
         layer(image)
         _wait(device)

@@ -23,6 +23,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import DataError
+from decouplednet.networks.precision import mixed_precision
 
 VERSION = 1  # counts up when equal settings begin to give other views or features
 IMAGES_BETWEEN_TRIMS = 256
@@ -135,12 +136,7 @@ class Frozen:
 
     def features(self, images: Tensor) -> NDArray[np.float16]:
         """Return the (B, C, h, w) features of (B, 3, H, W) images."""
-        with (
-            torch.inference_mode(),
-            torch.autocast(
-                self.device.type, dtype=self.precision, enabled=self.precision is not None
-            ),
-        ):
+        with torch.inference_mode(), mixed_precision(self.device, self.precision):
             features = self.below(images.to(self.device))
         return features.float().clamp(-LARGEST, LARGEST).half().cpu().contiguous().numpy()
 

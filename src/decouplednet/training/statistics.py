@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.networks.precision import mixed_precision
 
 
 def estimate_statistics(
@@ -39,7 +40,7 @@ def estimate_statistics(
     _set_mode(layers, training=True)
     with (
         torch.no_grad(),
-        torch.autocast(device.type, dtype=precision, enabled=precision is not None),
+        mixed_precision(device, precision),
     ):
         for image, asked in batches:
             network(image.to(device), asked.to(device))
