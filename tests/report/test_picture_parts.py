@@ -14,7 +14,7 @@ from tests.report.fake_run import NAMES, VALIDATION, facts, fake_run, write_json
 
 
 def show(run: FinishedRun, progress: Callable[[Sequence[Any]], Iterable[Any]]) -> dict[str, Any]:
-    return picture_values(run, device="cpu", progress=progress)
+    return picture_values(run, data=None, device="cpu", progress=progress)
 
 
 @pytest.fixture(scope="module")
