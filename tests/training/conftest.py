@@ -35,7 +35,7 @@ def start(shapes: Path, out: Path, *changes: str) -> tuple[DecoupledNet, Plan, R
     """Return what a stage is trained with: an untrained network, its plan and its run's folder."""
     plan = make_plan(shapes, quick(*changes))
     folder = RunFolder(out)
-    folder.checkpoints.mkdir(parents=True)
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
     return start_network(plan), plan, folder
 
 

@@ -362,13 +362,52 @@ def test_a_damaged_curve_is_named(content: bytes, interrupted: Path, shapes: Pat
 def test_a_damaged_result_of_stage_1_is_named_and_made_anew(
     content: bytes, message: str, interrupted: Path, finished: runs.Run, shapes: Path
 ) -> None:
-    file = interrupted / "checkpoints" / "classifier.safetensors"
+    file = RunFolder(interrupted).classifier
     file.write_bytes(content)
     with pytest.raises(TrainingError, match=rf"classifier\.safetensors: {message}"):
         train(shapes, out=interrupted, resume=True)
     file.unlink()
     resumed = train(shapes, out=interrupted, resume=True)
     assert _same(_weights(finished.folder), _weights(resumed.folder))
+
+
+@pytest.fixture
+def unscored(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped after both stages."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "score", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=tmp_path / "run", settings=quick())
+    return tmp_path / "run"
+
+
+def test_a_damaged_result_of_stage_2_is_named_and_made_anew(
+    unscored: Path, finished: runs.Run, shapes: Path
+) -> None:
+    file = RunFolder(unscored).segmenter
+    file.write_bytes(b"no tensors")
+    with pytest.raises(TrainingError, match=r"segmenter\.safetensors: not a readable safetensors"):
+        train(shapes, out=unscored, resume=True)
+    file.write_bytes(save({"bridge.bias": torch.zeros(2)}))
+    with pytest.raises(TrainingError, match=r"segmenter\.safetensors: of another network; "):
+        train(shapes, out=unscored, resume=True)
+    file.unlink()
+    resumed = train(shapes, out=unscored, resume=True)
+    assert _same(_weights(finished.folder), _weights(resumed.folder))
+
+
+def test_reading_a_finished_stage_back_adds_nothing_to_its_seconds(
+    unscored: Path, shapes: Path
+) -> None:
+    facts = json.loads((unscored / "run.json").read_text())
+    assert all(seconds > 0 for seconds in facts["seconds"].values())
+    resumed = json.loads((train(shapes, out=unscored, resume=True).folder / "run.json").read_text())
+    assert resumed["seconds"].pop("scores") >= 0
+    assert resumed["seconds"] == facts["seconds"]
 
 
 LONGER = ("classifier.updates=12", "segmenter.updates=12", "classifier.dropout=0.3")

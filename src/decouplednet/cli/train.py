@@ -64,7 +64,7 @@ def train(
 def _show(plan: "Plan") -> None:
     from decouplednet.training.announcement import describe
     from decouplednet.training.estimate import operations_per_second
-    from decouplednet.training.fit import step_size
+    from decouplednet.training.step_size import step_size
 
     rate = operations_per_second(plan.machine.device, plan.machine.precision)
     images = step_size(plan.settings.segmenter, plan.machine.devices)

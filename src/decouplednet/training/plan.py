@@ -12,8 +12,9 @@ from decouplednet.annotations.roles import (
 )
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame, torchvision_frame
+from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import Preset, check_side, preset_named
-from decouplednet.networks.vgg import GROUPS
+from decouplednet.networks.vgg import GROUPS, STRIDE
 from decouplednet.settings import Settings
 from decouplednet.training.estimate import OVERHEAD, TRAINING_PASSES, Cost, cost_of
 from decouplednet.training.machine import Machine, machine
@@ -23,6 +24,7 @@ from decouplednet.training.pretrained import (
     frame_for,
     read_pretrained,
 )
+from decouplednet.training.step_size import step_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,14 @@ class Plan:
         """Side of the training windows of stage 2, in pixels."""
         return self.settings.segmenter.side or self.frame.side
 
+    @property
+    def fewest_images(self) -> int:
+        """Images that a step of stage 2 needs: two where the bridge's inner grid is 1 x 1.
+
+        Batch normalisation has no variance of a single value.
+        """
+        return 2 if self.window_side == STRIDE * self.preset.kernel else 1
+
 
 def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
     """Decide and check what a run will do.
@@ -76,9 +86,10 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
 
     Raises:
         DataError: the data set, a split or a class cannot be used.
-        SettingsError: the side does not fit the preset.
+        SettingsError: the side does not fit the preset, or the step is too small for the side.
         ModelError: the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
+        TrainingError: the images of an update cannot be shared evenly by the devices.
     """
     preset = preset_named(settings.preset)
     chosen = choose(settings, preset)
@@ -98,7 +109,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     pretrained = None if weights == "none" else read_pretrained(weights)
     if pretrained:
         check_convolutions(pretrained, preset, weights)
-    return Plan(
+    plan = Plan(
         settings=chosen,
         catalogue=catalogue,
         classes=classes,
@@ -111,6 +122,27 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
         cost=cost_of(preset, len(classes), side),
         window_cost=cost_of(preset, len(classes), window_side),
     )
+    check_step(plan)
+    return plan
+
+
+def check_step(plan: Plan) -> None:
+    """Refuse steps of stage 2 that have too few images for batch normalisation.
+
+    Raises:
+        SettingsError: there are too few.
+        TrainingError: see ``step_size``.
+    """
+    devices = plan.machine.devices
+    images = step_size(plan.settings.segmenter, devices)
+    if images < plan.fewest_images:
+        raise SettingsError(
+            f"segmenter: {images} image in a step, but batch normalisation needs at least "
+            f"{plan.fewest_images} in windows of {plan.window_side} pixels, where preset "
+            f"{plan.preset.name} has an inner grid of 1 x 1; set segmenter.images_per_step=2 with "
+            f"segmenter.images_per_update a multiple of {2 * devices}, or "
+            f"segmenter.side={plan.window_side + STRIDE} or more"
+        )
 
 
 def choose(settings: Settings, preset: Preset) -> Settings:

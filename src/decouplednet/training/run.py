@@ -20,6 +20,7 @@ from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
+from decouplednet.training.fit import seconds_of
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
@@ -199,12 +200,10 @@ def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledN
     """Return the network after both stages, and note how long each took."""
     network = start_network(plan)
     for name, stage in (("classifier", train_classifier), ("segmenter", train_segmenter)):
-        started = time.perf_counter()
         stage(network, plan, folder)
-        # A resumed stage adds to what it took before it was interrupted.
-        seconds = facts["seconds"].get(name, 0) + time.perf_counter() - started
-        facts["seconds"][name] = round(seconds, 1)
-        folder.write_json(folder.facts, facts)
+        if name not in facts["seconds"]:
+            facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)
+            folder.write_json(folder.facts, facts)
     return network
 
 

@@ -68,6 +68,11 @@ class RunFolder:
         """What stage 1 learnt; there when that stage is complete."""
         return self.checkpoints / "classifier.safetensors"
 
+    @property
+    def segmenter(self) -> Path:
+        """What stage 2 learnt; there when that stage is complete."""
+        return self.checkpoints / "segmenter.safetensors"
+
     def check_unused(self) -> None:
         """Refuse to start a run where something lies already.
 
