@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from decouplednet.cli.interruption import resumable
 
@@ -37,6 +35,7 @@ def train(
     An image to score that cannot be read is named and does not stop the rest; the exit status is
     then 1.
     """
+    from decouplednet.progress import bar
     from decouplednet.report.write import write_report
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
@@ -47,21 +46,26 @@ def train(
         RunFolder(out).check_begun()
         recipe = recipe or RunFolder(out).settings
     with resumable(data, out):
+        settings = Settings.read(recipe, changes)
         run = train_run(
             data,
             out=out,
-            settings=Settings.read(recipe, changes),
+            settings=settings,
             resume=resume,
             progress=not quiet,
             announce=None if quiet else _show,
         )
-    page = write_report(run.folder)
+    page = write_report(run.folder, device=settings.compute.device, progress=bar("pictures", quiet))
     if not quiet:
         _say_result(run.metrics, run.folder, page)
     _exit_if_failed(run.metrics)
 
 
 def _show(plan: "Plan") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from decouplednet.training.announcement import describe
     from decouplednet.training.estimate import operations_per_second
     from decouplednet.training.step_size import step_size
@@ -70,7 +74,7 @@ def _show(plan: "Plan") -> None:
     images = step_size(plan.settings.segmenter, plan.machine.devices)
     table = Table(title="This run", show_header=False)
     for name, value in describe(plan, rate, images):
-        table.add_row(name, value)
+        table.add_row(Text(name), Text(value))
     Console().print(table)
 
 
