@@ -26,10 +26,11 @@ def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
 @pytest.mark.parametrize(
     ("precision", "computed"), [(None, "float32"), (torch.bfloat16, "bfloat16")]
 )
-def test_the_machine_s_rate_is_the_operations_that_ran_over_the_seconds_they_took(
+def test_the_machine_s_rate_is_the_operations_over_the_seconds_of_the_fastest_trial(
     precision: torch.dtype | None, computed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([10.0, 12.5])
+    trials = [9.0, 2.5, 30.0, 4.0, 9.0, 9.0, 9.0, 9.0]  # seconds; others were computing meanwhile
+    clock = iter([moment for seconds in trials for moment in (100.0, 100.0 + seconds)])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     kinds: list[torch.dtype] = []
 
@@ -42,4 +43,5 @@ def test_the_machine_s_rate_is_the_operations_that_ran_over_the_seconds_they_too
 
     assert set(kinds) == {getattr(torch, computed)}
     timed = len(kinds) - 1  # the first one only warms up
-    assert rate == pytest.approx(counter.get_total_flops() * timed / len(kinds) / 2.5)
+    operations = counter.get_total_flops() / len(kinds)
+    assert rate == pytest.approx(operations * timed / len(trials) / 2.5)
