@@ -410,6 +410,42 @@ def test_reading_a_finished_stage_back_adds_nothing_to_its_seconds(
     assert resumed["seconds"] == facts["seconds"]
 
 
+@pytest.mark.parametrize("written", ["nothing", "settings"])
+def test_a_run_killed_while_it_begins_starts_or_is_resumed(
+    written: str,
+    shapes: Path,
+    finished: runs.Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        if written == "nothing":
+            patch.setattr(runs, "write_atomically", stop)
+        else:
+            patch.setattr(RunFolder, "write_json", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=out, settings=quick())
+    assert RunFolder(out).can_go_on() == (written == "settings")
+    if written == "nothing":
+        run = train(shapes, out=out, settings=quick())
+    else:
+        run = train(shapes, out=out, resume=True)
+    assert _same(_weights(finished.folder), _weights(run.folder))
+    assert (out / "run.json").exists()
+
+
+def test_a_record_that_is_gone_is_named_once_the_run_trained(
+    interrupted: Path, shapes: Path
+) -> None:
+    (interrupted / "run.json").unlink()
+    with pytest.raises(TrainingError, match=r"run\.json: cannot be read: .* put it back as it was"):
+        train(shapes, out=interrupted, resume=True)
+
+
 LONGER = ("classifier.updates=12", "segmenter.updates=12", "classifier.dropout=0.3")
 ONE_THREAD = {"OMP_NUM_THREADS": "1"}
 # Runs the command line; the system kills the process in the sixth update of the stage named first.

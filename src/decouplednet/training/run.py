@@ -79,7 +79,7 @@ def train(
     plan = make_plan(Path(data), settings or Settings(), progress=progress)
     if announce:
         announce(plan)
-    facts = continued_facts(folder, plan) if resume else begin(folder, plan)
+    facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
         network = _trained(plan, folder, facts)
         segmenter = _segmenter(network, plan)
@@ -128,7 +128,11 @@ def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") ->
 
 
 def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
-    """Write what the run is, before it trains; return the facts."""
+    """Write what the run is, before it trains; return the facts.
+
+    The settings come first: a run that was interrupted after them is resumed, and one before them
+    left nothing.
+    """
     facts: dict[str, Any] = {
         "data": str(plan.catalogue.root.resolve()),
         "seed": plan.settings.seed,
@@ -142,11 +146,11 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         "seconds": {},
     }
     try:
-        folder.checkpoints.mkdir(parents=True)
+        folder.root.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise TrainingError(f"{folder.root}: cannot be made: {fault.strerror}") from None
-    folder.write_json(folder.facts, facts)
     write_atomically(folder.settings, plan.settings.to_toml().encode())
+    folder.write_json(folder.facts, facts)
     return facts
 
 
