@@ -11,7 +11,8 @@ from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import tagged_images
-from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from decouplednet.training.expectation import expected_seconds
+from decouplednet.training.plan import choose, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
@@ -95,23 +96,6 @@ def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
 def test_a_gpu_that_is_absent_is_refused(shapes: Path) -> None:
     with pytest.raises(DeviceError, match="finds no GPU on this machine"):
         make_plan(shapes, quick("compute.device=cuda"))
-
-
-def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
-    free = make_plan(shapes, quick())
-    kept = make_plan(shapes, quick("classifier.trained_groups=0", "classifier.views=3"))
-    cost = free.cost
-    all_groups = sum(cost.groups)
-    assert expected_seconds(free, 1.4)[0] == pytest.approx(20 * 3 * (all_groups + cost.head))
-    assert expected_seconds(kept, 1.4)[0] == pytest.approx(20 * 3 * cost.head + 30 * all_groups)
-    assert expected_seconds(kept, 2.8)[1] == pytest.approx(
-        12 * (all_groups + cost.head + 3 * cost.segmenter) / 2
-    )
-
-
-def test_expected_memory_grows_with_the_step(shapes: Path) -> None:
-    plan = make_plan(shapes, quick())
-    assert expected_bytes(plan, 5) - expected_bytes(plan, 2) == 3 * plan.window_cost.kept_bytes
 
 
 def test_a_step_of_one_image_is_refused_where_the_inner_grid_is_one_value(shapes: Path) -> None:

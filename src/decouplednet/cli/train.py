@@ -35,8 +35,6 @@ def train(
     An image to score that cannot be read is named and does not stop the rest; the exit status is
     then 1.
     """
-    from decouplednet.progress import bar
-    from decouplednet.report.write import write_report
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
     from decouplednet.training.run_folder import RunFolder
@@ -55,7 +53,7 @@ def train(
             progress=not quiet,
             announce=None if quiet else _show,
         )
-    page = write_report(run.folder, device=settings.compute.device, progress=bar("pictures", quiet))
+    page = _report(run.folder, settings.compute.device, quiet)
     if not quiet:
         _say_result(run.metrics, run.folder, page)
     _exit_if_failed(run.metrics)
@@ -68,14 +66,20 @@ def _show(plan: "Plan") -> None:
 
     from decouplednet.training.announcement import describe
     from decouplednet.training.estimate import operations_per_second
-    from decouplednet.training.step_size import step_size
 
     rate = operations_per_second(plan.machine.device, plan.machine.precision)
-    images = step_size(plan.settings.segmenter, plan.machine.devices)
     table = Table(title="This run", show_header=False)
-    for name, value in describe(plan, rate, images):
+    for name, value in describe(plan, rate):
         table.add_row(Text(name), Text(value))
     Console().print(table)
+
+
+def _report(folder: Path, device: str, quiet: bool) -> Path:
+    """Write the report, its pictures computed where the run was; return the page."""
+    from decouplednet.progress import bar
+    from decouplednet.report.write import write_report
+
+    return write_report(folder, device=device, progress=bar("pictures", quiet))
 
 
 def _say_result(metrics: dict[str, Any], folder: Path, page: Path) -> None:

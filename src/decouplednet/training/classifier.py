@@ -10,6 +10,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
 from decouplednet.training.checkpoints import read_learnt, write_learnt
+from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
@@ -22,8 +23,6 @@ from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan, trained_groups
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import TagStage
-
-STORE_BYTES = 2**30  # most memory for decoded images, each read once instead of at every pass
 
 
 def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:

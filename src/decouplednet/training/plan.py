@@ -16,7 +16,7 @@ from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import Preset, check_side, preset_named
 from decouplednet.networks.vgg import GROUPS, STRIDE
 from decouplednet.settings import Settings
-from decouplednet.training.estimate import OVERHEAD, TRAINING_PASSES, Cost, cost_of
+from decouplednet.training.estimate import Cost, cost_of
 from decouplednet.training.machine import Machine, machine
 from decouplednet.training.pretrained import (
     Pretrained,
@@ -146,7 +146,8 @@ def check_step(plan: Plan) -> None:
 
 
 def choose(settings: Settings, preset: Preset) -> Settings:
-    """Return the settings with everything chosen that depends on the preset."""
+    """Return the settings with everything chosen that depends on the preset or the place."""
+    settings = with_absolute_weights(settings)
     classifier = settings.classifier
     weights = classifier.weights or preset.default_weights
     groups = classifier.trained_groups
@@ -164,33 +165,16 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     )
 
 
+def with_absolute_weights(settings: Settings) -> Settings:
+    """Return settings that name the weights file independently of the working directory."""
+    weights = settings.classifier.weights
+    if weights in (None, "imagenet", "none"):
+        return settings
+    classifier = settings.classifier.model_copy(update={"weights": str(Path(weights).absolute())})
+    return settings.model_copy(update={"classifier": classifier})
+
+
 def trained_groups(settings: Settings) -> int:
     """Return how many groups of convolutions learn, of settings with nothing left to choose."""
     groups = settings.classifier.trained_groups
     return GROUPS if groups is None else groups
-
-
-def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, float]:
-    """Return about how long the two stages take, in seconds.
-
-    Args:
-        plan: of the run.
-        operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
-    """
-    cost, settings = plan.cost, plan.settings
-    images = settings.classifier.updates * settings.classifier.images_per_update
-    learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
-    kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
-    first = images * TRAINING_PASSES * learn
-    first += len(plan.roles.tags) * settings.classifier.views * kept
-    maps = settings.segmenter.updates * settings.segmenter.images_per_update
-    window = plan.window_cost
-    second = maps * (sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter)
-    rate = operations_per_second * plan.machine.devices / OVERHEAD
-    return first / rate, second / rate
-
-
-def expected_bytes(plan: Plan, images_per_step: int) -> int:
-    """Return about how much memory stage 2 takes: weights, their moments, and kept activations."""
-    cost = plan.window_cost
-    return cost.trained_bytes + cost.frozen_bytes + images_per_step * cost.kept_bytes

@@ -12,7 +12,7 @@ from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.training.checkpoints import read_learnt, write_learnt
-from decouplednet.training.classifier import STORE_BYTES
+from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
