@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save
+from safetensors.torch import load_file, save, save_file
 
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate
 from decouplednet.inference.model_folder import load_model
+from decouplednet.networks.presets import preset_named
 from decouplednet.settings import Settings
 from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
@@ -249,6 +250,31 @@ def test_other_data_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None
     (interrupted / "run.json").write_text(json.dumps(facts))
     with pytest.raises(TrainingError, match=r"the roles of .* are not those the run began with"):
         train(shapes, out=interrupted, resume=True)
+
+
+def test_a_run_from_a_weights_file_is_resumed_from_any_working_directory(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    state = preset_named("tiny").build(3).classifier.encoder.state_dict()
+    words = {"input": "RGB, 0-1, minus (0.5, 0.5, 0.5), divided by (0.2, 0.2, 0.2)"}
+    save_file(state, tmp_path / "w.safetensors", words)
+    settings = quick("classifier.weights=w.safetensors")
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "train_segmenter", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=tmp_path / "run", settings=settings)
+    recorded = runs.resumed_settings(RunFolder(tmp_path / "run"), settings)
+    assert recorded.classifier.weights == str(tmp_path / "w.safetensors")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(TrainingError, match=r"different now: classifier\.weights$"):
+        runs.resumed_settings(RunFolder(tmp_path / "run"), settings)
+    assert train(shapes, out=tmp_path / "run", resume=True).metrics
 
 
 def _copy(shapes: Path, place: Path) -> Path:

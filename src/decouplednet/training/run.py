@@ -21,7 +21,7 @@ from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
 from decouplednet.training.fit import seconds_of
-from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.plan import Plan, make_plan, with_absolute_weights
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 
@@ -105,9 +105,10 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
         )
     if given is None:
         return recorded
-    changed = _differences(
-        recorded.model_dump(exclude={"compute"}), given.model_dump(exclude={"compute"})
+    before, now = (
+        with_absolute_weights(one).model_dump(exclude={"compute"}) for one in (recorded, given)
     )
+    changed = _differences(before, now)
     if changed:
         raise TrainingError(
             f"{folder.root}: a run is resumed with the settings that it began with; "
