@@ -37,14 +37,11 @@ def train(
     """
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
-    from decouplednet.training.run_folder import RunFolder
 
     changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
-    if resume:
-        RunFolder(out).check_begun()
-        recipe = recipe or RunFolder(out).settings
+    recorded = _recorded_recipe(out) if resume else None
     with resumable(data, out):
-        settings = Settings.read(recipe, changes)
+        settings = Settings.read(recipe or recorded, changes)
         run = train_run(
             data,
             out=out,
@@ -57,6 +54,14 @@ def train(
     if not quiet:
         _say_result(run.metrics, run.folder, page)
     _exit_if_failed(run.metrics)
+
+
+def _recorded_recipe(out: Path) -> Path:
+    """Return the settings that the run to resume began with."""
+    from decouplednet.training.run_folder import RunFolder
+
+    RunFolder(out).check_begun()
+    return RunFolder(out).settings
 
 
 def _show(plan: "Plan") -> None:

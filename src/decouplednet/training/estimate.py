@@ -15,8 +15,8 @@ from decouplednet.networks.vgg import GROUPS, VGG
 
 # A training step computes the forward pass and, for its two gradients, twice as much again.
 TRAINING_PASSES = 3
-# Weights, gradients and AdamW's two moments are float32.
-BYTES_PER_TRAINED_WEIGHT = 16
+# Weights, where they started, gradients and AdamW's two moments are float32.
+BYTES_PER_TRAINED_WEIGHT = 20
 BYTES_PER_FROZEN_WEIGHT = 4
 STORE_BYTES = 2**30  # most memory for decoded images, each read once instead of at every pass
 # Measured over the presets on a CPU: normalisation, pooling and copies beside the convolutions.

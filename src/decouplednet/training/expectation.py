@@ -42,7 +42,7 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, f
 def expected_bytes(plan: Plan) -> int:
     """Return about how much memory the larger of both stages takes.
 
-    That is weights, gradients, moments, kept activations, kept features and decoded images.
+    That is weights, gradients, moments and start, activations, kept features and decoded images.
 
     Raises:
         DataError: an image cannot be read.
