@@ -20,6 +20,14 @@ def test_a_bar_shows_its_description_on_standard_error_unless_it_shall_be_quiet(
     assert ("reading files" in written.err) == shown
 
 
+def test_brackets_in_a_description_are_shown_as_they_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Console, "is_terminal", True)
+    assert list(bar("reading [cat] [/x]", quiet=False)([1])) == [1]
+    assert "reading [cat] [/x]" in capsys.readouterr().err
+
+
 def test_nothing_is_shown_where_standard_error_is_no_terminal(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

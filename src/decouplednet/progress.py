@@ -18,12 +18,13 @@ def bar(description: str, quiet: bool) -> Callable[[Sequence[T]], Iterable[T]]:
         description: what is being worked through, such as ``files``.
         quiet: show nothing anywhere.
     """
+    from rich.markup import escape
     from rich.progress import track
 
     console = terminal()
     if quiet or console is None:
         return iter
-    return lambda items: track(items, description, console=console, transient=True)
+    return lambda items: track(items, escape(description), console=console, transient=True)
 
 
 def terminal() -> "Console | None":

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from decouplednet.cli.app import run
+from decouplednet.report import write
 from decouplednet.training import run as runs
 from tests.shapes import write_shapes
 from tests.training.conftest import QUICK
@@ -33,6 +35,46 @@ def test_train_shows_a_table_trains_and_says_what_came_out(
     assert "classes of 2 images, true tags" in shown
     assert (out / "model" / "model.json").exists()
     assert (out / "report.html").exists()
+
+
+def test_brackets_in_names_are_shown_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    data = write_shapes(tmp_path / "my[" / "x] data")
+    for file in (data / "classes.txt", data / "tags.csv"):
+        file.write_text(file.read_text().replace("disc", "[cat]"))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train_classifier", stop)
+    assert run(["train", str(data), "--out", str(tmp_path / "run"), *CHANGES]) == 130
+    shown = capsys.readouterr().out
+    assert "my[/x] data" in shown
+    assert "3: [cat], bar, frame" in shown
+
+
+def test_the_report_is_computed_where_the_run_was(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def record(folder: Path, *, device: str, progress: Callable[[Any], Any]) -> Path:
+        assert list(progress([3, 1])) == [3, 1]
+        seen.append(device)
+        return folder / "report.html"
+
+    monkeypatch.setattr(write, "write_report", record)
+    changes = [*CHANGES, "--set", "segmenter.updates=1", "--set", "classifier.updates=1"]
+    assert run(["train", str(shapes), "--out", str(tmp_path / "run"), *changes]) == 0
+    assert seen == ["cpu"]
+
+
+def test_rich_is_only_imported_to_show_the_table() -> None:
+    told = "import sys, decouplednet.cli.train; print('rich.table' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", told], capture_output=True, check=True, text=True)
+    assert shown.stdout == "False\n"
 
 
 def test_quiet_says_nothing(

@@ -1,13 +1,17 @@
 """Settings that train in a second, and what a stage of them starts from."""
 
+import shutil
 from pathlib import Path
 
+import pytest
 import torch
+from safetensors.torch import load_file
 
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import Settings
+from decouplednet.training import run as runs
 from decouplednet.training.plan import Plan, make_plan
-from decouplednet.training.run import start_network
+from decouplednet.training.run import start_network, train
 from decouplednet.training.run_folder import RunFolder
 
 QUICK = (
@@ -35,7 +39,7 @@ def start(shapes: Path, out: Path, *changes: str) -> tuple[DecoupledNet, Plan, R
     """Return what a stage is trained with: an untrained network, its plan and its run's folder."""
     plan = make_plan(shapes, quick(*changes))
     folder = RunFolder(out)
-    folder.checkpoints.mkdir(parents=True)
+    folder.checkpoints.mkdir(parents=True, exist_ok=True)
     return start_network(plan), plan, folder
 
 
@@ -43,3 +47,52 @@ def changed_parts(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor
     """Return the keys of two states of a network under which they differ."""
     assert before.keys() == after.keys()
     return {key for key in before if not torch.equal(before[key], after[key])}
+
+
+def weights_of(run: Path) -> dict[str, torch.Tensor]:
+    """Return the weights of a run's model."""
+    return load_file(run / "model" / "model.safetensors")
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    """Return whether two models have the same weights."""
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def copy_of(shapes: Path, place: Path) -> Path:
+    """Return a copy of a data set."""
+    return Path(shutil.copytree(shapes, place))
+
+
+@pytest.fixture(scope="session")
+def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
+    """A run that went through without interruption."""
+    return train(shapes, out=tmp_path_factory.mktemp("runs") / "whole", settings=quick())
+
+
+@pytest.fixture
+def interrupted(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped between the two stages."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "train_segmenter", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=tmp_path / "run", settings=quick())
+    return tmp_path / "run"
+
+
+@pytest.fixture
+def unscored(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that was stopped after both stages."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "score", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=tmp_path / "run", settings=quick())
+    return tmp_path / "run"

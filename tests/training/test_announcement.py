@@ -13,7 +13,7 @@ from tests.training.conftest import quick
 
 def test_the_table_says_what_will_run(shapes: Path) -> None:
     plan = make_plan(shapes, quick("classifier.largest_class_weight=3"))
-    rows = dict(describe(plan, 1e12, 4))
+    rows = dict(describe(plan, 1e12))
     assert rows["tags"] == "10 images (tags)"
     assert rows["masks"] == "6 images (strong)"
     assert rows["only scored"] == "2 images (val)"
@@ -39,16 +39,16 @@ def test_the_table_counts_one_and_names_the_file_of_weights_alone(
             "side=96",
             "classifier.images_per_update=1",
         ),
-        *("segmenter.images_per_update=1", "segmenter.updates=1"),
+        *("segmenter.images_per_update=1", "segmenter.updates=1", "segmenter.side=128"),
     )
-    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e12, 1))
+    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e12))
     assert rows["convolutions"].startswith("start from vgg.safetensors; 0 of 5 groups learn")
     assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
-    assert rows["stage 2, masks"] == "1 update of 1 window of 96 pixels"
+    assert rows["stage 2, masks"] == "1 update of 1 window of 128 pixels"
     assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
 
 
 def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
     plan = make_plan(shapes, quick("data.validation_split=strong"))
-    rows = dict(describe(plan, 1e9, 4))
+    rows = dict(describe(plan, 1e9))
     assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"

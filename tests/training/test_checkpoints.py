@@ -124,6 +124,7 @@ def test_a_checkpoint_of_another_network_is_refused(shapes: Path, tmp_path: Path
     content = torch.load(last, weights_only=True)
     content["state_dict"].popitem()
     torch.save(content, last)
+    folder.segmenter.unlink()
     with pytest.raises(
         TrainingError,
         match=r"last\.ckpt: of another network; .* first of 1 tensors that differ; remove",

@@ -18,18 +18,29 @@ def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
     assert sum(cost.groups) == pytest.approx(62.6e9, rel=0.01)
     head = 2 * 16 * (512 * 49 * 4096 + 4096 * 4096 + 4096 * 20)
     assert cost.head == pytest.approx(head, rel=0.001)
-    assert cost.frozen_bytes == 4 * 134_342_484
-    assert cost.trained_bytes == 16 * (158_350_848 + 14_757_058)
-    assert cost.kept_bytes > 100 * 320 * 320
+    assert sum(size.weights for size in (*cost.group_sizes, cost.head_size)) == 134_342_484
+    assert cost.segmenter_size.weights == 158_350_848 + 14_757_058
+    assert cost.segmenter_size.kept_bytes > 100 * 320 * 320
+    assert [size.given for size in cost.group_sizes] == [
+        width * (160 >> group) ** 2 for group, width in enumerate((64, 128, 256, 512, 512))
+    ]
+
+
+def test_a_part_keeps_the_inputs_of_its_convolutions_once_and_its_switches() -> None:
+    first = cost_of(preset_named("light"), 3, 96).group_sizes[0]
+    assert first.weights == 3 * 64 * 9 + 64 + 64 * 64 * 9 + 64
+    inputs = 4 * 96 * 96 * (3 + 64 + 64)  # of both convolutions and of the pooling, float32
+    assert first.kept_bytes == inputs + 8 * 64 * 48 * 48
 
 
 @pytest.mark.parametrize(
     ("precision", "computed"), [(None, "float32"), (torch.bfloat16, "bfloat16")]
 )
-def test_the_machine_s_rate_is_the_operations_that_ran_over_the_seconds_they_took(
+def test_the_machine_s_rate_is_the_operations_over_the_seconds_of_the_fastest_trial(
     precision: torch.dtype | None, computed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    clock = iter([10.0, 12.5])
+    trials = [9.0, 2.5, 30.0, 4.0, 9.0, 9.0, 9.0, 9.0]  # seconds; others were computing meanwhile
+    clock = iter([moment for seconds in trials for moment in (100.0, 100.0 + seconds)])
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     kinds: list[torch.dtype] = []
 
@@ -42,4 +53,5 @@ def test_the_machine_s_rate_is_the_operations_that_ran_over_the_seconds_they_too
 
     assert set(kinds) == {getattr(torch, computed)}
     timed = len(kinds) - 1  # the first one only warms up
-    assert rate == pytest.approx(counter.get_total_flops() * timed / len(kinds) / 2.5)
+    operations = counter.get_total_flops() / len(kinds)
+    assert rate == pytest.approx(operations * timed / len(trials) / 2.5)

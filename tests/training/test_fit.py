@@ -12,8 +12,10 @@ from decouplednet.networks.decouplednet import freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.curve import read_curve
-from decouplednet.training.fit import is_out_of_memory, step_size
+from decouplednet.training.fit import is_out_of_memory, seconds_of
+from decouplednet.training.run import start_network
 from decouplednet.training.stages import MaskStage
+from decouplednet.training.step_size import step_size
 from tests.shapes import write_shapes
 from tests.training.conftest import changed_parts, quick, start
 
@@ -68,6 +70,91 @@ def test_early_stopping_keeps_the_best_epoch_on_the_held_out_masks(
     )
 
 
+STOPPING = (
+    "segmenter.updates=40",
+    "segmenter.updates_per_epoch=1",
+    "segmenter.learning_rate=1e-9",
+    "segmenter.held_out=0.3",
+    "segmenter.patience=2",
+    "segmenter.statistics_batches=2",
+)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["finished", "killed before its marker"])
+def test_a_stage_that_stopped_early_is_not_trained_on(
+    killed: bool, shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STOPPING)
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    curve = folder.curves.read_bytes()
+    assert len(read_curve(folder.curves)) < 40
+    if killed:
+        folder.segmenter.unlink()
+    again = start_network(plan)
+    freeze(again.classifier)
+
+    stage2.train_segmenter(again, plan, folder)
+
+    assert folder.curves.read_bytes() == curve
+    assert not changed_parts(network.state_dict(), again.state_dict())
+    assert not any(part.training for part in again.modules())
+
+
+def test_the_last_checkpoint_is_written_after_the_best_one(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STOPPING, "segmenter.updates=1")
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+    checkpoints = folder.checkpoints / "segmenter"
+    last = torch.load(checkpoints / "last.ckpt", weights_only=True)
+    (best,) = (
+        state
+        for name, state in last["callbacks"].items()
+        if "held_out_iou" in str(state) and name.startswith("ModelCheckpoint")
+    )
+    assert best["best_model_path"] == str(checkpoints / "best.ckpt")
+
+
+def test_memory_that_runs_out_before_the_first_checkpoint_leaves_no_trace(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected, plan, folder = start(shapes, tmp_path / "smaller", "segmenter.images_per_step=2")
+    freeze(expected.classifier)
+    stage2.train_segmenter(expected, plan, folder)
+    network, plan, folder = start(shapes, tmp_path / "halved")
+    freeze(network.classifier)
+    losses = MaskStage.loss
+
+    def run_out_later(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        if len(batch[0]) > 2 and stage.global_step == 1:
+            raise torch.OutOfMemoryError("no memory left")
+        return losses(stage, batch)  # type: ignore[arg-type]  # three tensors
+
+    monkeypatch.setattr(MaskStage, "loss", run_out_later)
+    stage2.train_segmenter(network, plan, folder)
+    assert not changed_parts(expected.state_dict(), network.state_dict())
+
+
+def test_the_seconds_of_a_stage_include_those_before_its_last_checkpoint(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, "segmenter.updates=2")
+    freeze(network.classifier)
+    checkpoints = folder.checkpoints / "segmenter"
+    assert seconds_of(checkpoints) == 0
+    stage2.train_segmenter(network, plan, folder)
+    assert 0 < seconds_of(checkpoints) < 60
+    content = torch.load(checkpoints / "last.ckpt", weights_only=True)
+    torch.save(content | {"seconds": 1000.0}, checkpoints / "last.ckpt")
+    folder.segmenter.unlink()
+
+    network, plan, _ = start(shapes, tmp_path, "segmenter.updates=4")
+    freeze(network.classifier)
+    stage2.train_segmenter(network, plan, folder)
+
+    assert 1000 < seconds_of(checkpoints) < 1060
+
+
 @pytest.mark.slow
 def test_two_devices_share_every_update(shapes: Path, tmp_path: Path) -> None:
     network, plan, folder = start(
@@ -95,7 +182,23 @@ def test_memory_that_is_too_small_for_one_image_stops_the_run(
         raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate")
 
     monkeypatch.setattr(MaskStage, "loss", never)
-    with pytest.raises(TrainingError, match="memory ran out with a single image in a step"):
+    with pytest.raises(TrainingError, match="memory ran out with a single image in a step; choose"):
+        stage2.train_segmenter(network, plan, folder)
+
+
+def test_memory_too_small_for_the_fewest_images_stops_the_run(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, "side=32")
+    freeze(network.classifier)
+
+    def never(stage: MaskStage, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        raise torch.OutOfMemoryError("no memory left")
+
+    monkeypatch.setattr(MaskStage, "loss", never)
+    with pytest.raises(
+        TrainingError, match="memory ran out with 2 images, the fewest it takes, in a step; choose"
+    ):
         stage2.train_segmenter(network, plan, folder)
 
 

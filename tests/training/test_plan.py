@@ -6,12 +6,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError
+from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError, TrainingError
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import tagged_images
-from decouplednet.training.plan import choose, expected_bytes, expected_seconds, make_plan
+from decouplednet.training.expectation import expected_seconds
+from decouplednet.training.plan import choose, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
@@ -97,21 +98,20 @@ def test_a_gpu_that_is_absent_is_refused(shapes: Path) -> None:
         make_plan(shapes, quick("compute.device=cuda"))
 
 
-def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
-    free = make_plan(shapes, quick())
-    kept = make_plan(shapes, quick("classifier.trained_groups=0", "classifier.views=3"))
-    cost = free.cost
-    all_groups = sum(cost.groups)
-    assert expected_seconds(free, 1.4)[0] == pytest.approx(20 * 3 * (all_groups + cost.head))
-    assert expected_seconds(kept, 1.4)[0] == pytest.approx(20 * 3 * cost.head + 30 * all_groups)
-    assert expected_seconds(kept, 2.8)[1] == pytest.approx(
-        12 * (all_groups + cost.head + 3 * cost.segmenter) / 2
-    )
-
-
-def test_expected_memory_grows_with_the_step(shapes: Path) -> None:
-    plan = make_plan(shapes, quick())
-    assert expected_bytes(plan, 5) - expected_bytes(plan, 2) == 3 * plan.window_cost.kept_bytes
+def test_a_step_of_one_image_is_refused_where_the_inner_grid_is_one_value(shapes: Path) -> None:
+    one = "segmenter.images_per_step=1"
+    with pytest.raises(
+        SettingsError,
+        match=r"^segmenter: 1 image in a step, but batch normalisation needs at least 2 in windows "
+        r"of 32 pixels, where preset tiny has an inner grid of 1 x 1; set "
+        r"segmenter\.images_per_step=2 with segmenter\.images_per_update a multiple of 2, or "
+        r"segmenter\.side=64 or more$",
+    ):
+        make_plan(shapes, quick("side=32", one))
+    assert make_plan(shapes, quick("side=32")).fewest_images == 2
+    assert make_plan(shapes, quick("side=32", "segmenter.side=64", one)).fewest_images == 1
+    with pytest.raises(TrainingError, match=r"no multiple of images_per_step = 1 times 3 devices"):
+        make_plan(shapes, quick("compute.devices=3"))
 
 
 def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:

@@ -55,6 +55,7 @@ def test_a_resumed_stage_goes_on_at_the_updates_it_has_made(
 ) -> None:
     _train(shapes, tmp_path, "segmenter.updates=2", progress=False)
     assert capsys.readouterr().err == ""
+    RunFolder(tmp_path).segmenter.unlink()
     _train(shapes, tmp_path, "segmenter.updates=4")
     assert [line.split(",")[1] for line in capsys.readouterr().err.splitlines()] == [
         " masks: update 4 of 4"

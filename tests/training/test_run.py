@@ -1,16 +1,10 @@
-"""A whole run: what it leaves behind, what it refuses, and that resuming changes nothing."""
+"""A whole run: what it leaves behind, and where it is refused."""
 
 import json
-import shutil
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from PIL import Image
-from safetensors.torch import load_file, save
 
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate
@@ -19,23 +13,8 @@ from decouplednet.settings import Settings
 from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run import train
-from decouplednet.training.run_folder import RunFolder, versions
-from decouplednet.training.stages import Stage
-from tests.training.conftest import quick
-
-
-@pytest.fixture(scope="module")
-def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
-    """A run that went through without interruption."""
-    return train(shapes, out=tmp_path_factory.mktemp("runs") / "whole", settings=quick())
-
-
-def _weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "model" / "model.safetensors")
-
-
-def _same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+from decouplednet.training.run_folder import versions
+from tests.training.conftest import quick, same, weights_of
 
 
 def test_a_run_folder_holds_all_that_is_promised(finished: runs.Run, shapes: Path) -> None:
@@ -109,10 +88,10 @@ def test_the_scores_are_those_of_evaluate_whatever_the_precision_of_training(
 
 def test_the_seed_fixes_the_result(finished: runs.Run, shapes: Path, tmp_path: Path) -> None:
     again = train(shapes, out=tmp_path / "again", settings=quick())
-    assert _same(_weights(finished.folder), _weights(again.folder))
+    assert same(weights_of(finished.folder), weights_of(again.folder))
     assert again.metrics == finished.metrics
     other = train(shapes, out=tmp_path / "other", settings=quick("seed=1"))
-    assert not _same(_weights(finished.folder), _weights(other.folder))
+    assert not same(weights_of(finished.folder), weights_of(other.folder))
 
 
 def test_a_folder_in_use_is_refused(finished: runs.Run, shapes: Path, tmp_path: Path) -> None:
@@ -138,230 +117,3 @@ def test_nothing_is_written_when_the_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(Exception, match="nowhere"):
         train(tmp_path / "nowhere", out=tmp_path / "run", settings=quick())
     assert not (tmp_path / "run").exists()
-
-
-def test_there_must_be_a_run_to_resume(shapes: Path, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="no run lies there to resume"):
-        train(shapes, out=tmp_path / "none", resume=True)
-
-
-def test_a_complete_run_is_not_resumed(finished: runs.Run, shapes: Path) -> None:
-    with pytest.raises(TrainingError, match="that run is complete; its model is"):
-        train(shapes, out=finished.folder, resume=True)
-
-
-DROPPING = ("classifier.dropout=0.4", "segmenter.updates=5")
-
-
-@pytest.fixture(scope="module")
-def undisturbed(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run:
-    """A run with dropout that went through."""
-    return train(shapes, out=tmp_path_factory.mktemp("runs") / "run", settings=quick(*DROPPING))
-
-
-@pytest.fixture
-def interrupted(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run that was stopped between the two stages."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "train_segmenter", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(shapes, out=tmp_path / "run", settings=quick())
-    return tmp_path / "run"
-
-
-def test_an_interrupted_run_ends_as_one_without_interruption(
-    interrupted: Path, finished: runs.Run, shapes: Path
-) -> None:
-    resumed = train(shapes, out=interrupted, resume=True)
-    assert _same(_weights(finished.folder), _weights(resumed.folder))
-    kept = [dict(row) for row in read_curve(interrupted / "curves.csv")]
-    assert kept == read_curve(finished.folder / "curves.csv")
-    assert not (interrupted / "checkpoints").exists()
-
-
-@pytest.mark.parametrize("stage", ["classifier", "segmenter"])
-@pytest.mark.parametrize("update", [1, 2, 4])
-def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
-    stage: str,
-    update: int,
-    shapes: Path,
-    undisturbed: runs.Run,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if (module.name, module.global_step) == (stage, update):
-            raise MemoryError
-        return step(module, batch, batch_index)
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=out, settings=quick(*DROPPING))
-    resumed = train(shapes, out=out, resume=True)
-    assert _same(_weights(undisturbed.folder), _weights(resumed.folder))
-    assert read_curve(out / "curves.csv") == read_curve(undisturbed.folder / "curves.csv")
-
-
-def test_a_run_stopped_in_a_stage_and_moved_is_resumed_without_a_warning(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if module.global_step == 4:
-            raise MemoryError
-        return step(module, batch, batch_index)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=tmp_path / "run", settings=quick())
-    (tmp_path / "run").rename(tmp_path / "moved")
-    assert train(shapes, out=tmp_path / "moved", resume=True).metrics
-
-
-def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:
-    with pytest.raises(TrainingError, match=r"different now: seed, segmenter\.updates"):
-        train(shapes, out=interrupted, resume=True, settings=quick("seed=4", "segmenter.updates=9"))
-
-
-def test_the_same_settings_or_another_device_do(interrupted: Path, shapes: Path) -> None:
-    settings = runs.resumed_settings(RunFolder(interrupted), quick("compute.workers=1"))
-    assert settings.compute.workers == 1
-    assert settings.side == 96
-
-
-def test_other_data_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:
-    facts = json.loads((interrupted / "run.json").read_text())
-    facts["roles"]["masks"].pop()
-    (interrupted / "run.json").write_text(json.dumps(facts))
-    with pytest.raises(TrainingError, match=r"the roles of .* are not those the run began with"):
-        train(shapes, out=interrupted, resume=True)
-
-
-def _copy(shapes: Path, place: Path) -> Path:
-    return Path(shutil.copytree(shapes, place))
-
-
-def test_a_data_set_that_moved_resumes_a_run(
-    interrupted: Path, finished: runs.Run, shapes: Path, tmp_path: Path
-) -> None:
-    resumed = train(_copy(shapes, tmp_path / "moved"), out=interrupted, resume=True)
-    assert _same(_weights(finished.folder), _weights(resumed.folder))
-
-
-def _retag(data: Path) -> None:
-    table = data / "tags.csv"
-    lines = table.read_text().splitlines()
-    lines[-1] = lines[-1].split(",")[0] + ",disc;bar;frame"
-    table.write_text("\n".join(lines) + "\n")
-
-
-def _redraw(data: Path) -> None:
-    one, other = (data / "masks" / f"picture_0{number}.png" for number in (0, 3))
-    one.write_bytes(other.read_bytes())
-
-
-def _reshoot(data: Path) -> None:
-    Image.new("RGB", (76, 60)).save(data / "images" / "picture_09.png")
-
-
-@pytest.mark.parametrize(
-    ("change", "named"), [(_retag, "tags"), (_redraw, "masks"), (_reshoot, "images")]
-)
-def test_data_changed_in_place_do_not_resume_a_run(
-    change: Callable[[Path], None], named: str, interrupted: Path, shapes: Path, tmp_path: Path
-) -> None:
-    data = _copy(shapes, tmp_path / "data")
-    change(data)
-    with pytest.raises(
-        TrainingError,
-        match=rf"the {named} of .* are not those the run began with; put the data back as they",
-    ):
-        train(data, out=interrupted, resume=True)
-
-
-def test_a_run_without_digests_is_resumed_as_before(interrupted: Path, shapes: Path) -> None:
-    facts = json.loads((interrupted / "run.json").read_text())
-    del facts["digests"]
-    (interrupted / "run.json").write_text(json.dumps(facts))
-    assert train(shapes, out=interrupted, resume=True).metrics
-
-
-def test_one_process_trains_in_a_folder_at_a_time(interrupted: Path, shapes: Path) -> None:
-    with (
-        RunFolder(interrupted).locked(),
-        pytest.raises(TrainingError, match="another process is training there; wait for it or"),
-    ):
-        train(shapes, out=interrupted, resume=True)
-    with RunFolder(interrupted).locked():
-        pass
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("{", "cannot be read: .*; put it back as it was, or start anew in another folder"),
-        ("[1]", "not what a run writes: no numbers under 'seconds'; put it back"),
-        ('{"data": "x"}', "not what a run writes: no numbers under 'seconds'"),
-        ('{"seconds": {"classifier": "2"}}', "not what a run writes: no numbers under 'seconds'"),
-        ("[" * 100_000, "cannot be read: .*; put it back"),
-    ],
-    ids=["cut", "list", "no seconds", "words", "deep"],
-)
-def test_a_damaged_record_is_named(
-    content: str, message: str, interrupted: Path, shapes: Path
-) -> None:
-    (interrupted / "run.json").write_text(content)
-    with pytest.raises(TrainingError, match=rf"run\.json: {message}"):
-        train(shapes, out=interrupted, resume=True)
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        bytes(range(128, 256)),
-        b"stage,epoch,update,loss,learning_rate,held_out_iou\nclassifier,0,one,1,1,\n",
-        b"stage,epoch\nclassifier,0\n",
-    ],
-    ids=["bytes", "word", "columns"],
-)
-def test_a_damaged_curve_is_named(content: bytes, interrupted: Path, shapes: Path) -> None:
-    (interrupted / "curves.csv").write_bytes(content)
-    with pytest.raises(
-        TrainingError, match=r"curves\.csv: not the learning curve of a run: .*; remove it, which"
-    ):
-        train(shapes, out=interrupted, resume=True)
-    (interrupted / "curves.csv").unlink()
-    assert train(shapes, out=interrupted, resume=True).metrics
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (b"no tensors", "not a readable safetensors file: .*; remove it to train this stage anew"),
-        (
-            save({"head.bias": torch.zeros(2)}),
-            r"of another network; .* tensors that differ; remove",
-        ),
-    ],
-    ids=["words", "other"],
-)
-def test_a_damaged_result_of_stage_1_is_named_and_made_anew(
-    content: bytes, message: str, interrupted: Path, finished: runs.Run, shapes: Path
-) -> None:
-    file = interrupted / "checkpoints" / "classifier.safetensors"
-    file.write_bytes(content)
-    with pytest.raises(TrainingError, match=rf"classifier\.safetensors: {message}"):
-        train(shapes, out=interrupted, resume=True)
-    file.unlink()
-    resumed = train(shapes, out=interrupted, resume=True)
-    assert _same(_weights(finished.folder), _weights(resumed.folder))

@@ -18,14 +18,20 @@ def test_a_folder_is_unused_when_it_is_absent_or_empty(tmp_path: Path) -> None:
     RunFolder(tmp_path).check_unused()
 
 
-@pytest.mark.parametrize("missing", ["settings", "facts"])
-def test_half_a_run_is_none_to_resume(missing: str, tmp_path: Path) -> None:
+def test_a_run_begins_with_its_settings(tmp_path: Path) -> None:
     folder = RunFolder(tmp_path)
-    for name in {"settings", "facts"} - {missing}:
-        getattr(folder, name).write_text("{}")
-
+    folder.facts.write_text("{}")
     with pytest.raises(TrainingError, match="no run lies there to resume; start "):
         folder.recorded_settings()
+    folder.settings.write_text("")
+    assert folder.recorded_settings() == Settings()
+
+
+@pytest.mark.parametrize("name", ["run.json", "checkpoints"])
+def test_a_run_that_trained_has_facts(name: str, tmp_path: Path) -> None:
+    assert not RunFolder(tmp_path).has_facts()
+    (tmp_path / name).mkdir()
+    assert RunFolder(tmp_path).has_facts()
 
 
 def test_settings_and_facts_are_read_as_they_were_written(tmp_path: Path) -> None:

@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from decouplednet.cli.interruption import resumable
 
@@ -37,41 +35,56 @@ def train(
     An image to score that cannot be read is named and does not stop the rest; the exit status is
     then 1.
     """
-    from decouplednet.report.write import write_report
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
-    from decouplednet.training.run_folder import RunFolder
 
     changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
-    if resume:
-        RunFolder(out).check_begun()
-        recipe = recipe or RunFolder(out).settings
+    recorded = _recorded_recipe(out) if resume else None
     with resumable(data, out):
+        settings = Settings.read(recipe or recorded, changes)
         run = train_run(
             data,
             out=out,
-            settings=Settings.read(recipe, changes),
+            settings=settings,
             resume=resume,
             progress=not quiet,
             announce=None if quiet else _show,
         )
-    page = write_report(run.folder)
+    page = _report(run.folder, settings.compute.device, quiet)
     if not quiet:
         _say_result(run.metrics, run.folder, page)
     _exit_if_failed(run.metrics)
 
 
+def _recorded_recipe(out: Path) -> Path:
+    """Return the settings that the run to resume began with."""
+    from decouplednet.training.run_folder import RunFolder
+
+    RunFolder(out).check_begun()
+    return RunFolder(out).settings
+
+
 def _show(plan: "Plan") -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     from decouplednet.training.announcement import describe
     from decouplednet.training.estimate import operations_per_second
-    from decouplednet.training.fit import step_size
 
     rate = operations_per_second(plan.machine.device, plan.machine.precision)
-    images = step_size(plan.settings.segmenter, plan.machine.devices)
     table = Table(title="This run", show_header=False)
-    for name, value in describe(plan, rate, images):
-        table.add_row(name, value)
+    for name, value in describe(plan, rate):
+        table.add_row(Text(name), Text(value))
     Console().print(table)
+
+
+def _report(folder: Path, device: str, quiet: bool) -> Path:
+    """Write the report, its pictures computed where the run was; return the page."""
+    from decouplednet.progress import bar
+    from decouplednet.report.write import write_report
+
+    return write_report(folder, device=device, progress=bar("pictures", quiet))
 
 
 def _say_result(metrics: dict[str, Any], folder: Path, page: Path) -> None:

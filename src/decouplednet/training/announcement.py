@@ -6,25 +6,28 @@ from decouplednet.annotations.roles import Roles
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
 from decouplednet.training.estimate import duration
-from decouplednet.training.plan import Plan, expected_bytes, expected_seconds, trained_groups
+from decouplednet.training.expectation import expected_bytes, expected_seconds
+from decouplednet.training.plan import Plan, trained_groups
 from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
 
 
-def describe(plan: Plan, operations_per_second: float, images_per_step: int) -> list[Row]:
+def describe(plan: Plan, operations_per_second: float) -> list[Row]:
     """Return the rows of the table: what, and which or how much.
 
     Args:
         plan: of the run.
         operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
-        images_per_step: images that stage 2 computes at once.
+
+    Raises:
+        DataError: an image cannot be read.
     """
     return [
         *_data(plan),
         *_network(plan),
         *_schedule(plan.settings),
-        *_expected(plan, operations_per_second, images_per_step),
+        *_expected(plan, operations_per_second),
         *_cautions(plan.roles),
     ]
 
@@ -78,11 +81,11 @@ def _schedule(settings: Settings) -> list[Row]:
     ]
 
 
-def _expected(plan: Plan, operations_per_second: float, images_per_step: int) -> list[Row]:
+def _expected(plan: Plan, operations_per_second: float) -> list[Row]:
     first, second = expected_seconds(plan, operations_per_second)
     frozen = trained_groups(plan.settings) < GROUPS
     kept = ", less where features lie in the cache" if frozen else ""
-    gigabytes = expected_bytes(plan, images_per_step) / 10**9
+    gigabytes = expected_bytes(plan) / 10**9
     return [
         (
             "expected",

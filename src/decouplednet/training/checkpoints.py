@@ -1,4 +1,4 @@
-"""Checkpoints that are whole or not there, and run no code when they are read."""
+"""What stages leave on disk: whole or not there, and runs no code when it is read."""
 
 import io
 import pickle
@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 from lightning.fabric.plugins import CheckpointIO
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from decouplednet.annotations.files import write_atomically
@@ -79,6 +81,39 @@ def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
             f"{path}: not a checkpoint of a run: holds no {', '.join(sorted(missing))}; {remedy}"
         )
     return dict(content)
+
+
+def write_learnt(path: Path, state: Mapping[str, Tensor]) -> None:
+    """Write what a finished stage learnt.
+
+    Args:
+        path: the file, safetensors.
+        state: tensors by name.
+
+    Raises:
+        DataError: it cannot be written.
+    """
+    write_atomically(path, save({name: tensor.contiguous() for name, tensor in state.items()}))
+
+
+def read_learnt(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what a finished stage learnt.
+
+    Args:
+        path: the file that ``write_learnt`` wrote.
+        expected: what the network has, by the same names.
+
+    Raises:
+        TrainingError: it cannot be read, or is of another network.
+    """
+    try:
+        state = load_file(path)
+    except (SafetensorError, OSError) as fault:
+        raise TrainingError(
+            f"{path}: not a readable safetensors file: {fault}; remove it to train this stage anew"
+        ) from None
+    check_fit(state, expected, path)
+    return state
 
 
 def check_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path: Path) -> None:

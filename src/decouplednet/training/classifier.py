@@ -1,21 +1,16 @@
 """Stage 1: which classes are in an image, learnt from tags."""
 
-from pathlib import Path
-
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import TaggedImages
-from decouplednet.errors import TrainingError
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
-from decouplednet.training.checkpoints import check_fit
+from decouplednet.training.checkpoints import read_learnt, write_learnt
+from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
 from decouplednet.training.kept_features import (
     FeatureCache,
@@ -28,8 +23,6 @@ from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan, trained_groups
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import TagStage
-
-STORE_BYTES = 2**30  # most memory for decoded images, each read once instead of at every pass
 
 
 def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
@@ -49,13 +42,14 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
     """
     settings = plan.settings.classifier
     if folder.classifier.exists():
-        network.classifier.load_state_dict(_read_back(folder.classifier, network.classifier))
+        state = read_learnt(folder.classifier, network.classifier.state_dict())
+        network.classifier.load_state_dict(state)
     else:
         upper = UpperClassifier(network.classifier, trained_groups(plan.settings))
         examples = tagged_images(plan)
-        source = examples if upper.lowest == 0 else _kept(upper, examples, plan)
         weight = class_weights(examples.tags, settings.largest_class_weight)
         stage = TagStage(upper, settings, weight=weight, seed=plan.settings.seed)
+        source = examples if upper.lowest == 0 else _kept(upper, examples, plan)
         fit(
             stage,
             source,
@@ -63,20 +57,8 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
             curve=folder.curves,
             compute=plan.machine,
         )
-        state = network.classifier.state_dict()
-        write_atomically(folder.classifier, save({k: v.contiguous() for k, v in state.items()}))
+        write_learnt(folder.classifier, network.classifier.state_dict())
     freeze(network.classifier)
-
-
-def _read_back(path: Path, classifier: Classifier) -> dict[str, Tensor]:
-    try:
-        state = load_file(path)
-    except (SafetensorError, OSError) as fault:
-        raise TrainingError(
-            f"{path}: not a readable safetensors file: {fault}; remove it to train this stage anew"
-        ) from None
-    check_fit(state, classifier.state_dict(), path)
-    return state
 
 
 class UpperClassifier(nn.Module):

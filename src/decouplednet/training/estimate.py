@@ -1,24 +1,45 @@
 """What a step will cost, counted on tensors without memory before anything is trained."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.decouplednet import freeze
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.presets import Preset
-from decouplednet.networks.vgg import GROUPS
+from decouplednet.networks.vgg import GROUPS, VGG
 
 # A training step computes the forward pass and, for its two gradients, twice as much again.
 TRAINING_PASSES = 3
-# Weights, gradients and AdamW's two moments are float32.
-BYTES_PER_TRAINED_WEIGHT = 16
+# Weights, where they started, gradients and AdamW's two moments are float32.
+BYTES_PER_TRAINED_WEIGHT = 20
 BYTES_PER_FROZEN_WEIGHT = 4
+STORE_BYTES = 2**30  # most memory for decoded images, each read once instead of at every pass
 # Measured over the presets on a CPU: normalisation, pooling and copies beside the convolutions.
 OVERHEAD = 1.4
+# Moments in which the machine is measured, and convolutions in each.
+TRIALS = 8
+REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a part of the network holds.
+
+    Args:
+        weights: their number.
+        kept_bytes: activations kept for the gradient of one image or map.
+        given: numbers that it gives for one image or map.
+    """
+
+    weights: int
+    kept_bytes: int
+    given: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +50,17 @@ class Cost:
         groups: floating point operations of each of the five groups of convolutions.
         head: of the classification head.
         segmenter: of the bridge and the deconvolution network, for one map.
-        trained_bytes: weights that learn in stage 2, with gradients and moments.
-        frozen_bytes: weights that do not.
-        kept_bytes: activations kept for the gradient of one map in stage 2.
+        group_sizes: what each group holds.
+        head_size: what the head holds.
+        segmenter_size: what bridge and deconvolution network hold, for one map.
     """
 
     groups: tuple[float, ...]
     head: float
     segmenter: float
-    trained_bytes: int
-    frozen_bytes: int
-    kept_bytes: int
+    group_sizes: tuple[Size, ...]
+    head_size: Size
+    segmenter_size: Size
 
 
 def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
@@ -53,46 +74,51 @@ def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
     with torch.device("meta"):
         network = preset.build(class_count)
         image = torch.empty(1, 3, side, side)
-    freeze(network.classifier)
     network.eval()  # batch statistics are values, which tensors without memory do not have
-    encoder = network.classifier.encoder
-    groups = []
+    encoder, head = network.classifier.encoder, network.classifier.head
+    groups, x = [], image
     for group in range(GROUPS):
-        below = encoder.run_groups(image, range(group)).pool5
-        with FlopCounterMode(display=False) as counter:
-            encoder.run_groups(below, range(group, group + 1))
-        groups.append(float(counter.get_total_flops()))
+        compute = partial(_run_group, encoder, group, x)
+        operations, size, x = _measured(compute, *encoder.group(group))
+        groups.append((operations, size))
+    head_operations, head_size, _ = _measured(lambda: head(x), head)
+    freeze(network.classifier)
     encoded = encoder(image)
-    with FlopCounterMode(display=False) as head:
-        network.classifier.head(encoded.pool5)
-    segmenter, kept = _segmenter(network, encoded.pool5, encoded.switches)
+    operations, size, _ = _measured(
+        lambda: network.decoder(network.bridge(encoded.pool5, encoded.pool5), encoded.switches),
+        network.bridge,
+        network.decoder,
+    )
     return Cost(
-        groups=tuple(groups),
-        head=head.get_total_flops(),
-        segmenter=segmenter,
-        trained_bytes=BYTES_PER_TRAINED_WEIGHT * _count(network.bridge, network.decoder),
-        frozen_bytes=BYTES_PER_FROZEN_WEIGHT * _count(network.classifier),
-        kept_bytes=kept,
+        groups=tuple(operations for operations, _ in groups),
+        head=head_operations,
+        segmenter=operations,
+        group_sizes=tuple(size for _, size in groups),
+        head_size=head_size,
+        segmenter_size=size,
     )
 
 
-def _segmenter(
-    network: DecoupledNet, pool5: Tensor, switches: tuple[Tensor, ...]
-) -> tuple[float, int]:
-    """Return the operations of one map, and the bytes it keeps for its gradient."""
+def _run_group(encoder: VGG, group: int, x: Tensor) -> Tensor:
+    return encoder.run_groups(x, range(group, group + 1)).pool5
+
+
+def _measured(compute: Callable[[], Tensor], *parts: nn.Module) -> tuple[float, Size, Tensor]:
+    """Return the operations of a computation, what its parts hold, and its result."""
     kept: dict[int, int] = {}
 
     def keep(tensor: Tensor) -> Tensor:
-        kept[id(tensor)] = tensor.numel() * tensor.element_size()
+        if not isinstance(tensor, nn.Parameter):
+            kept[tensor.untyped_storage()._cdata] = tensor.numel() * tensor.element_size()
         return tensor
 
     with (
         FlopCounterMode(display=False) as counter,
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        held = network.decoder(network.bridge(pool5, pool5), switches)
-    del held
-    return counter.get_total_flops(), sum(kept.values())
+        result = compute()
+    size = Size(_count(*parts), sum(kept.values()), result.numel())
+    return float(counter.get_total_flops()), size, result.detach()
 
 
 def _count(*modules: nn.Module) -> int:
@@ -100,7 +126,9 @@ def _count(*modules: nn.Module) -> int:
 
 
 def operations_per_second(device: torch.device, precision: torch.dtype | None) -> float:
-    """Return what this machine reaches on a typical convolution, measured for a moment.
+    """Return what this machine reaches on a typical convolution, the best of several moments.
+
+    Other processes slow some of the moments; the fastest one says what the machine can do.
 
     Args:
         device: where.
@@ -115,12 +143,14 @@ def operations_per_second(device: torch.device, precision: torch.dtype | None) -
     ):
         layer(image)
         _wait(device)
-        start = time.perf_counter()
-        repeats = 5
-        for _ in range(repeats):
-            layer(image)
-        _wait(device)
-    return repeats * operations / (time.perf_counter() - start)
+        seconds = []
+        for _ in range(TRIALS):
+            start = time.perf_counter()
+            for _ in range(REPEATS):
+                layer(image)
+            _wait(device)
+            seconds.append(time.perf_counter() - start)
+    return REPEATS * operations / min(seconds)
 
 
 def _wait(device: torch.device) -> None:

@@ -1,27 +1,25 @@
 """One optimisation run by Lightning: checkpoints, resuming, smaller steps when memory runs out."""
 
-import logging
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from decouplednet.errors import TrainingError
-from decouplednet.settings import StageSettings
 from decouplednet.training.checkpoints import read_checkpoint
 from decouplednet.training.machine import Machine
-from decouplednet.training.stages import Feed, Stage
+from decouplednet.training.stages import SECONDS, Feed, Stage
+from decouplednet.training.step_size import smaller_step, step_size
 from decouplednet.training.trainer import (
     BEST,
     LAST,
     faults_are_ours,
     only_trouble_is_told,
+    patience_left,
     trainer_for,
 )
-
-logger = logging.getLogger(__name__)
 
 
 def fit(
@@ -33,11 +31,13 @@ def fit(
     compute: Machine,
     held_out: Dataset[Any] | None = None,
     patience: int | None = None,
+    fewest: int = 1,
 ) -> None:
     """Run a stage to its end, from its last checkpoint if there is one.
 
     When memory runs out, the step is halved, twice as many steps make an update, and the stage
-    goes on from its last checkpoint. Batch normalisation then sees smaller batches.
+    goes on from its last checkpoint, or from its start. Batch normalisation then sees smaller
+    batches.
 
     Args:
         stage: what is trained, in place.
@@ -48,21 +48,33 @@ def fit(
         held_out: examples that decide when to stop, with ``patience``.
         patience: epochs without gain on ``held_out`` before the stage stops; the best epoch's
             weights are kept.
+        fewest: images that a step may have.
 
     Raises:
         DataError: a checkpoint cannot be written.
-        TrainingError: the loss became NaN or infinite, or memory ran out for a single image.
+        TrainingError: the loss became NaN or infinite, or memory ran out for the fewest
+            images.
     """
-    images, finished = step_size(stage.settings, compute.devices), False
+    last = folder / f"{LAST}.ckpt"
+    start = None if last.exists() else _on_cpu(stage.changing_state())
+    images = step_size(stage.settings, compute.devices)
+    finished = not patience_left(last, patience)
     while not finished:
         stage.feed = Feed(examples, images, compute.workers)
         trainer = trainer_for(stage, folder, curve, compute, patience)
-        finished = _finishes(trainer, stage, folder / f"{LAST}.ckpt", held_out)
+        finished = _finishes(trainer, stage, last, held_out)
         if not finished:
-            images = smaller_step(images, stage.settings, compute.devices, stage.name)
+            images = smaller_step(images, stage.settings, compute.devices, stage.name, fewest)
+            if start and not last.exists():
+                stage.load_state_dict(start, strict=not stage.frozen)
     if patience is not None:
         best = read_checkpoint(folder / f"{BEST}.ckpt")
         stage.load_state_dict(best["state_dict"], strict=not stage.frozen)
+
+
+def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return copies that stay as they are while their originals are trained."""
+    return {name: tensor.to("cpu", copy=True) for name, tensor in state.items()}
 
 
 @only_trouble_is_told()
@@ -84,41 +96,17 @@ def _finishes(trainer: Trainer, stage: Stage, last: Path, held_out: Dataset[Any]
     return True
 
 
-def step_size(settings: StageSettings, devices: int) -> int:
-    """Return how many images one device computes at once.
+def seconds_of(folder: Path) -> float:
+    """Return how long a stage took until its last checkpoint, interrupted attempts included.
+
+    Args:
+        folder: of its checkpoints; 0 where it has none.
 
     Raises:
-        TrainingError: the images of an update cannot be shared evenly by the devices.
+        TrainingError: the last checkpoint is damaged.
     """
-    images = settings.images_per_step or settings.images_per_update // devices
-    if images < 1 or settings.images_per_update % (images * devices):
-        raise TrainingError(
-            f"images_per_update = {settings.images_per_update} is no multiple of "
-            f"images_per_step = {max(images, 1)} times {devices} devices; change one of them"
-        )
-    return images
-
-
-def smaller_step(images: int, settings: StageSettings, devices: int, name: str) -> int:
-    """Return the next smaller number of images per step that divides an update evenly, and say so.
-
-    Raises:
-        TrainingError: a step has one image already.
-    """
-    for fewer in range(images // 2, 0, -1):
-        if settings.images_per_update % (fewer * devices) == 0:
-            logger.warning(
-                "%s: memory ran out; going on from the last checkpoint with %d images in a step, "
-                "which is what batch normalisation sees from now on",
-                name,
-                fewer,
-            )
-            return fewer
-    raise TrainingError(
-        f"{name}: memory ran out with a single image in a step; choose a smaller side or preset, "
-        "or a machine with more memory. What was trained is kept: resume it there (--resume, "
-        "resume=True)"
-    )
+    last = folder / f"{LAST}.ckpt"
+    return float(read_checkpoint(last).get(SECONDS, 0.0)) if last.exists() else 0.0
 
 
 def is_out_of_memory(fault: BaseException) -> bool:

@@ -12,10 +12,11 @@ from decouplednet.annotations.roles import (
 )
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame, torchvision_frame
+from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import Preset, check_side, preset_named
-from decouplednet.networks.vgg import GROUPS
+from decouplednet.networks.vgg import GROUPS, STRIDE
 from decouplednet.settings import Settings
-from decouplednet.training.estimate import OVERHEAD, TRAINING_PASSES, Cost, cost_of
+from decouplednet.training.estimate import Cost, cost_of
 from decouplednet.training.machine import Machine, machine
 from decouplednet.training.pretrained import (
     Pretrained,
@@ -23,6 +24,7 @@ from decouplednet.training.pretrained import (
     frame_for,
     read_pretrained,
 )
+from decouplednet.training.step_size import step_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,14 @@ class Plan:
         """Side of the training windows of stage 2, in pixels."""
         return self.settings.segmenter.side or self.frame.side
 
+    @property
+    def fewest_images(self) -> int:
+        """Images that a step of stage 2 needs: two where the bridge's inner grid is 1 x 1.
+
+        Batch normalisation has no variance of a single value.
+        """
+        return 2 if self.window_side == STRIDE * self.preset.kernel else 1
+
 
 def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
     """Decide and check what a run will do.
@@ -76,9 +86,10 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
 
     Raises:
         DataError: the data set, a split or a class cannot be used.
-        SettingsError: the side does not fit the preset.
+        SettingsError: the side does not fit the preset, or the step is too small for the side.
         ModelError: the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
+        TrainingError: the images of an update cannot be shared evenly by the devices.
     """
     preset = preset_named(settings.preset)
     chosen = choose(settings, preset)
@@ -98,7 +109,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     pretrained = None if weights == "none" else read_pretrained(weights)
     if pretrained:
         check_convolutions(pretrained, preset, weights)
-    return Plan(
+    plan = Plan(
         settings=chosen,
         catalogue=catalogue,
         classes=classes,
@@ -111,10 +122,32 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
         cost=cost_of(preset, len(classes), side),
         window_cost=cost_of(preset, len(classes), window_side),
     )
+    check_step(plan)
+    return plan
+
+
+def check_step(plan: Plan) -> None:
+    """Refuse steps of stage 2 that have too few images for batch normalisation.
+
+    Raises:
+        SettingsError: there are too few.
+        TrainingError: see ``step_size``.
+    """
+    devices = plan.machine.devices
+    images = step_size(plan.settings.segmenter, devices)
+    if images < plan.fewest_images:
+        raise SettingsError(
+            f"segmenter: {images} image in a step, but batch normalisation needs at least "
+            f"{plan.fewest_images} in windows of {plan.window_side} pixels, where preset "
+            f"{plan.preset.name} has an inner grid of 1 x 1; set segmenter.images_per_step=2 with "
+            f"segmenter.images_per_update a multiple of {2 * devices}, or "
+            f"segmenter.side={plan.window_side + STRIDE} or more"
+        )
 
 
 def choose(settings: Settings, preset: Preset) -> Settings:
-    """Return the settings with everything chosen that depends on the preset."""
+    """Return the settings with everything chosen that depends on the preset or the place."""
+    settings = with_absolute_weights(settings)
     classifier = settings.classifier
     weights = classifier.weights or preset.default_weights
     groups = classifier.trained_groups
@@ -132,33 +165,16 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     )
 
 
+def with_absolute_weights(settings: Settings) -> Settings:
+    """Return settings that name the weights file independently of the working directory."""
+    weights = settings.classifier.weights
+    if weights in (None, "imagenet", "none"):
+        return settings
+    classifier = settings.classifier.model_copy(update={"weights": str(Path(weights).absolute())})
+    return settings.model_copy(update={"classifier": classifier})
+
+
 def trained_groups(settings: Settings) -> int:
     """Return how many groups of convolutions learn, of settings with nothing left to choose."""
     groups = settings.classifier.trained_groups
     return GROUPS if groups is None else groups
-
-
-def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, float]:
-    """Return about how long the two stages take, in seconds.
-
-    Args:
-        plan: of the run.
-        operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
-    """
-    cost, settings = plan.cost, plan.settings
-    images = settings.classifier.updates * settings.classifier.images_per_update
-    learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
-    kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
-    first = images * TRAINING_PASSES * learn
-    first += len(plan.roles.tags) * settings.classifier.views * kept
-    maps = settings.segmenter.updates * settings.segmenter.images_per_update
-    window = plan.window_cost
-    second = maps * (sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter)
-    rate = operations_per_second * plan.machine.devices / OVERHEAD
-    return first / rate, second / rate
-
-
-def expected_bytes(plan: Plan, images_per_step: int) -> int:
-    """Return about how much memory stage 2 takes: weights, their moments, and kept activations."""
-    cost = plan.window_cost
-    return cost.trained_bytes + cost.frozen_bytes + images_per_step * cost.kept_bytes

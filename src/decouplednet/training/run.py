@@ -20,7 +20,8 @@ from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
-from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.fit import seconds_of
+from decouplednet.training.plan import Plan, make_plan, with_absolute_weights
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 
@@ -78,7 +79,7 @@ def train(
     plan = make_plan(Path(data), settings or Settings(), progress=progress)
     if announce:
         announce(plan)
-    facts = continued_facts(folder, plan) if resume else begin(folder, plan)
+    facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
         network = _trained(plan, folder, facts)
         segmenter = _segmenter(network, plan)
@@ -104,9 +105,10 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
         )
     if given is None:
         return recorded
-    changed = _differences(
-        recorded.model_dump(exclude={"compute"}), given.model_dump(exclude={"compute"})
+    before, now = (
+        with_absolute_weights(one).model_dump(exclude={"compute"}) for one in (recorded, given)
     )
+    changed = _differences(before, now)
     if changed:
         raise TrainingError(
             f"{folder.root}: a run is resumed with the settings that it began with; "
@@ -127,7 +129,11 @@ def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") ->
 
 
 def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
-    """Write what the run is, before it trains; return the facts."""
+    """Write what the run is, before it trains; return the facts.
+
+    The settings come first: a run that was interrupted after them is resumed, and one before them
+    left nothing.
+    """
     facts: dict[str, Any] = {
         "data": str(plan.catalogue.root.resolve()),
         "seed": plan.settings.seed,
@@ -141,11 +147,11 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         "seconds": {},
     }
     try:
-        folder.checkpoints.mkdir(parents=True)
+        folder.root.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
         raise TrainingError(f"{folder.root}: cannot be made: {fault.strerror}") from None
-    folder.write_json(folder.facts, facts)
     write_atomically(folder.settings, plan.settings.to_toml().encode())
+    folder.write_json(folder.facts, facts)
     return facts
 
 
@@ -199,12 +205,10 @@ def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledN
     """Return the network after both stages, and note how long each took."""
     network = start_network(plan)
     for name, stage in (("classifier", train_classifier), ("segmenter", train_segmenter)):
-        started = time.perf_counter()
         stage(network, plan, folder)
-        # A resumed stage adds to what it took before it was interrupted.
-        seconds = facts["seconds"].get(name, 0) + time.perf_counter() - started
-        facts["seconds"][name] = round(seconds, 1)
-        folder.write_json(folder.facts, facts)
+        if name not in facts["seconds"]:
+            facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)
+            folder.write_json(folder.facts, facts)
     return network
 
 

@@ -68,13 +68,18 @@ class RunFolder:
         """What stage 1 learnt; there when that stage is complete."""
         return self.checkpoints / "classifier.safetensors"
 
+    @property
+    def segmenter(self) -> Path:
+        """What stage 2 learnt; there when that stage is complete."""
+        return self.checkpoints / "segmenter.safetensors"
+
     def check_unused(self) -> None:
         """Refuse to start a run where something lies already.
 
         Raises:
             TrainingError: the folder is not empty.
         """
-        if self.settings.exists():
+        if self.is_begun():
             raise TrainingError(
                 f"{self.root}: a run lies there already; resume it (--resume, resume=True) or "
                 "choose another folder"
@@ -83,8 +88,12 @@ class RunFolder:
             raise TrainingError(f"{self.root}: not an empty folder; choose another")
 
     def is_begun(self) -> bool:
-        """Return whether a run lies here, complete or not."""
-        return self.settings.exists() and self.facts.exists()
+        """Return whether a run lies here, complete or not: its settings are written first."""
+        return self.settings.exists()
+
+    def has_facts(self) -> bool:
+        """Return whether a run that began came to write what it is, or to train."""
+        return self.facts.exists() or self.checkpoints.exists()
 
     def can_go_on(self) -> bool:
         """Return whether a run lies here that is not complete."""
@@ -139,10 +148,10 @@ class RunFolder:
         Raises:
             TrainingError: another process is training here.
         """
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
         if fcntl is None:
             yield
             return
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
         with (self.checkpoints / "lock").open("wb") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

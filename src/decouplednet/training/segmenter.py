@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.annotations.catalogue import Record
@@ -10,12 +11,14 @@ from decouplednet.dataset.masked import MaskedExample, MaskedImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.training.classifier import STORE_BYTES
-from decouplednet.training.fit import fit, step_size
+from decouplednet.training.checkpoints import read_learnt, write_learnt
+from decouplednet.training.estimate import STORE_BYTES
+from decouplednet.training.fit import fit
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import MaskStage
 from decouplednet.training.statistics import estimate_statistics
+from decouplednet.training.step_size import step_size
 
 HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
 
@@ -43,6 +46,8 @@ class FirstDraws(Dataset[MaskedExample]):
 def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
     """Train bridge and decoder from masks, in place; leave the network in eval mode.
 
+    A stage that ended before is read back instead.
+
     Args:
         network: its classifier is trained and frozen.
         plan: of the run.
@@ -50,8 +55,24 @@ def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Non
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
-        TrainingError: see ``fit``; or too few masks to hold some out.
+        TrainingError: see ``fit``; or too few masks to hold some out, or what stage 2 left behind
+            is damaged.
     """
+    if folder.segmenter.exists():
+        network.load_state_dict(read_learnt(folder.segmenter, _learnt(network)), strict=False)
+    else:
+        _train(network, plan, folder)
+        write_learnt(folder.segmenter, _learnt(network))
+    network.eval()
+
+
+def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
+    """Return what stage 2 changes: bridge and decoder."""
+    state = network.state_dict()
+    return {name: state[name] for name in state if not name.startswith("classifier.")}
+
+
+def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
     settings = plan.settings.segmenter
     train, held_out = split_held_out(plan.roles.masks, settings.held_out, plan.settings.seed)
     examples = masked_images(plan, train)
@@ -65,6 +86,7 @@ def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Non
         compute=plan.machine,
         held_out=FirstDraws(measured, HELD_OUT_DRAWS * len(held_out)) if measured else None,
         patience=settings.patience,
+        fewest=plan.fewest_images,
     )
     if settings.statistics_batches:
         network.to(plan.machine.device)
@@ -72,7 +94,6 @@ def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Non
         draws = FirstDraws(examples, settings.statistics_batches * size)
         batches = ((image, asked) for image, asked, _ in DataLoader(draws, batch_size=size))
         estimate_statistics(network, batches, plan.machine.device, plan.machine.precision)
-    network.eval()
 
 
 def split_held_out(

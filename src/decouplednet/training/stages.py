@@ -1,5 +1,6 @@
 """The two optimisations as Lightning modules: tags train the classes, masks train the regions."""
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
 
 HELD_OUT_IOU = "held_out_iou"
+SECONDS = "seconds"  # what a checkpoint calls the time that its stage took until then
 TITLES = ("stage 1, tags", "stage 2, masks")
 
 
@@ -75,6 +77,7 @@ class Stage(LightningModule, ABC):
         self.seed = seed
         self.frozen = frozen
         self.strict_loading = not frozen
+        self._earlier, self._started = 0.0, time.perf_counter()
 
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
@@ -132,17 +135,23 @@ class Stage(LightningModule, ABC):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave what never changes out of the checkpoint."""
+        """Leave what never changes out of the checkpoint, and note how long all of it took."""
         checkpoint["state_dict"] = self._changing(checkpoint["state_dict"])
+        checkpoint[SECONDS] = self._earlier + time.perf_counter() - self._started
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Refuse a checkpoint of another network.
+        """Refuse a checkpoint of another network, and go on counting the seconds from it.
 
         Raises:
             TrainingError: a tensor is missing, too many, or of another shape.
         """
         path = Path(str(self.trainer.ckpt_path))
-        check_fit(checkpoint["state_dict"], self._changing(self.state_dict()), path)
+        check_fit(checkpoint["state_dict"], self.changing_state(), path)
+        self._earlier, self._started = checkpoint.get(SECONDS, 0.0), time.perf_counter()
+
+    def changing_state(self) -> dict[str, Tensor]:
+        """Return what the stage may change, by name."""
+        return self._changing(self.state_dict())
 
     def _changing(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         still = f"network.{self.frozen}"

@@ -14,7 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from decouplednet.errors import UserError
-from decouplednet.training.checkpoints import WholeCheckpoints
+from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
 from decouplednet.training.progress import StageProgress
@@ -38,6 +38,29 @@ class LastUpdate(Callback):
         del outputs, batch, batch_idx
         if isinstance(module, Stage) and trainer.global_step >= module.settings.updates:
             trainer.should_stop = True
+
+
+def patience_left(last: Path, patience: int | None) -> bool:
+    """Return whether a stage may go on from its last checkpoint.
+
+    Lightning keeps how many epochs went by without gain, but not that they were too many.
+
+    Args:
+        last: the checkpoint; True where there is none.
+        patience: epochs without gain before the stage stops; None: never.
+
+    Raises:
+        TrainingError: the checkpoint is damaged.
+    """
+    if patience is None or not last.exists():
+        return True
+    states = read_checkpoint(last).get("callbacks", {})
+    waited: int = states.get(_early_stopping(patience).state_key, {}).get("wait_count", 0)
+    return waited < patience
+
+
+def _early_stopping(patience: int) -> EarlyStopping:
+    return EarlyStopping(HELD_OUT_IOU, patience=patience, mode="max")
 
 
 @contextmanager
@@ -122,17 +145,23 @@ def _callbacks(
     callbacks: list[Callback] = [
         LastUpdate(),
         rows,
-        ModelCheckpoint(
-            folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False, save_top_k=1
-        ),
     ]
     if compute.progress:
         callbacks.append(StageProgress(stage.title, stage.settings.updates, rows))
     if patience is not None:
         callbacks += [
-            EarlyStopping(HELD_OUT_IOU, patience=patience, mode="max"),
+            _early_stopping(patience),
             ModelCheckpoint(
-                folder, BEST, monitor=HELD_OUT_IOU, mode="max", enable_version_counter=False
+                folder,
+                BEST,
+                monitor=HELD_OUT_IOU,
+                mode="max",
+                save_on_train_epoch_end=True,
+                enable_version_counter=False,
             ),
         ]
-    return callbacks
+    # After the best one: where it stands, what it says of the best one is on disk.
+    last = ModelCheckpoint(
+        folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False, save_top_k=1
+    )
+    return [*callbacks, last]

@@ -1,0 +1,100 @@
+"""About how long a run takes, and how much memory."""
+
+from collections.abc import Sequence
+
+from decouplednet.annotations.catalogue import Record
+from decouplednet.annotations.images import image_size
+from decouplednet.networks.vgg import GROUPS
+from decouplednet.training.estimate import (
+    BYTES_PER_FROZEN_WEIGHT,
+    BYTES_PER_TRAINED_WEIGHT,
+    OVERHEAD,
+    STORE_BYTES,
+    TRAINING_PASSES,
+)
+from decouplednet.training.plan import Plan, trained_groups
+from decouplednet.training.step_size import step_size
+
+BYTES_PER_FEATURE = 2  # kept features are float16
+LOOKED_AT = 16  # images whose sizes stand for those of all
+
+
+def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, float]:
+    """Return about how long the two stages take, in seconds.
+
+    Args:
+        plan: of the run.
+        operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
+    """
+    cost, settings = plan.cost, plan.settings
+    images = settings.classifier.updates * settings.classifier.images_per_update
+    learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
+    kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
+    first = images * TRAINING_PASSES * learn
+    first += len(plan.roles.tags) * settings.classifier.views * kept
+    maps = settings.segmenter.updates * settings.segmenter.images_per_update
+    window = plan.window_cost
+    second = maps * (sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter)
+    rate = operations_per_second * plan.machine.devices / OVERHEAD
+    return first / rate, second / rate
+
+
+def expected_bytes(plan: Plan) -> int:
+    """Return about how much memory the larger of both stages takes.
+
+    That is weights, gradients, moments and start, activations, kept features and decoded images.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    return max(classifier_bytes(plan), segmenter_bytes(plan))
+
+
+def classifier_bytes(plan: Plan) -> int:
+    """Return about how much memory stage 1 takes, see ``expected_bytes``."""
+    cost, settings = plan.cost, plan.settings.classifier
+    lowest = GROUPS - trained_groups(plan.settings)
+    learning = (*cost.group_sizes[lowest:], cost.head_size)
+    frozen = (*cost.group_sizes[:lowest], cost.segmenter_size)
+    images = step_size(settings, plan.machine.devices)
+    features = 0
+    if lowest:
+        each = cost.group_sizes[lowest - 1].given
+        features = BYTES_PER_FEATURE * len(plan.roles.tags) * settings.views * each
+    return (
+        BYTES_PER_TRAINED_WEIGHT * sum(size.weights for size in learning)
+        + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
+        + images * sum(size.kept_bytes for size in learning)
+        + features
+        + store_bytes(plan, plan.roles.tags, channels=3)
+    )
+
+
+def segmenter_bytes(plan: Plan) -> int:
+    """Return about how much memory stage 2 takes, see ``expected_bytes``."""
+    cost = plan.window_cost
+    frozen = (*cost.group_sizes, cost.head_size)
+    images = step_size(plan.settings.segmenter, plan.machine.devices)
+    return (
+        BYTES_PER_TRAINED_WEIGHT * cost.segmenter_size.weights
+        + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
+        + images * cost.segmenter_size.kept_bytes
+        + store_bytes(plan, plan.roles.masks, channels=4)
+    )
+
+
+def store_bytes(plan: Plan, records: Sequence[Record], channels: int) -> int:
+    """Return about how much memory decoded images take, in all processes that read them.
+
+    Args:
+        plan: of the run.
+        records: what is read.
+        channels: of each, 3 of an image and 1 of a mask.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    some = records[:: max(1, len(records) // LOOKED_AT)]
+    pixels = [height * width for height, width in (image_size(one.image) for one in some)]
+    decoded = channels * len(records) * sum(pixels) // max(1, len(pixels))
+    return max(1, plan.machine.workers) * min(STORE_BYTES, decoded)
