@@ -186,12 +186,22 @@ def test_without_a_held_out_mask_the_missing_score_is_explained(
     assert "no score: no image with a mask was held out" in capsys.readouterr().out
 
 
+# The command line, in a process that heeds Ctrl-C even if a shell started the tests in the background.
+HEEDING = """
+import signal
+from decouplednet.cli.app import main
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main()
+"""
+
+
 @pytest.mark.timeout(200)
 def test_ctrl_c_while_a_stage_trains_is_one_line_and_the_run_can_be_resumed(
     shapes: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "a run"
-    words = [sys.executable, "-m", "decouplednet", "train", str(shapes), "--out", str(out)]
+    words = [sys.executable, "-c", HEEDING, "train", str(shapes), "--out", str(out)]
     longer = ("classifier.updates=4000", "classifier.updates_per_epoch=50")
     changes = [*CHANGES, *(part for change in longer for part in ("--set", change))]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
