@@ -186,7 +186,7 @@ def test_without_a_held_out_mask_the_missing_score_is_explained(
     assert "no score: no image with a mask was held out" in capsys.readouterr().out
 
 
-# The command line in a process that heeds Ctrl-C, also where a shell started the tests beside itself.
+# The command line, in a process that heeds Ctrl-C even where the tests run in the background.
 HEEDING = """
 import signal
 from decouplednet.cli.app import main
