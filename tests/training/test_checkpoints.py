@@ -43,7 +43,7 @@ def test_what_is_saved_is_loaded_and_takes_the_place_of_the_one_before(
 
 
 def test_tensors_go_where_they_are_asked_to(checkpoint: Path) -> None:
-    state = read_checkpoint(checkpoint, map_location="meta")["state_dict"]
+    state = WholeCheckpoints().load_checkpoint(checkpoint, map_location="meta")["state_dict"]
 
     assert {tensor.device.type for tensor in state.values()} == {"meta"}
 

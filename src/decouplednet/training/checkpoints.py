@@ -15,6 +15,7 @@ from torch import Tensor
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 
+REMEDY = "remove it to start this stage anew"
 # What Lightning goes on from.
 NEEDED = frozenset({"epoch", "global_step", "loops", "lr_schedulers", "optimizer_states"}) | {
     "pytorch-lightning_version",
@@ -47,40 +48,45 @@ class WholeCheckpoints(CheckpointIO):
     ) -> dict[str, Any]:
         """Return a checkpoint; only tensors and plain values are read, whatever is asked for.
 
+        Several devices hand their weights over in such a file too, which holds nothing else.
+
         Raises:
             TrainingError: it cannot be read, or holds something else.
         """
         del weights_only
-        return read_checkpoint(Path(path), map_location)
+        content: dict[str, Any] = _load(Path(path), map_location)
+        return content
 
     def remove_checkpoint(self, path: str | Path) -> None:
         """Remove a checkpoint, if it is there."""
         Path(path).unlink(missing_ok=True)
 
 
-def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Return what a checkpoint holds.
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint holds, on the CPU.
 
     Args:
         path: the file.
-        map_location: where its tensors go, as for ``torch.load``.
 
     Raises:
         TrainingError: it cannot be read, holds more than tensors and plain values, or is no
             checkpoint of Lightning's.
     """
-    remedy = "remove it to start this stage anew"
-    try:
-        content: Any = torch.load(path, map_location=map_location, weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as fault:
-        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
-        raise TrainingError(f"{path}: not a readable checkpoint: {reason}; {remedy}") from None
+    content = _load(path, "cpu")
     missing = NEEDED - set(content if isinstance(content, dict) else ())
     if missing:
         raise TrainingError(
-            f"{path}: not a checkpoint of a run: holds no {', '.join(sorted(missing))}; {remedy}"
+            f"{path}: not a checkpoint of a run: holds no {', '.join(sorted(missing))}; {REMEDY}"
         )
     return dict(content)
+
+
+def _load(path: Path, map_location: Any) -> Any:
+    try:
+        return torch.load(path, map_location=map_location, weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as fault:
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        raise TrainingError(f"{path}: not a readable checkpoint: {reason}; {REMEDY}") from None
 
 
 def write_learnt(path: Path, state: Mapping[str, Tensor]) -> None:

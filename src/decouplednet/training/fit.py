@@ -58,6 +58,8 @@ def fit(
     last = folder / f"{LAST}.ckpt"
     start = None if last.exists() else _on_cpu(stage.changing_state())
     images = step_size(stage.settings, compute.devices)
+    if last.exists():
+        read_checkpoint(last)  # refused here, before anything is trained
     finished = not patience_left(last, patience)
     while not finished:
         stage.feed = Feed(examples, images, compute.workers)
