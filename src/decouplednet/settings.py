@@ -22,6 +22,7 @@ from pydantic import (
 )
 
 from decouplednet.classes import nearest_name
+from decouplednet.counts import count
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.recipe import lay_over, read_recipe, toml_lines
 
@@ -306,7 +307,7 @@ def _sentence(model: type[BaseModel], faults: ValidationError) -> str:
     """Return one line for the first fault, and how many more there are."""
     first, others = faults.errors()[0], faults.error_count() - 1
     names = [part for part in first["loc"] if isinstance(part, str)]
-    more = f" ({others} more such fault{'s' if others > 1 else ''})" if others else ""
+    more = f" ({count(others, 'more such fault')})" if others else ""
     if first["type"] == "value_error":  # of settings that do not go together
         section = f"[{'.'.join(names)}] " if names else ""
         return f"{section}{first['msg'].removeprefix('Value error, ')}{more}"

@@ -73,26 +73,21 @@ def finished(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> runs.Run
 @pytest.fixture
 def interrupted(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that was stopped between the two stages."""
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(runs, "train_segmenter", stop)
-        with pytest.raises(KeyboardInterrupt):
-            train(shapes, out=tmp_path / "run", settings=quick())
-    return tmp_path / "run"
+    return _stopped_before("train_segmenter", shapes, tmp_path / "run", monkeypatch)
 
 
 @pytest.fixture
 def unscored(shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that was stopped after both stages."""
+    return _stopped_before("score", shapes, tmp_path / "run", monkeypatch)
 
+
+def _stopped_before(part: str, shapes: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "score", stop)
+        patch.setattr(runs, part, stop)
         with pytest.raises(KeyboardInterrupt):
-            train(shapes, out=tmp_path / "run", settings=quick())
-    return tmp_path / "run"
+            train(shapes, out=out, settings=quick())
+    return out

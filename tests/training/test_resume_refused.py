@@ -111,7 +111,7 @@ def test_a_damaged_curve_is_named(content: bytes, interrupted: Path, shapes: Pat
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"no tensors", "not a readable safetensors file: .*; remove it to train this stage anew"),
+        (b"no tensors", "not a readable safetensors file: .*; remove it to start this stage anew"),
         (
             save({"head.bias": torch.zeros(2)}),
             r"of another network; .* tensors that differ; remove",

@@ -119,13 +119,6 @@ def test_a_data_set_that_moved_resumes_a_run(
     assert same(weights_of(finished.folder), weights_of(resumed.folder))
 
 
-def test_a_run_without_digests_is_resumed_as_before(interrupted: Path, shapes: Path) -> None:
-    facts = json.loads((interrupted / "run.json").read_text())
-    del facts["digests"]
-    (interrupted / "run.json").write_text(json.dumps(facts))
-    assert train(shapes, out=interrupted, resume=True).metrics
-
-
 def test_reading_a_finished_stage_back_adds_nothing_to_its_seconds(
     unscored: Path, shapes: Path
 ) -> None:

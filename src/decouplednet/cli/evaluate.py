@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from decouplednet.cli.counts import count
 from decouplednet.cli.options import Device, ModelFolder
+from decouplednet.counts import count
 
 if TYPE_CHECKING:
     from rich.table import Table

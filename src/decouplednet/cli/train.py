@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from decouplednet.cli.interruption import resumable
+from decouplednet.counts import count
 
 if TYPE_CHECKING:
     from decouplednet.training.plan import Plan
@@ -90,7 +91,7 @@ def _report(folder: Path, device: str, quiet: bool) -> Path:
 def _say_result(metrics: dict[str, Any], folder: Path, page: Path) -> None:
     for name, scores in metrics.items():
         miou = "-" if scores["miou"] is None else f"{scores['miou']:.3f}"
-        images = "1 image" if scores["images"] == 1 else f"{scores['images']} images"
+        images = count(scores["images"], "image")
         typer.echo(
             f"mean IoU {miou} over {scores['classes_averaged']} classes of {images}, "
             f"{name.replace('_', ' ')}"

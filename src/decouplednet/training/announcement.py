@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from decouplednet.annotations.roles import Roles
+from decouplednet.counts import count
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
 from decouplednet.training.estimate import duration
@@ -69,13 +70,13 @@ def _schedule(settings: Settings) -> list[Row]:
     return [
         (
             TITLES[0],
-            f"{_counted(classifier.updates, 'update')} of {_images(classifier.images_per_update)}; "
+            f"{count(classifier.updates, 'update')} of {_images(classifier.images_per_update)}; "
             f"tags of rare classes count up to {classifier.largest_class_weight:g} times",
         ),
         (
             TITLES[1],
-            f"{_counted(segmenter.updates, 'update')} of "
-            f"{_counted(segmenter.images_per_update, 'window')} of "
+            f"{count(segmenter.updates, 'update')} of "
+            f"{count(segmenter.images_per_update, 'window')} of "
             f"{segmenter.side or settings.side} pixels",
         ),
     ]
@@ -109,9 +110,5 @@ def _cautions(roles: Roles) -> list[Row]:
     return rows
 
 
-def _images(count: int) -> str:
-    return _counted(count, "image")
-
-
-def _counted(count: int, word: str) -> str:
-    return f"{count} {word}{'' if count == 1 else 's'}"
+def _images(number: int) -> str:
+    return count(number, "image")

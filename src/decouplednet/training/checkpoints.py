@@ -115,9 +115,7 @@ def read_learnt(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as fault:
-        raise TrainingError(
-            f"{path}: not a readable safetensors file: {fault}; remove it to train this stage anew"
-        ) from None
+        raise TrainingError(f"{path}: not a readable safetensors file: {fault}; {REMEDY}") from None
     check_fit(state, expected, path)
     return state
 
@@ -141,5 +139,5 @@ def check_fit(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], path:
     if unlike:
         raise TrainingError(
             f"{path}: of another network; {unlike[0]} is the first of {len(unlike)} tensors that "
-            "differ; remove it to train this stage anew"
+            f"differ; {REMEDY}"
         )

@@ -163,11 +163,9 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
             began.
     """
     facts = folder.read_facts()
-    now: dict[str, Any] = {"classes": list(plan.classes), "roles": role_names(plan)}
-    before = {name: facts.get(name) for name in now}
-    if isinstance(facts.get("digests"), dict):  # absent in runs of the first version
-        now |= digests_of(plan)
-        before |= facts["digests"]
+    digests = facts.get("digests")
+    before = facts | (digests if isinstance(digests, dict) else {})
+    now = {"classes": list(plan.classes), "roles": role_names(plan)} | digests_of(plan)
     for name, value in now.items():
         if before.get(name) != value:
             raise TrainingError(
