@@ -60,8 +60,13 @@ class DataSettings(_Frozen):
     others: Literal["ignore", "background"] = Field(
         "ignore", description="what pixels of classes left out become: 255, or background"
     )
+    masks_classes: tuple[str, ...] | None = Field(
+        None,
+        description="the classes whose masks are learnt; the others are learnt from their tags "
+        "alone, and their pixels in masks count as 255. None: all",
+    )
 
-    @field_validator("classes", mode="before")
+    @field_validator("classes", "masks_classes", mode="before")
     @classmethod
     def _split_names(cls, value: object) -> object:
         if isinstance(value, str):

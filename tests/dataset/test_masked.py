@@ -12,7 +12,7 @@ from decouplednet.annotations.catalogue import Record
 from decouplednet.classes import ClassList
 from decouplednet.dataset.draws import DrawSampler
 from decouplednet.dataset.frame import Frame
-from decouplednet.dataset.masked import MaskedExample, MaskedImages
+from decouplednet.dataset.masked import MaskedExample, MaskedImages, window_tags
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import DataError
 from decouplednet.settings import AugmentationSettings, SegmenterSettings
@@ -49,6 +49,7 @@ def _images(
     *,
     classes: ClassList = CLASSES,
     others: Literal["ignore", "background"] = "ignore",
+    masked: ClassList | None = None,
     settings: SegmenterSettings = WHOLE,
     frame: Frame = FRAME,
     seed: int = 3,
@@ -59,6 +60,7 @@ def _images(
         source=SOURCE,
         classes=classes,
         others=others,
+        masked=masked or classes,
         frame=frame,
         settings=settings,
         seed=seed,
@@ -67,7 +69,8 @@ def _images(
 
 
 def _same(left: MaskedExample, right: MaskedExample) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+    pairs = zip(left, right, strict=True)
+    return all(torch.allclose(a.float(), b.float(), atol=0, equal_nan=True) for a, b in pairs)
 
 
 @pytest.mark.parametrize(("others", "car"), [("ignore", 255), ("background", 0)])
@@ -77,7 +80,7 @@ def test_the_target_is_the_union_of_the_classes_asked_for(
     images = _images(records[:1], others=others)
     subsets = set()
     for draw in range(40):
-        image, asked, target = images[draw]
+        image, asked, target, *_ = images[draw]
         assert asked.dtype == torch.bool
         assert target.dtype == torch.uint8
         expected = np.full((12, 12), 255)
@@ -112,7 +115,7 @@ def test_an_image_that_encodes_its_mask_stays_on_it(tmp_path: Path) -> None:
             [one], settings=settings.model_copy(update={"warp_windows": warped}), frame=frame
         )
         for draw in range(40):
-            seen, asked, target = images[draw]
+            seen, asked, target, *_ = images[draw]
             shown = seen[asked].sum(0)
             # 0 or 255 where no edge is near: there target and image must agree.
             assert not shown[(target == 0) | (target == 255)].eq(255).any()
@@ -265,6 +268,7 @@ def test_progress_sees_every_record(records: list[Record]) -> None:
         source=SOURCE,
         classes=CLASSES,
         others="ignore",
+        masked=CLASSES,
         frame=FRAME,
         settings=WHOLE,
         seed=0,
@@ -297,3 +301,58 @@ def test_a_loader_gives_batches(records: list[Record]) -> None:
     assert batch.asked.shape == (5, 3)
     assert batch.target.shape == (5, 12, 12)
     assert torch.equal(batch.target[4], images[4].target)
+
+
+def test_a_class_without_masks_is_ignored_in_masks_and_never_asked_for(
+    records: list[Record],
+) -> None:
+    images = _images(records, masked=ClassList(("cat",)))  # dog is learnt from tags alone
+
+    for draw in range(20):
+        example = images[draw]
+        assert example.asked.tolist() == [False, True, False]
+        assert set(example.mask.unique().tolist()) <= {0, 2, 255}
+        assert example.tags.tolist() == [1, 1, 0]  # whole images: the tag is known all the same
+
+
+def test_masks_of_classes_without_masks_alone_are_refused(records: list[Record]) -> None:
+    with pytest.raises(
+        DataError, match=r"none of the 3 masks to train from holds one of the cl.*cow"
+    ):
+        _images(records, masked=ClassList(("cow",)))
+
+
+def test_the_mask_of_a_window_holds_every_class_where_the_target_holds_the_asked_ones(
+    records: list[Record],
+) -> None:
+    images = _images(records)
+
+    for draw in range(12):
+        example = images[draw]
+        for row in range(12):
+            for column in range(12):
+                label = int(example.mask[row, column])
+                expected = (
+                    255 if label == 255 else int(label > 0 and bool(example.asked[label - 1]))
+                )
+                assert int(example.target[row, column]) == expected
+
+
+def test_the_tags_of_a_window_are_those_of_its_pixels_and_of_the_absent_classes() -> None:
+    mask = torch.zeros(30, 30, dtype=torch.uint8)
+    mask[0, :8] = 1  # 8 of 800 known pixels: one in a hundred
+    mask[1, :7] = 2  # too few to tell
+    mask[-10:, :10] = 255
+    on_image = torch.tensor([1.0, 1.0, 0.0, 1.0])
+
+    tags = window_tags(mask, on_image)
+
+    assert tags[[0, 2]].tolist() == [1, 0]
+    assert tags[[1, 3]].isnan().all()
+
+
+def test_the_tags_of_a_window_of_ignored_pixels_are_not_known() -> None:
+    tags = window_tags(torch.full((4, 5), 255, dtype=torch.uint8), torch.tensor([1.0, 0.0]))
+
+    assert tags[0].isnan()
+    assert tags[1] == 0

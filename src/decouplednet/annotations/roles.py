@@ -40,16 +40,33 @@ def choose_classes(classes: ClassList, settings: DataSettings) -> ClassList:
     Raises:
         DataError: a chosen class is not in the data set, or is chosen twice.
     """
-    if settings.classes is None:
+    return _chosen(classes, settings.classes, "data.classes")
+
+
+def choose_masked_classes(classes: ClassList, settings: DataSettings) -> ClassList:
+    """Return the classes whose masks are learnt: those of ``data.masks_classes``, or all.
+
+    Args:
+        classes: the classes to learn.
+        settings: the choice.
+
+    Raises:
+        DataError: a chosen class is not to be learnt, or is chosen twice.
+    """
+    return _chosen(classes, settings.masks_classes, "data.masks_classes")
+
+
+def _chosen(classes: ClassList, names: tuple[str, ...] | None, setting: str) -> ClassList:
+    if names is None:
         return classes
-    chosen = tuple(composed(name) for name in settings.classes)
+    chosen = tuple(composed(name) for name in names)
     for name in chosen:
         if name not in classes:
-            raise DataError(f"data.classes: {classes.unknown(name)}")
+            raise DataError(f"{setting}: {classes.unknown(name)}")
     try:
         return ClassList(chosen)
     except DataError as fault:
-        raise DataError(f"data.classes: {fault}") from None
+        raise DataError(f"{setting}: {fault}") from None
 
 
 def assign_roles(catalogue: Catalogue, settings: DataSettings, seed: int) -> Roles:

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
-from decouplednet.annotations.masks import check_mask, index_table
+from decouplednet.annotations.masks import check_mask, classes_in, index_table
 from decouplednet.classes import BACKGROUND, IGNORE, ClassList
 from decouplednet.dataset.augmentation import (
     choose_labels,
@@ -25,23 +25,31 @@ from decouplednet.dataset.augmentation import (
 from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.store import ImageStore
+from decouplednet.dataset.tagged import tag_targets
 from decouplednet.dataset.view import View, cut_image, whole
 from decouplednet.errors import DataError
 from decouplednet.settings import SegmenterSettings
 
+SMALLEST_SHARE = 0.01  # of a window's known pixels, from which a class counts as being in it
+
 
 class MaskedExample(NamedTuple):
-    """One image, the classes asked for, and where they are together.
+    """One window of an image, the classes asked for, and where they are together.
 
     Attributes:
         image: (3, side, side) float32, normalised.
         asked: (L,) bool, at least one.
         target: (side, side) uint8: 1 any class asked for, 255 ignored or padding, 0 all else.
+        mask: (side, side) uint8: the id of every class, 255 ignored or padding.
+        tags: (L,) float32: 1 a class in the window, 0 a class that is not on the image, NaN one
+            on the image that the window may not show.
     """
 
     image: Tensor
     asked: Tensor
     target: Tensor
+    mask: Tensor
+    tags: Tensor
 
 
 class MaskedImages(Dataset[MaskedExample]):
@@ -55,6 +63,7 @@ class MaskedImages(Dataset[MaskedExample]):
         source: the classes that the masks' ids stand for.
         classes: the L classes to learn.
         others: what pixels of the other classes become.
+        masked: those of ``classes`` whose masks are learnt; pixels of the rest become 255.
         frame: what the network sees.
         settings: share of windows, whether they are warped, and how an image is varied.
         seed: fixes every choice.
@@ -77,28 +86,27 @@ class MaskedImages(Dataset[MaskedExample]):
         source: ClassList,
         classes: ClassList,
         others: Literal["ignore", "background"],
+        masked: ClassList,
         frame: Frame,
         settings: SegmenterSettings,
         seed: int,
         store: ImageStore | None = None,
         progress: Callable[[Sequence[Record]], Iterable[Record]] = iter,
     ) -> None:
-        self._table = index_table(source, classes, others)
-        self._class_count = len(classes)
+        self._table = _learnt_ids(index_table(source, classes, others), classes, masked)
+        self._source, self._classes = source, classes
         self._frame = frame
         self._settings = settings
         self._store = store or ImageStore(0)
-        labels = [self._labels(record, source) for record in progress(records)]
-        found = [pair for pair in zip(records, labels, strict=True) if pair[1]]
-        self.records = tuple(record for record, _ in found)
-        self._present = tuple(present for _, present in found)
-        self.excluded = tuple(
-            record.name for record, present in zip(records, labels, strict=True) if not present
-        )
+        content = [(record, *self._content(record)) for record in progress(records)]
+        self.records = tuple(record for record, labels, _ in content if labels)
+        self._labels = tuple(labels for _, labels, _ in content if labels)
+        self._tags = tuple(tags for _, labels, tags in content if labels)
+        self.excluded = tuple(record.name for record, labels, _ in content if not labels)
         if not self.records:
             raise DataError(
                 f"none of the {len(records)} masks to train from holds one of the classes "
-                f"{', '.join(classes)}; add masks, or choose other classes"
+                f"{', '.join(masked)}; add masks, or choose other classes"
             )
         self._draws = Draws(len(self.records), seed)
 
@@ -111,31 +119,65 @@ class MaskedImages(Dataset[MaskedExample]):
         _, index = self._draws.locate(draw)
         rng = self._draws.generator(draw)
         record = self.records[index]
-        labels = choose_labels(self._present[index], rng)
-        union = union_mask(self._table, labels)[self._store.mask(_mask_path(record))]
-        view = self._choose_view(union, rng)
+        labels = choose_labels(self._labels[index], rng)
+        mask = self._table[self._store.mask(_mask_path(record))]
+        view, is_whole = self._choose_view(union_mask(mask, labels), rng)
         content = cut_image(self._store.image(record.image), view)
         content = jitter_colour(content, self._settings.augmentation.colour, rng)
-        asked = torch.zeros(self._class_count, dtype=torch.bool)
+        asked = torch.zeros(len(self._classes), dtype=torch.bool)
         asked[[label - 1 for label in labels]] = True
-        return MaskedExample(self._frame.fill(content), asked, self._frame.mask(union, view))
+        seen = self._frame.mask(mask, view)
+        return MaskedExample(
+            self._frame.fill(content),
+            asked,
+            torch.from_numpy(union_mask(seen.numpy(), labels)),
+            seen,
+            self._tags[index] if is_whole else window_tags(seen, self._tags[index]),
+        )
 
-    def _choose_view(self, union: NDArray[np.uint8], rng: np.random.Generator) -> View:
-        if rng.random() < self._settings.window_share:
-            window = choose_window(union, rng)
-        else:
-            window = whole((union.shape[0], union.shape[1]))
+    def _choose_view(self, union: NDArray[np.uint8], rng: np.random.Generator) -> tuple[View, bool]:
+        """Return a view, and whether it shows the whole image."""
+        image = whole((union.shape[0], union.shape[1]))
+        window = choose_window(union, rng) if rng.random() < self._settings.window_share else image
         choose = choose_warped_view if self._settings.warp_windows else choose_view
-        return choose(window, side=self._frame.side, settings=self._settings.augmentation, rng=rng)
+        view = choose(window, side=self._frame.side, settings=self._settings.augmentation, rng=rng)
+        return view, view.window == image
 
-    def _labels(self, record: Record, source: ClassList) -> tuple[int, ...]:
-        """Return the chosen classes of a record's mask, as ids from 1, once it was checked."""
+    def _content(self, record: Record) -> tuple[tuple[int, ...], Tensor]:
+        """Return the ids that a record's mask teaches, once it was checked, and all its tags."""
         path = _mask_path(record)
         mask = self._store.mask(path)
-        check_mask(mask, path, image_size(record.image), len(source), record.tags)
+        check_mask(mask, path, image_size(record.image), len(self._source), record.tags)
         ids = np.flatnonzero(np.bincount(mask.ravel()))
         found = {int(label) for label in self._table[ids]}
-        return tuple(sorted(found - {BACKGROUND, IGNORE}))
+        tags = classes_in(mask, self._source) | (record.tags or frozenset())
+        return tuple(sorted(found - {BACKGROUND, IGNORE})), tag_targets([tags], self._classes)[0]
+
+
+def window_tags(mask: Tensor, tags: Tensor) -> Tensor:
+    """Return what is known of the tags of a window.
+
+    Args:
+        mask: (side, side) uint8 ids of the window: 1 to L, 0 background, 255 not known.
+        tags: (L,) float: 1 or 0, the tags of the whole image.
+
+    Returns:
+        (L,) float: 0 for a class that is not on the image, 1 for one that has at least
+        ``SMALLEST_SHARE`` of the window's known pixels, NaN for the others.
+    """
+    pixels = torch.bincount(mask.flatten().int(), minlength=IGNORE + 1)[:IGNORE]
+    shown = pixels[1 : len(tags) + 1] >= (SMALLEST_SHARE * pixels.sum()).clamp(min=1)
+    known = torch.where(shown, 1.0, torch.nan)
+    return torch.where(tags == 0, tags, known)
+
+
+def _learnt_ids(
+    table: NDArray[np.uint8], classes: ClassList, masked: ClassList
+) -> NDArray[np.uint8]:
+    """Return a table of ids in which those of classes without masks become 255."""
+    without = [classes.index(name) for name in classes if name not in masked]
+    learnt: NDArray[np.uint8] = np.where(np.isin(table, without), IGNORE, table).astype(np.uint8)
+    return learnt
 
 
 def _mask_path(record: Record) -> Path:

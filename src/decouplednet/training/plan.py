@@ -9,6 +9,7 @@ from decouplednet.annotations.roles import (
     assign_roles,
     check_classes_present,
     choose_classes,
+    choose_masked_classes,
 )
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame, torchvision_frame
@@ -35,6 +36,7 @@ class Plan:
         settings: with nothing left to choose.
         catalogue: the data set.
         classes: the classes that will be learnt.
+        masked_classes: those of them whose masks are learnt.
         roles: which images give tags, which masks, which are only scored.
         tags: of each image in ``roles.tags``, from what the run may use.
         preset: sizes of the network.
@@ -48,6 +50,7 @@ class Plan:
     settings: Settings
     catalogue: Catalogue
     classes: ClassList
+    masked_classes: ClassList
     roles: Roles
     tags: tuple[frozenset[str] | None, ...]
     preset: Preset
@@ -113,6 +116,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
         settings=chosen,
         catalogue=catalogue,
         classes=classes,
+        masked_classes=choose_masked_classes(classes, chosen.data),
         roles=roles,
         tags=tags,
         preset=preset,

@@ -92,7 +92,7 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         network.to(plan.machine.device)
         size = step_size(settings, plan.machine.devices)
         draws = FirstDraws(examples, settings.statistics_batches * size)
-        batches = ((image, asked) for image, asked, _ in DataLoader(draws, batch_size=size))
+        batches = ((batch.image, batch.asked) for batch in DataLoader(draws, batch_size=size))
         estimate_statistics(network, batches, plan.machine.device, plan.machine.precision)
 
 
@@ -132,6 +132,7 @@ def masked_images(plan: Plan, records: Sequence[Record]) -> MaskedImages:
         source=plan.catalogue.classes,
         classes=plan.classes,
         others=plan.settings.data.others,
+        masked=plan.masked_classes,
         frame=plan.frame.model_copy(update={"side": plan.window_side}),
         settings=plan.settings.segmenter,
         seed=plan.settings.seed,

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.dataset.draws import DrawSampler
+from decouplednet.dataset.masked import MaskedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
@@ -213,10 +214,9 @@ class MaskStage(Stage):
 
     pixels: Tensor
 
-    def loss(self, batch: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+    def loss(self, batch: MaskedExample) -> Tensor:
         """Return the two-class cross-entropy of a batch of asked-for maps."""
-        image, asked, target = batch
-        return mask_loss(self.network(image, asked), target)
+        return mask_loss(self.network(batch.image, batch.asked), batch.target)
 
     def rate_of(self, name: str) -> float:
         """Return 1: bridge and decoder start together and learn alike."""
@@ -227,10 +227,9 @@ class MaskStage(Stage):
         """Forget the pixels counted before."""
         self.pixels.zero_()
 
-    def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], _: int) -> None:
+    def validation_step(self, batch: MaskedExample, _: int) -> None:
         """Count the foreground of a batch of held-out training masks."""
-        image, asked, target = batch
-        self.pixels += binary_iou(self.network(image, asked), target)
+        self.pixels += binary_iou(self.network(batch.image, batch.asked), batch.target)
 
     def on_validation_epoch_end(self) -> None:
         """Log the foreground IoU over all held-out masks."""
