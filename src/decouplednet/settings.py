@@ -207,6 +207,59 @@ class SegmenterSettings(StageSettings):
         return self
 
 
+class SelfTrainingSettings(StageSettings):
+    """Stage 3: the whole network again, from masks and from its own labels of the tagged images.
+
+    Windows are cut and varied as in stage 2.
+    """
+
+    enabled: bool = Field(False, description="whether there is a stage 3; the paper has none")
+    updates: Count = Field(1500, description="number of updates of the weights")
+    images_per_update: Count = Field(8, description="images whose gradients make one update")
+    learning_rate: PositiveFloat = Field(
+        5e-4, description="step size of bridge and decoder in the first update after warm-up"
+    )
+    head_rate: PositiveFloat = Field(
+        0.2, le=1, description="step size of fc6, fc7 and the class scores, as a share"
+    )
+    convolution_rate: PositiveFloat = Field(
+        0.06, le=1, description="step size of convolutions, as a share"
+    )
+    trained_groups: NonNegativeInt = Field(
+        3,
+        le=5,
+        description="how many of the five groups of convolutions learn, counted from the last",
+    )
+    side: Count | None = Field(
+        None, multiple_of=32, description="side of the windows, in pixels; None: stage 2's"
+    )
+    drawn_share: Share = Field(
+        0.25, gt=0, lt=1, description="share of the windows that have a drawn mask"
+    )
+    pseudo_weight: NonNegativeFloat = Field(
+        0.5, description="how much the pixels of a pseudo-mask count; those of a drawn mask: 1"
+    )
+    tag_weight: NonNegativeFloat = Field(
+        0.5, description="how much the tags of a window count beside its pixels"
+    )
+    position_weight: NonNegativeFloat = Field(
+        1.0, description="how much the class of each position counts beside the pixels"
+    )
+    held_out: Share = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of the masks that stage 2 leaves out, to choose from which confidence "
+        "on a pixel of a pseudo-mask is believed; stage 3 learns from all masks",
+    )
+    right: Share = Field(
+        0.95,
+        ge=0,
+        lt=1,
+        description="share of the believed pixels of held-out masks that should be right",
+    )
+
+
 class ComputeSettings(_Frozen):
     """Where and how precisely the run computes."""
 
@@ -234,6 +287,7 @@ class Settings(_Frozen):
     data: DataSettings = DataSettings()
     classifier: ClassifierSettings = ClassifierSettings()
     segmenter: SegmenterSettings = SegmenterSettings()
+    self_training: SelfTrainingSettings = SelfTrainingSettings()
     compute: ComputeSettings = ComputeSettings()
 
     if not TYPE_CHECKING:  # type checkers and editors know the fields from the class itself

@@ -6,7 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from decouplednet.training.losses import binary_iou, class_weights, mask_loss, tag_loss
+from decouplednet.training.losses import (
+    binary_iou,
+    cell_shares,
+    class_weights,
+    mask_loss,
+    position_loss,
+    tag_loss,
+)
 
 NAN = float("nan")
 
@@ -102,3 +109,78 @@ def test_binary_iou_counts_intersection_and_union_without_ignored_pixels() -> No
     said = torch.tensor([[[1, 0, 1], [1, 0, 1]]])
     score = F.one_hot(said, 2).movedim(-1, 1).float()
     assert binary_iou(score, target).tolist() == [2, 4]
+
+
+def _masks() -> torch.Tensor:
+    """Return (2, 15, 20) ids of three classes, background and 255, in blobs and single pixels."""
+    rng = torch.Generator().manual_seed(3)
+    mask = torch.randint(0, 4, (2, 5, 4), generator=rng).to(torch.uint8)
+    mask = mask.repeat_interleave(3, 1).repeat_interleave(5, 2)
+    mask[0, :6, :9] = 255
+    mask[1, 4, 7] = 255
+    return mask
+
+
+def test_cell_shares_match_a_reading_pixel_by_pixel() -> None:
+    mask = _masks()
+    share, known = cell_shares(mask, (5, 3), 3)  # 20 columns do not divide by 3
+
+    for image in range(2):
+        for row in range(5):
+            for column in range(3):
+                pixels = [
+                    int(mask[image, y, x])
+                    for y in range(15)
+                    for x in range(20)
+                    if (y * 5 // 15, x * 3 // 20) == (row, column)
+                ]
+                told = [pixel for pixel in pixels if pixel != 255]
+                assert float(known[image, 0, row, column]) == pytest.approx(len(told) / len(pixels))
+                for label in (1, 2, 3):
+                    expected = told.count(label) / len(told) if told else 0.0
+                    assert float(share[image, label - 1, row, column]) == pytest.approx(expected)
+
+
+def test_position_loss_matches_a_reading_position_by_position() -> None:
+    mask = _masks()
+    score = torch.randn(2, 3, 3, 2, generator=torch.Generator().manual_seed(4))
+    share, known = cell_shares(mask, (5, 4), 3)
+
+    terms = []
+    for image in range(2):
+        for row in range(3):
+            for column in range(2):
+                cell = image, slice(None), row + 1, column + 1  # fc6 of 3 x 3 sees this middle
+                if float(known[cell][0]) < 0.5:
+                    continue
+                for label in range(3):
+                    probability = _sigmoid(float(score[image, label, row, column]))
+                    part = float(share[cell][label])
+                    terms.append(
+                        -part * math.log(probability) - (1 - part) * math.log(1 - probability)
+                    )
+
+    assert 0 < len(terms) < 2 * 3 * 2 * 3  # some cells are not known
+    expected = sum(terms) / len(terms)
+    assert float(position_loss(score, mask, (5, 4))) == pytest.approx(expected, rel=1e-5)
+
+
+def test_positions_of_which_nothing_is_known_teach_nothing() -> None:
+    score = torch.ones(1, 2, 3, 3, requires_grad=True)
+    loss = position_loss(score, torch.full((1, 9, 9), 255, dtype=torch.uint8), (3, 3))
+
+    assert loss.item() == 0
+    loss.backward()  # type: ignore[no-untyped-call]  # torch
+    assert score.grad is not None
+    assert not score.grad.any()
+
+
+def test_the_weight_of_a_map_multiplies_its_mask_loss() -> None:
+    rng = torch.Generator().manual_seed(5)
+    score = torch.randn(2, 2, 5, 7, generator=rng)
+    target = torch.randint(0, 2, (2, 5, 7), generator=rng).to(torch.uint8)
+    first, second = (float(mask_loss(score[i : i + 1], target[i : i + 1])) for i in range(2))
+
+    weighted = mask_loss(score, target, torch.tensor([1.0, 0.25]))
+
+    assert float(weighted) == pytest.approx((first + 0.25 * second) / 2, rel=1e-6)

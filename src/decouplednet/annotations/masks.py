@@ -137,7 +137,10 @@ def classes_in(mask: NDArray[np.uint8], class_list: ClassList) -> frozenset[str]
 
 
 def index_table(
-    source: ClassList, chosen: ClassList, others: Literal["ignore", "background"]
+    source: ClassList,
+    chosen: ClassList,
+    others: Literal["ignore", "background"],
+    masked: ClassList | None = None,
 ) -> NDArray[np.uint8]:
     """Return the table that turns a data set's ids into those of a list of chosen classes.
 
@@ -148,6 +151,8 @@ def index_table(
         source: the class list of the data set.
         chosen: the classes that count, in the order of the new ids.
         others: what the pixels of all other classes become: 255 or background.
+        masked: the chosen classes whose masks may be used; pixels of the rest become 255. None:
+            all.
 
     Returns:
         (256,) uint8; 0 stays 0, 255 stays 255.
@@ -157,6 +162,8 @@ def index_table(
     table[BACKGROUND] = BACKGROUND
     for index, name in enumerate(source, start=1):
         table[index] = chosen.index(name) if name in chosen else rest
+        if name in chosen and masked is not None and name not in masked:
+            table[index] = IGNORE
     return table
 
 

@@ -93,7 +93,7 @@ class MaskedImages(Dataset[MaskedExample]):
         store: ImageStore | None = None,
         progress: Callable[[Sequence[Record]], Iterable[Record]] = iter,
     ) -> None:
-        self._table = _learnt_ids(index_table(source, classes, others), classes, masked)
+        self._table = index_table(source, classes, others, masked)
         self._source, self._classes = source, classes
         self._frame = frame
         self._settings = settings
@@ -169,15 +169,6 @@ def window_tags(mask: Tensor, tags: Tensor) -> Tensor:
     shown = pixels[1 : len(tags) + 1] >= (SMALLEST_SHARE * pixels.sum()).clamp(min=1)
     known = torch.where(shown, 1.0, torch.nan)
     return torch.where(tags == 0, tags, known)
-
-
-def _learnt_ids(
-    table: NDArray[np.uint8], classes: ClassList, masked: ClassList
-) -> NDArray[np.uint8]:
-    """Return a table of ids in which those of classes without masks become 255."""
-    without = [classes.index(name) for name in classes if name not in masked]
-    learnt: NDArray[np.uint8] = np.where(np.isin(table, without), IGNORE, table).astype(np.uint8)
-    return learnt
 
 
 def _mask_path(record: Record) -> Path:

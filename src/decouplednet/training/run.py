@@ -24,6 +24,7 @@ from decouplednet.training.fit import seconds_of
 from decouplednet.training.plan import Plan, make_plan, with_absolute_weights
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
+from decouplednet.training.self_training import train_student
 
 Announce = Callable[[Plan], None]
 
@@ -202,7 +203,10 @@ def start_network(plan: Plan) -> DecoupledNet:
 def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledNet:
     """Return the network after both stages, and note how long each took."""
     network = start_network(plan)
-    for name, stage in (("classifier", train_classifier), ("segmenter", train_segmenter)):
+    stages = [("classifier", train_classifier), ("segmenter", train_segmenter)]
+    if plan.settings.self_training.enabled:
+        stages.append(("student", train_student))
+    for name, stage in stages:
         stage(network, plan, folder)
         if name not in facts["seconds"]:
             facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)

@@ -73,6 +73,21 @@ class RunFolder:
         """What stage 2 learnt; there when that stage is complete."""
         return self.checkpoints / "segmenter.safetensors"
 
+    @property
+    def student(self) -> Path:
+        """What stage 3 learnt; there when that stage is complete."""
+        return self.checkpoints / "student.safetensors"
+
+    @property
+    def pseudo_masks(self) -> Path:
+        """The pseudo-masks that stage 3 learns from."""
+        return self.checkpoints / "pseudo_masks"
+
+    @property
+    def threshold(self) -> Path:
+        """From which confidence on their pixels are believed; written before they are."""
+        return self.checkpoints / "threshold.json"
+
     def check_unused(self) -> None:
         """Refuse to start a run where something lies already.
 

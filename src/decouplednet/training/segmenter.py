@@ -74,9 +74,9 @@ def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
 
 def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
     settings = plan.settings.segmenter
-    train, held_out = split_held_out(plan.roles.masks, settings.held_out, plan.settings.seed)
+    train, held_out = split_for_segmenter(plan)
     examples = masked_images(plan, train)
-    measured = masked_images(plan, held_out) if held_out else None
+    measured = masked_images(plan, held_out) if settings.held_out else None
     stage = MaskStage(network, settings, seed=plan.settings.seed)
     fit(
         stage,
@@ -96,8 +96,23 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         estimate_statistics(network, batches, plan.machine.device, plan.machine.precision)
 
 
+def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
+    """Return the records whose masks train stage 2, and those kept for what is chosen by them.
+
+    Early stopping and stage 3's threshold are chosen by the same masks.
+
+    Raises:
+        TrainingError: nothing would be left to train from.
+    """
+    settings = plan.settings
+    name, share = "segmenter.held_out", settings.segmenter.held_out
+    if settings.self_training.enabled and not share:
+        name, share = "self_training.held_out", settings.self_training.held_out
+    return split_held_out(plan.roles.masks, share, settings.seed, name)
+
+
 def split_held_out(
-    records: Sequence[Record], share: float, seed: int
+    records: Sequence[Record], share: float, seed: int, setting: str
 ) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records that train and those kept for early stopping.
 
@@ -105,6 +120,7 @@ def split_held_out(
         records: with masks, in their order.
         share: of the records that are kept, in [0, 1); at least one when above 0.
         seed: fixes which.
+        setting: name of the share, for the message.
 
     Raises:
         TrainingError: nothing would be left to train from.
@@ -114,7 +130,7 @@ def split_held_out(
     count = max(1, round(share * len(records)))
     if count >= len(records):
         raise TrainingError(
-            f"segmenter.held_out = {share} of {len(records)} masks leaves none to train from; "
+            f"{setting} = {share} of {len(records)} masks leaves none to train from; "
             "add masks, or train a fixed number of updates without held_out and patience"
         )
     order = np.random.default_rng((seed, len(records))).permutation(len(records))
@@ -125,15 +141,29 @@ def split_held_out(
     )
 
 
-def masked_images(plan: Plan, records: Sequence[Record]) -> MaskedImages:
-    """Return the training examples of stage 2 that some records give."""
+def masked_images(
+    plan: Plan,
+    records: Sequence[Record],
+    *,
+    side: int | None = None,
+    drawn: bool = True,
+) -> MaskedImages:
+    """Return the training examples that the masks of some records give.
+
+    Args:
+        plan: of the run.
+        records: with masks.
+        side: of the windows, in pixels; None: stage 2's.
+        drawn: whether people drew them, in the ids of the data set; else they are pseudo-masks, in
+            the ids of the run's classes, of which each may have some.
+    """
     return MaskedImages(
         records,
-        source=plan.catalogue.classes,
+        source=plan.catalogue.classes if drawn else plan.classes,
         classes=plan.classes,
         others=plan.settings.data.others,
-        masked=plan.masked_classes,
-        frame=plan.frame.model_copy(update={"side": plan.window_side}),
+        masked=plan.masked_classes if drawn else plan.classes,
+        frame=plan.frame.model_copy(update={"side": side or plan.window_side}),
         settings=plan.settings.segmenter,
         seed=plan.settings.seed,
         store=ImageStore(STORE_BYTES),

@@ -23,7 +23,7 @@ from decouplednet.training.optimizers import optimizer_for
 
 HELD_OUT_IOU = "held_out_iou"
 SECONDS = "seconds"  # what a checkpoint calls the time that its stage took until then
-TITLES = ("stage 1, tags", "stage 2, masks")
+TITLES = ("stage 1, tags", "stage 2, masks", "stage 3, pseudo-masks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,136 @@
+"""Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
+
+import json
+from dataclasses import asdict
+
+from torch import Tensor
+
+from decouplednet.annotations.record import Record
+from decouplednet.dataset.mixed import MixedImages
+from decouplednet.inference.predictor import Predictor
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.vgg import GROUPS
+from decouplednet.progress import bar
+from decouplednet.training.checkpoints import read_learnt, write_learnt
+from decouplednet.training.classifier import tagged_images
+from decouplednet.training.fit import fit
+from decouplednet.training.losses import class_weights
+from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import Threshold, choose_threshold, write_pseudo_masks
+from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.segmenter import masked_images, split_for_segmenter
+from decouplednet.training.student import StudentStage
+
+
+def train_student(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
+    """Train the whole network again, from masks and pseudo-masks; leave it frozen in eval mode.
+
+    The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
+    student starts from its weights. A stage that ended before is read back instead.
+
+    Args:
+        network: after stage 2; changed in place.
+        plan: of the run.
+        folder: of the run.
+
+    Raises:
+        DataError: an image or mask cannot be read, or a pseudo-mask cannot be written.
+        TrainingError: see ``fit``; or what an earlier attempt left behind is damaged.
+    """
+    if folder.student.exists():
+        network.load_state_dict(read_learnt(folder.student, network.state_dict()))
+    else:
+        freeze(network)
+        pseudo = _pseudo_masks(network, plan, folder)
+        unfreeze(network, plan.settings.self_training.trained_groups)
+        _train(network, plan, folder, pseudo)
+        write_learnt(folder.student, network.state_dict())
+    freeze(network)
+
+
+def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
+    """Let the last groups of convolutions, the head, the bridge and the decoder learn.
+
+    The classifier stays in evaluation mode: dropout would blur f_cls, which is read in the same
+    pass, and statistics of small batches would replace those of all tagged images.
+
+    Args:
+        network: changed in place.
+        trained_groups: how many groups learn, 0 to 5.
+    """
+    network.requires_grad_(True)
+    network.train()
+    network.classifier.eval()
+    for group in range(GROUPS - trained_groups):
+        for layer in network.classifier.encoder.group(group):
+            freeze(layer)
+
+
+def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple[Record, ...]:
+    """Return the images without a drawn mask, each with its pseudo-mask."""
+    machine = plan.machine
+    predictor = Predictor(
+        network=network.to(machine.device),
+        classes=plan.classes,
+        frame=plan.frame,
+        device=machine.device,
+        precision=machine.precision,
+    )
+    threshold = _threshold(predictor, plan, folder)
+    drawn = {record.name for record in plan.roles.masks}
+    rest = [
+        (record, names)
+        for record, names in zip(plan.roles.tags, plan.tags, strict=True)
+        if record.name not in drawn
+    ]
+    return write_pseudo_masks(
+        predictor,
+        [record for record, _ in rest],
+        [names for _, names in rest],
+        folder.pseudo_masks,
+        threshold=threshold.confidence,
+        progress=bar("pseudo-masks", quiet=not machine.progress),
+    )
+
+
+def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold:
+    """Return the threshold, chosen once: pseudo-masks of one run all have the same."""
+    if folder.threshold.exists():
+        return Threshold(**json.loads(folder.threshold.read_text(encoding="utf-8")))
+    _, held_out = split_for_segmenter(plan)
+    threshold = choose_threshold(
+        predictor,
+        plan.catalogue,
+        held_out,
+        masked=plan.masked_classes,
+        wanted=plan.settings.self_training.right,
+    )
+    folder.write_json(folder.threshold, asdict(threshold))
+    return threshold
+
+
+def _train(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, pseudo: tuple[Record, ...]
+) -> None:
+    settings = plan.settings.self_training
+    side = settings.side or plan.window_side
+    examples = MixedImages(
+        masked_images(plan, plan.roles.masks, side=side),
+        masked_images(plan, pseudo, side=side, drawn=False),
+        drawn_share=settings.drawn_share,
+        pseudo_weight=settings.pseudo_weight,
+    )
+    stage = StudentStage(network, settings, weight=_weight(plan), seed=plan.settings.seed)
+    fit(
+        stage,
+        examples,
+        folder=folder.checkpoints / stage.name,
+        curve=folder.curves,
+        compute=plan.machine,
+        fewest=plan.fewest_images,
+    )
+
+
+def _weight(plan: Plan) -> Tensor:
+    tags = tagged_images(plan).tags
+    return class_weights(tags, plan.settings.classifier.largest_class_weight)

@@ -1,0 +1,171 @@
+"""What is believed of a network's labels, and what is written of them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from decouplednet.annotations.masks import read_mask
+from decouplednet.annotations.record import Record
+from decouplednet.classes import IGNORE, ClassList
+from decouplednet.inference.prediction import Prediction
+from decouplednet.inference.predictor import Predictor
+from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import (
+    THRESHOLDS,
+    choose_threshold,
+    confidence,
+    pseudo_mask,
+    write_pseudo_masks,
+)
+from tests.training.conftest import start
+
+CLASSES = ClassList(("cat", "cow", "dog"))
+
+
+def _prediction(**maps: np.ndarray) -> Prediction:  # type: ignore[type-arg]  # float maps
+    names = tuple(maps)
+    stacked = np.stack([1 - sum(maps.values()), *maps.values()])
+    ids = np.array([0, *(CLASSES.index(name) for name in names)], np.uint8)
+    return Prediction(
+        label_map=ids[stacked.argmax(0)],
+        class_maps={name: one.astype(np.float32) for name, one in maps.items()},
+        scores=dict.fromkeys(CLASSES, 0.5),
+        identified=names,
+    )
+
+
+def _maps(seed: int) -> np.ndarray:  # type: ignore[type-arg]  # (3, 5, 7) float, summing to 1
+    return np.random.default_rng(seed).dirichlet((0.7, 0.7, 0.7), (5, 7)).transpose(2, 0, 1)
+
+
+def test_confidence_is_the_largest_map_of_each_pixel_background_among_them() -> None:
+    maps = _maps(0)
+    sure = confidence(_prediction(cow=maps[1], dog=maps[2]))
+
+    for row in range(5):
+        for column in range(7):
+            assert sure[row, column] == pytest.approx(maps[:, row, column].max(), abs=1e-6)
+
+
+def test_a_pseudo_mask_keeps_sure_pixels_and_leaves_the_others_open() -> None:
+    maps = _maps(1)
+    mask = pseudo_mask(_prediction(cow=maps[1], dog=maps[2]), CLASSES, 0.6)
+
+    for row in range(5):
+        for column in range(7):
+            winner = int(maps[:, row, column].argmax())
+            expected = (0, 2, 3)[winner] if maps[winner, row, column] >= 0.6 else IGNORE
+            assert mask[row, column] == expected
+
+
+def test_a_tagged_class_that_is_found_nowhere_is_not_denied_where_it_may_be() -> None:
+    maps = np.full((20, 30), 0.05)
+    maps[4:9, 10:20] = 0.3  # less than background everywhere
+    mask = pseudo_mask(_prediction(cat=maps), CLASSES, 0.6)
+
+    assert (mask[4:9, 10:20] == IGNORE).all()
+    assert (np.delete(mask.ravel(), np.flatnonzero(maps.ravel() > 0.1)) == 0).all()
+
+
+def test_an_image_that_shows_none_of_the_classes_is_all_background() -> None:
+    nothing = Prediction(np.zeros((3, 4), np.uint8), {}, dict.fromkeys(CLASSES, 0.1), ())
+
+    assert (pseudo_mask(nothing, CLASSES, 0.99) == 0).all()
+
+
+@pytest.fixture
+def planned(shapes: Path, tmp_path: Path) -> tuple[Plan, Predictor]:
+    network, plan, _ = start(shapes, tmp_path / "run")
+    network.eval()
+    device = torch.device("cpu")
+    return plan, Predictor(network=network, classes=plan.classes, frame=plan.frame, device=device)
+
+
+def test_pseudo_masks_hold_tagged_classes_alone_at_the_size_of_their_images(
+    planned: tuple[Plan, Predictor], tmp_path: Path
+) -> None:
+    plan, predictor = planned
+    records, tags = plan.roles.tags[:5], plan.tags[:5]
+
+    written = write_pseudo_masks(predictor, records, tags, tmp_path / "pseudo", threshold=0.5)
+
+    assert [record.name for record in written] == [record.name for record in records]
+    for record, names in zip(written, tags, strict=True):
+        assert record.mask is not None
+        assert names is not None
+        allowed = {0, IGNORE, *(plan.classes.index(name) for name in names)}
+        mask = read_mask(record.mask)
+        assert set(np.unique(mask).tolist()) <= allowed
+        assert mask.shape == predictor.predict([_pixels(record)])[0].label_map.shape
+
+
+def _pixels(record: Record) -> np.ndarray:  # type: ignore[type-arg]  # uint8
+    from decouplednet.annotations.images import read_image
+
+    return read_image(record.image)
+
+
+def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
+    planned: tuple[Plan, Predictor], tmp_path: Path
+) -> None:
+    plan, predictor = planned
+    records, folder = plan.roles.tags[:3], tmp_path / "pseudo"
+    tags = (plan.tags[0], None, plan.tags[2])
+    first = write_pseudo_masks(predictor, records[:1], tags[:1], folder, threshold=0.5)
+    assert first[0].mask is not None
+    earlier = first[0].mask.stat().st_mtime_ns
+    done: list[str] = []
+
+    def note(missing: object) -> list[Record]:
+        assert isinstance(missing, list)
+        done.extend(record.name for record in missing)
+        return missing
+
+    written = write_pseudo_masks(predictor, records, tags, folder, threshold=0.5, progress=note)
+
+    assert done == [records[2].name]
+    assert [record.name for record in written] == [records[0].name, records[2].name]
+    assert first[0].mask.stat().st_mtime_ns == earlier
+
+
+def test_the_threshold_is_the_first_that_is_right_often_enough(
+    planned: tuple[Plan, Predictor],
+) -> None:
+    plan, predictor = planned
+    masked = plan.roles.masks
+    shares = []
+    for threshold in THRESHOLDS:
+        right = kept = 0
+        for record in masked:
+            truth = plan.catalogue.mask_of(record)
+            names = {tuple(plan.catalogue.classes)[i - 1] for i in np.unique(truth) if 0 < i < 255}
+            told = predictor.predict([_pixels(record)], [names])[0]
+            for label, true, sure in zip(
+                told.label_map.ravel(), truth.ravel(), confidence(told).ravel(), strict=True
+            ):
+                if true != IGNORE and sure >= threshold:
+                    kept += 1
+                    right += int(label == true)
+        shares.append(right / kept if kept else 0.0)
+    wanted = sorted(shares)[len(shares) // 2]
+
+    chosen = choose_threshold(predictor, plan.catalogue, masked, masked=plan.classes, wanted=wanted)
+
+    place = next(i for i, share in enumerate(shares) if share >= wanted)
+    assert chosen.confidence == THRESHOLDS[place]
+    assert chosen.right == pytest.approx(shares[place])
+    assert 0 < chosen.believed <= 1
+
+
+def test_the_highest_threshold_is_taken_where_none_is_right_often_enough(
+    planned: tuple[Plan, Predictor],
+) -> None:
+    plan, predictor = planned
+
+    chosen = choose_threshold(
+        predictor, plan.catalogue, plan.roles.masks, masked=plan.classes, wanted=1.0
+    )
+
+    assert chosen.confidence == THRESHOLDS[-1]
