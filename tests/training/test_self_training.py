@@ -1,0 +1,234 @@
+"""Stage 3: what learns, from what, and that stopping it changes nothing."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from decouplednet.dataset.mixed import MixedExample
+from decouplednet.errors import TrainingError
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.saliency import tag_weights
+from decouplednet.settings import SelfTrainingSettings
+from decouplednet.training.curve import read_curve
+from decouplednet.training.losses import mask_loss, position_loss, tag_loss
+from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import THRESHOLDS
+from decouplednet.training.run import train
+from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.segmenter import split_for_segmenter
+from decouplednet.training.self_training import train_student, unfreeze
+from decouplednet.training.stages import Stage
+from decouplednet.training.student import StudentStage
+from tests.training.conftest import changed_parts, quick, same, start, weights_of
+
+STUDY = (
+    "self_training.enabled=true",
+    "self_training.updates=5",
+    "self_training.updates_per_epoch=2",
+    "self_training.images_per_update=4",
+    "self_training.trained_groups=2",
+)
+
+
+def test_stage_3_changes_the_last_groups_the_head_the_bridge_and_the_decoder_alone(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    before = copy.deepcopy(network.state_dict())
+
+    train_student(network, plan, folder)
+
+    changed = changed_parts(before, network.state_dict())
+    still = {
+        name
+        for group in range(3)
+        for layer in network.classifier.encoder.group(group)
+        for name, _ in _named(network, layer)
+    }
+    weights = {name for name, _ in network.named_parameters()}
+    assert weights - changed <= still
+    assert not changed & still
+    assert not any(part.training for part in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+
+
+def _named(network: DecoupledNet, layer: torch.nn.Module) -> list[tuple[str, torch.Tensor]]:
+    of_layer = {id(tensor) for tensor in (*layer.parameters(), *layer.buffers())}
+    every = (*network.named_parameters(), *network.named_buffers())
+    return [(name, tensor) for name, tensor in every if id(tensor) in of_layer]
+
+
+def test_statistics_of_the_classifier_stand_still_in_stage_3(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    kept = {
+        name: buffer.clone()
+        for name, buffer in network.named_buffers()
+        if name.startswith("classifier.")
+    }
+    assert kept  # the tiny network normalises batches in its encoder
+
+    train_student(network, plan, folder)
+
+    now = dict(network.named_buffers())
+    assert all(torch.equal(now[name], buffer) for name, buffer in kept.items())
+
+
+def _batch(plan: Plan, folder: RunFolder, network: DecoupledNet) -> MixedExample:
+    from torch.utils.data import default_collate
+
+    from decouplednet.dataset.mixed import MixedImages
+    from decouplednet.training.segmenter import masked_images
+
+    drawn = masked_images(plan, plan.roles.masks)
+    mixed = MixedImages(drawn, drawn, drawn_share=0.5, pseudo_weight=0.25)
+    batch: MixedExample = default_collate([mixed[draw] for draw in range(4)])
+    return batch
+
+
+def test_the_loss_is_the_weighted_sum_of_tags_positions_and_pixels(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    freeze(network)  # batch statistics would differ between the two computations
+    batch = _batch(plan, folder, network)
+    example = batch.example
+    settings = SelfTrainingSettings(tag_weight=0.3, position_weight=0.7)
+    weight = torch.tensor([1.0, 2.0, 3.0])
+
+    loss = StudentStage(network, settings, weight=weight, seed=0).loss(batch)
+
+    with torch.no_grad():
+        scores = torch.stack([network.classifier(one[None])[0] for one in example.image])
+        traced = network.classifier.trace(example.image)
+        seed = tag_weights(scores.sigmoid(), example.asked)
+        g = network.activation(traced, torch.arange(4), seed)
+        pixels = network.decode(g, traced, torch.arange(4))
+        h, w = traced.encoded.pool5.shape[2:]
+        expected = (
+            mask_loss(pixels, example.target, torch.tensor([0.25, 1.0, 0.25, 1.0]))
+            + 0.3 * tag_loss(scores, example.tags, weight)
+            + 0.7 * position_loss(traced.head.score_map, example.mask, (h, w))
+        )
+    torch.testing.assert_close(loss.detach(), expected)
+
+
+@pytest.mark.parametrize("weight", ["tag_weight", "position_weight"])
+def test_each_weight_counts(weight: str, shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    freeze(network)
+    batch = _batch(plan, folder, network)
+
+    losses = [
+        float(
+            StudentStage(
+                network, SelfTrainingSettings(**{weight: value}), weight=torch.ones(3), seed=0
+            ).loss(batch)
+        )
+        for value in (0.0, 1.0)
+    ]
+
+    assert losses[0] < losses[1]
+
+
+def test_gradients_reach_what_learns_and_f_cls_has_none(shapes: Path, tmp_path: Path) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    batch = _batch(plan, folder, network)
+    unfreeze(network, 2)
+    settings = SelfTrainingSettings(tag_weight=0.0, position_weight=0.0)
+
+    StudentStage(network, settings, weight=torch.ones(3), seed=0).loss(batch).backward()  # type: ignore[no-untyped-call]  # torch
+
+    learnt = {name for name, one in network.named_parameters() if one.grad is not None}
+    assert any(name.startswith("classifier.encoder.") for name in learnt)  # through pool5
+    head = [one.grad for one in network.classifier.head.parameters()]
+    assert all(grad is None or not grad.any() for grad in head)  # the head gives f_cls alone
+
+
+def test_stage_2_leaves_out_the_masks_that_choose_the_threshold(
+    shapes: Path, tmp_path: Path
+) -> None:
+    _, plan, _ = start(shapes, tmp_path, *STUDY, "self_training.held_out=0.3")
+
+    train_part, held_out = split_for_segmenter(plan)
+
+    assert len(held_out) == 2
+    assert set(train_part) | set(held_out) == set(plan.roles.masks)
+    assert split_for_segmenter(start(shapes, tmp_path)[1])[1] == ()
+
+
+def test_keeping_every_mask_for_the_threshold_is_refused(shapes: Path, tmp_path: Path) -> None:
+    _, plan, _ = start(shapes, tmp_path, *STUDY, "self_training.held_out=0.95")
+
+    with pytest.raises(TrainingError, match=r"self_training\.held_out = 0\.95 of 6 masks leaves"):
+        split_for_segmenter(plan)
+
+
+@pytest.fixture(scope="module")
+def studied(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of three stages that went through."""
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    train(shapes, out=out, settings=quick(*STUDY))
+    return out
+
+
+def test_a_run_of_three_stages_says_so(studied: Path) -> None:
+    facts = json.loads((studied / "run.json").read_text())
+    stages = {str(row["stage"]) for row in read_curve(studied / "curves.csv")}
+
+    assert list(facts["seconds"])[:3] == ["classifier", "segmenter", "student"]
+    assert stages == {"classifier", "segmenter", "student"}
+    assert facts["threshold"]["confidence"] in THRESHOLDS
+    assert 0 <= facts["threshold"]["right"] <= 1
+    assert not (studied / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("update", [1, 2, 4])
+def test_a_run_stopped_in_stage_3_ends_as_one_without_interruption(
+    update: int, shapes: Path, studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if (module.name, module.global_step) == ("student", update):
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=out, settings=quick(*STUDY))
+
+    train(shapes, out=out, resume=True)
+
+    assert same(weights_of(studied), weights_of(out))
+    assert read_curve(out / "curves.csv") == read_curve(studied / "curves.csv")
+
+
+def test_a_run_stopped_among_its_pseudo_masks_ends_as_one_without_interruption(
+    shapes: Path, studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from decouplednet.training import pseudo_masks
+
+    write, written = pseudo_masks.write_mask, []
+
+    def stop(path: Path, mask: Any) -> None:
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path)
+        write(path, mask)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(pseudo_masks, "write_mask", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(shapes, out=out, settings=quick(*STUDY))
+    assert len(list((out / "checkpoints" / "pseudo_masks").rglob("*.png"))) == 2
+
+    train(shapes, out=out, resume=True)
+
+    assert same(weights_of(studied), weights_of(out))
