@@ -80,10 +80,25 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ),
         ("side = 33\n", "side = 33: expected a multiple of 32"),
         ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
-        ('preset = "big"\n', "preset = \"big\": expected 'light', 'vgg16' or 'tiny'"),
+        (
+            'preset = "big"\n',
+            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny' or 'tiny-skip'",
+        ),
         (
             "[classifier]\nimages_per_update = 9\nimages_per_step = 4\n",
             "must divide images_per_update = 9",
+        ),
+        (
+            "[classifier]\npooling_sharpness = 3\n",
+            '[classifier] pooling_sharpness goes with pooling = "log-sum-exp", and only with it',
+        ),
+        (
+            '[classifier]\npooling = "log-sum-exp"\npooling_count = 3\n',
+            '[classifier] pooling_count goes with pooling = "top-k", and only with it',
+        ),
+        (
+            '[classifier]\npooling = "mean"\n',
+            "[classifier] pooling = \"mean\": expected 'max', 'log-sum-exp' or 'top-k'",
         ),
         (
             "[segmenter]\nimages_per_step = 3\n",

@@ -4,7 +4,6 @@
 writes it to ``settings.toml`` of the run folder.
 """
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -21,12 +20,11 @@ from pydantic import (
     model_validator,
 )
 
-from decouplednet.classes import nearest_name
-from decouplednet.counts import count
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.recipe import lay_over, read_recipe, toml_lines
+from decouplednet.setting_faults import sentence
 
-PresetName = Literal["light", "vgg16", "tiny"]
+PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip"]
 Share = float
 MOST = 10**9  # of whatever is counted; more is a slip of the keyboard
 Count = Annotated[int, Field(gt=0, le=MOST)]
@@ -137,7 +135,7 @@ class ClassifierSettings(StageSettings):
     weights: str | None = Field(
         None,
         description='"imagenet" (fetched once), "none" (from scratch) or a safetensors file of '
-        "VGG-16 convolutions; None: imagenet for the VGG presets, none for tiny",
+        "VGG-16 convolutions; None: imagenet for the VGG presets, none for the tiny ones",
     )
     trained_groups: NonNegativeInt | None = Field(
         None,
@@ -147,6 +145,17 @@ class ClassifierSettings(StageSettings):
     )
     convolution_rate: PositiveFloat = Field(
         0.1, le=1, description="step size of convolutions that start from weights, as a share"
+    )
+    pooling: Literal["max", "log-sum-exp", "top-k"] = Field(
+        "max",
+        description="how the scores of all positions become one: the maximum, a soft maximum, or "
+        "the mean of the highest; other than max spreads f_cls over more positions",
+    )
+    pooling_sharpness: PositiveFloat | None = Field(
+        None, le=MOST, description="sharpness of pooling = log-sum-exp; None: 4"
+    )
+    pooling_count: Count | None = Field(
+        None, description="how many scores pooling = top-k averages; None: 3"
     )
     dropout: Share = Field(0.5, ge=0, lt=1, description="share of fc6 and fc7 outputs dropped")
     largest_class_weight: PositiveFloat = Field(
@@ -161,6 +170,16 @@ class ClassifierSettings(StageSettings):
         "first is the image itself, the others are augmented",
     )
     augmentation: AugmentationSettings = AugmentationSettings()
+
+    @model_validator(mode="after")
+    def _pooling_fits(self) -> Self:
+        for name, given, pooling in (
+            ("pooling_sharpness", self.pooling_sharpness, "log-sum-exp"),
+            ("pooling_count", self.pooling_count, "top-k"),
+        ):
+            if given is not None and self.pooling != pooling:
+                raise ValueError(f'{name} goes with pooling = "{pooling}", and only with it')
+        return self
 
 
 class SegmenterSettings(StageSettings):
@@ -279,7 +298,9 @@ class ComputeSettings(_Frozen):
 class Settings(_Frozen):
     """One training run; the defaults suit a laptop and a VGG-16 started from ImageNet."""
 
-    preset: PresetName = Field("light", description="sizes of the network: light, vgg16 or tiny")
+    preset: PresetName = Field(
+        "light", description="the network: its sizes, and switches or skips for its decoder"
+    )
     side: Count | None = Field(
         None, multiple_of=32, description="side of the square frame, in pixels; None: the preset's"
     )
@@ -301,7 +322,7 @@ class Settings(_Frozen):
             try:
                 super().__init__(**given)
             except ValidationError as faults:
-                raise SettingsError(_sentence(type(self), faults)) from None
+                raise SettingsError(sentence(type(self), faults)) from None
 
     @classmethod
     def read(cls, file: Path | str | None, changes: Iterable[str] = ()) -> Self:
@@ -336,65 +357,3 @@ class Settings(_Frozen):
     def to_toml(self) -> str:
         """Return the settings as TOML that ``read`` accepts; unset values are left out."""
         return "".join(toml_lines(self.model_dump(exclude_none=True, mode="json")))
-
-
-# What a value must be, by pydantic's word for the fault; the bounds come from the fault itself.
-_EXPECTED = {
-    "bool_parsing": "true or false",
-    "bool_type": "true or false",
-    "finite_number": "a finite number",
-    "float_parsing": "a number",
-    "float_type": "a number",
-    "greater_than": "a number above {gt:g}",
-    "greater_than_equal": "a number of at least {ge:g}",
-    "int_from_float": "a whole number",
-    "int_parsing": "a whole number",
-    "int_parsing_size": "a whole number of fewer digits",
-    "int_type": "a whole number",
-    "less_than": "a number below {lt:g}",
-    "less_than_equal": "a number of at most {le:g}",
-    "literal_error": "{expected}",
-    "model_type": "a section of settings",
-    "multiple_of": "a multiple of {multiple_of:g}",
-    "string_type": "text",
-    "tuple_type": "a list of names",
-}
-_LONGEST = 60  # characters of a refused value that are shown
-
-
-def _sentence(model: type[BaseModel], faults: ValidationError) -> str:
-    """Return one line for the first fault, and how many more there are."""
-    first, others = faults.errors()[0], faults.error_count() - 1
-    names = [part for part in first["loc"] if isinstance(part, str)]
-    more = f" ({count(others, 'more such fault')})" if others else ""
-    if first["type"] == "value_error":  # of settings that do not go together
-        section = f"[{'.'.join(names)}] " if names else ""
-        return f"{section}{first['msg'].removeprefix('Value error, ')}{more}"
-    *sections, key = names
-    section = f"[{'.'.join(sections)}] " if sections else ""
-    if first["type"] == "extra_forbidden":
-        near = nearest_name(key, _fields_at(model, sections))
-        hint = f"; did you mean {near}?" if near else ""
-        return f"{section or 'a run '}has no setting {key}{hint}{more}"
-    form = _EXPECTED.get(first["type"])
-    wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
-    return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
-
-
-def _shown(value: object) -> str:
-    """Return a refused value as in a recipe, cut where it is long."""
-    try:
-        text = json.dumps(value, default=str)
-    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
-        return "..."
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
-
-
-def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
-    for section in sections:
-        field = model.model_fields.get(section)
-        annotation = field.annotation if field else None
-        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
-        model = annotation
-    return list(model.model_fields)

@@ -35,6 +35,7 @@ def test_a_model_is_described(inside: str, tmp_path: Path, monkeypatch: pytest.M
         "preset tiny",
         "classes 0 background, 1 cat, 2 [b]",
         f"parameters {weights:,}",
+        "pooling of scores maximum",
         "frame 96 x 96 pixels",
         "channels BGR, mean 104 / 117 / 123, deviation 60 / 61 / 62",
         "other classes background",

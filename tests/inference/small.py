@@ -17,6 +17,7 @@ from decouplednet.networks.initialisation import he
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.vgg import VGG
+from tests.networks.small import paper_parts
 
 NAMES = ("cat", "cow", "dog")
 SIDE = 64
@@ -37,7 +38,8 @@ def small_network(class_count: int = len(NAMES), seed: int = 7) -> DecoupledNet:
         if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and layer.bias is not None:
             nn.init.normal_(layer.bias, std=0.3)
     nn.init.normal_(head.score.weight, std=1.0)
-    nn.init.normal_(network.decoder.score.weight, std=1.0)
+    _, decoder = paper_parts(network)
+    nn.init.normal_(decoder.score.weight, std=1.0)
     freeze(network)
     return network
 
@@ -70,7 +72,8 @@ def write_tiny_model(folder: Path, probability: Mapping[str, float], **training:
     """Write a run with an untrained ``tiny`` model whose gate says the same of every image."""
     torch.manual_seed(0)
     network = preset_named("tiny").build(len(probability))
-    nn.init.normal_(network.decoder.score.weight)
+    _, decoder = paper_parts(network)
+    nn.init.normal_(decoder.score.weight)
     answer(network, tuple(probability.values()))
     classes = ClassList(tuple(probability))
     save_model(folder / "model", Segmenter(network, classes, small_frame(96), "tiny", training))

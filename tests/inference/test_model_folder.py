@@ -16,6 +16,7 @@ from decouplednet.inference.model_folder import load_model, save_model
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.presets import preset_named
 from tests.inference.small import small_frame
+from tests.networks.small import paper_parts
 
 NAMES = ("cat", "cow", "größe")
 TRAINING = {"others": "background", "seed": 3, "seconds": {"classifier": 1.5}}
@@ -25,8 +26,9 @@ IMAGE = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
 def tiny_segmenter(names: tuple[str, ...] = NAMES, seed: int = 0) -> Segmenter:
     torch.manual_seed(seed)
     network = preset_named("tiny").build(len(names))
-    nn.init.normal_(network.decoder.score.weight)
-    norm = network.bridge.pool5_norm
+    bridge, decoder = paper_parts(network)
+    nn.init.normal_(decoder.score.weight)
+    norm = bridge.pool5_norm
     assert norm.running_mean is not None
     nn.init.normal_(norm.running_mean)  # statistics belong to the model
     network.eval()

@@ -12,6 +12,7 @@ from decouplednet.errors import DataError, ModelError, SettingsError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
 from tests.inference.small import NAMES, answer, small_frame, small_network
+from tests.networks.small import paper_parts
 
 SIZES = ((37, 53), (90, 41), (64, 64), (11, 7))
 """Odd, larger, equal and smaller than the side of 64."""
@@ -43,8 +44,9 @@ def count_passes(network: DecoupledNet) -> Counter[str]:
         return count
 
     network.classifier.encoder.register_forward_hook(counting("encoder"))
-    network.bridge.register_forward_hook(counting("bridge"))
-    network.decoder.register_forward_hook(counting("decoder"))
+    bridge, decoder = paper_parts(network)
+    bridge.register_forward_hook(counting("bridge"))
+    decoder.register_forward_hook(counting("decoder"))
     return counts
 
 
@@ -231,8 +233,9 @@ def test_an_autocast_around_the_call_is_not_used() -> None:
 
 def test_the_training_mode_of_each_part_is_given_back() -> None:
     network = small_network()
-    network.bridge.train()
-    network.bridge.pool5_norm.eval()
+    bridge, _ = paper_parts(network)
+    bridge.train()
+    bridge.pool5_norm.eval()
     before = {name: part.training for name, part in network.named_modules()}
     state = {key: tensor.clone() for key, tensor in network.state_dict().items()}
 

@@ -7,6 +7,7 @@ from decouplednet.networks.bridging import Bridge
 from decouplednet.networks.classification import ClassificationHead, Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
+from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.vgg import VGG
 
@@ -15,7 +16,11 @@ CLASSES = 5
 
 
 def small_head(
-    channels: int = 7, middle: int = 8, kernel: int = 2, dropout: float = 0.5
+    channels: int = 7,
+    middle: int = 8,
+    kernel: int = 2,
+    dropout: float = 0.5,
+    pooling: Pooling = MAX_POOLING,
 ) -> ClassificationHead:
     head = ClassificationHead(
         channels=channels,
@@ -24,6 +29,7 @@ def small_head(
         class_count=CLASSES,
         dropout=dropout,
         initialise=he,
+        pooling=pooling,
     )
     # Scores that differ from position to position, so that every peak is a real maximum.
     torch.nn.init.normal_(head.score.weight)
@@ -38,6 +44,13 @@ def small_network(*, batch_norm: bool = True) -> DecoupledNet:
     network = DecoupledNet(classifier, bridge, DeconvolutionNetwork(WIDTHS, he))
     freeze(network.classifier)
     return network
+
+
+def paper_parts(network: DecoupledNet) -> tuple[Bridge, DeconvolutionNetwork]:
+    """Return bridge and decoder of a network that has those of the paper."""
+    assert isinstance(network.bridge, Bridge)
+    assert isinstance(network.decoder, DeconvolutionNetwork)
+    return network.bridge, network.decoder
 
 
 def images(count: int, height: int = 64, width: int = 96) -> Tensor:

@@ -10,6 +10,7 @@ from decouplednet.networks.classification import (
     convolve_by_unfolding,
 )
 from decouplednet.networks.initialisation import Initialise, gaussian, he
+from decouplednet.networks.pooling import LogSumExpPooling, Pooling, TopKPooling
 from decouplednet.networks.vgg import VGG
 from tests.networks.small import CLASSES, WIDTHS, images, small_head
 
@@ -36,9 +37,27 @@ def test_scores_gates_and_peaks_equal_a_reading_position_by_position() -> None:
                 scores[:, row, column] = weights.score[:, :, 0, 0] @ fc7
                 assert torch.equal(trace.fc6_open[image, :, row, column], fc6 > 0)
                 assert torch.equal(trace.fc7_open[image, :, row, column], fc7 > 0)
+        torch.testing.assert_close(trace.score_map[image], scores)
         best, peak = scores.flatten(1).max(dim=1)
         torch.testing.assert_close(score[image], best)
         assert torch.equal(trace.peak[image], peak)
+
+
+@pytest.mark.parametrize("pooling", [LogSumExpPooling(sharpness=2.0), TopKPooling(count=2)])
+def test_the_score_is_pooled_as_it_is_told_and_its_shares_are_kept(pooling: Pooling) -> None:
+    torch.manual_seed(0)
+    head, x = small_head(pooling=pooling).eval(), pool5()
+
+    score, trace = head.trace(x)
+
+    assert torch.equal(score, pooling.pool(trace.score_map))
+    assert torch.equal(head(x), score)
+    share = pooling.share(trace.score_map)
+    assert share is not None
+    assert trace.share is not None
+    assert torch.equal(trace.share, share)
+    torch.manual_seed(0)
+    assert small_head().eval().trace(x)[1].share is None
 
 
 def test_biases_count() -> None:

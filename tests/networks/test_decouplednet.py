@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.networks.saliency import saliency_by_autograd, tag_weights
-from tests.networks.small import CLASSES, images, small_network
+from tests.networks.small import CLASSES, images, paper_parts, small_network
 
 ASKED = torch.tensor(
     [[True, False, True, False, False], [False] * 5, [False, True, False, False, False]]
@@ -24,8 +24,9 @@ def test_forward_is_see_then_activation_then_decode_with_the_weights_of_given_ta
     saliency = saliency_by_autograd(
         seed, torch.arange(3), traced.encoded.pool5, network.classifier.head
     )
-    g = network.bridge(traced.encoded.pool5, saliency)
-    expected = network.decoder(g, traced.encoded.switches)
+    bridge, decoder = paper_parts(network)
+    g = bridge(traced.encoded.pool5, saliency)
+    expected = decoder(g, traced.encoded.switches)
 
     torch.testing.assert_close(network(image, ASKED), expected, rtol=1e-4, atol=1e-5)
 
@@ -53,8 +54,9 @@ def test_several_maps_of_one_image_equal_the_maps_by_themselves() -> None:
 def test_maps_in_the_order_of_their_images_are_not_copied(order: list[int], shared: bool) -> None:
     network = small_network()
     seen: list[int] = []
-    network.bridge.register_forward_pre_hook(lambda _, given: seen.append(given[0].data_ptr()))
-    network.decoder.register_forward_pre_hook(lambda _, given: seen.append(given[1][0].data_ptr()))
+    bridge, decoder = paper_parts(network)
+    bridge.register_forward_pre_hook(lambda _, given: seen.append(given[0].data_ptr()))
+    decoder.register_forward_pre_hook(lambda _, given: seen.append(given[1][0].data_ptr()))
 
     traced = network.see(images(3))
     g = network.activation(traced, torch.tensor(order), torch.rand(3, CLASSES))
@@ -148,7 +150,8 @@ def test_the_whole_network_stays_in_channels_last_memory() -> None:
     def note(_: nn.Module, __: object, out: Tensor) -> None:
         layouts.append(out.is_contiguous(memory_format=torch.channels_last))
 
-    for layer in (*network.bridge.layers.modules(), *network.decoder.groups.modules()):
+    bridge, decoder = paper_parts(network)
+    for layer in (*bridge.layers.modules(), *decoder.groups.modules()):
         if not isinstance(layer, nn.Sequential | nn.ModuleList):
             layer.register_forward_hook(note)
     network(images(3), ASKED)

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 
 from decouplednet.errors import SettingsError
 from decouplednet.networks import presets
-from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.decouplednet import Bridging, Decoder, DecoupledNet, freeze
 from decouplednet.networks.initialisation import Initialise, gaussian, he
+from decouplednet.networks.pooling import MAX_POOLING, TopKPooling
 from decouplednet.networks.presets import (
     PRESETS,
     Build,
@@ -17,7 +18,9 @@ from decouplednet.networks.presets import (
     check_side,
     light,
     preset_named,
+    skip,
     tiny,
+    tiny_skip,
     vgg16,
 )
 from decouplednet.settings import Settings
@@ -25,7 +28,7 @@ from decouplednet.settings import Settings
 CLASSES = 3
 
 
-def parameters(module: nn.Module) -> int:
+def parameters(module: nn.Module | Bridging | Decoder) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
@@ -46,17 +49,52 @@ def test_light_has_the_papers_encoder_and_decoder_and_a_small_head_and_bridge() 
     assert parameters(network.decoder) == parameters(paper.decoder)
     assert network.classifier.head.fc6.weight.shape == (512, 512, 3, 3)
     assert network.classifier.head.fc7.weight.shape == (512, 512, 1, 1)
-    assert network.bridge.state_dict()["layers.0.weight"].shape == (512, 1024, 3, 3)
-    assert network.bridge.state_dict()["layers.6.weight"].shape == (512, 512, 3, 3)
+    assert network.state_dict()["bridge.layers.0.weight"].shape == (512, 1024, 3, 3)
+    assert network.state_dict()["bridge.layers.6.weight"].shape == (512, 512, 3, 3)
+
+
+def test_skip_has_light_s_encoder_and_head_and_a_smaller_bridge_and_decoder() -> None:
+    with torch.device("meta"):
+        network, like = skip(20), light(20)
+
+    assert network.classifier.state_dict().keys() == like.classifier.state_dict().keys()
+    assert parameters(network.classifier) == parameters(like.classifier)
+    shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    assert shapes["bridge.layers.0.0.weight"] == (512, 2 * 512 + 2, 3, 3)
+    assert shapes["bridge.layers.1.0.weight"] == (256, 512, 3, 3)
+    assert [shapes[f"decoder.laterals.{place}.0.weight"] for place in range(4)] == [
+        (128, 512, 1, 1),
+        (128, 512, 1, 1),
+        (64, 256, 1, 1),
+        (32, 128, 1, 1),
+    ]
+    convolutions = [
+        shapes[key]
+        for key in shapes
+        if key.startswith("decoder.levels") and key.endswith(".0.weight")
+    ]
+    assert convolutions == [
+        (256, 256 + 128, 3, 3),
+        (256, 256, 3, 3),
+        (128, 256 + 128, 3, 3),
+        (128, 128, 3, 3),
+        (96, 128 + 64, 3, 3),
+        (64, 96 + 32, 3, 3),
+    ]
+    assert shapes["decoder.score.weight"] == (2, 64, 1, 1)
+    learnt, plain = (parameters(n.bridge) + parameters(n.decoder) for n in (network, like))
+    assert 2 < plain / learnt < 4
 
 
 def test_sides_weights_and_kernels_are_the_published_ones() -> None:
-    table = [(p.name, p.side, p.default_weights, p.kernel) for p in PRESETS]
+    table = [(p.name, p.side, p.default_weights, p.kernel, p.bridge_kernel) for p in PRESETS]
 
     assert table == [
-        ("light", 160, "imagenet", 3),
-        ("vgg16", 320, "imagenet", 7),
-        ("tiny", 96, "none", 1),
+        ("light", 160, "imagenet", 3, 3),
+        ("vgg16", 320, "imagenet", 7, 7),
+        ("skip", 160, "imagenet", 3, 1),
+        ("tiny", 96, "none", 1, 1),
+        ("tiny-skip", 96, "none", 1, 1),
     ]
 
 
@@ -71,33 +109,37 @@ def test_a_preset_s_own_frame_fits_it(preset: Preset) -> None:
     check_side(preset, preset.side, preset.side)
 
 
-@pytest.mark.parametrize("build", [vgg16, light, tiny])
-def test_the_number_of_classes_and_the_dropout_can_be_chosen(build: Build) -> None:
+@pytest.mark.parametrize("build", [vgg16, light, skip, tiny, tiny_skip])
+def test_the_number_of_classes_the_dropout_and_the_pooling_can_be_chosen(build: Build) -> None:
     with torch.device("meta"):
-        network = build(11, dropout=0.25)
+        network = build(11, dropout=0.25, pooling=TopKPooling(count=2))
         usual = build(11)
 
     assert network.classifier.head.score.out_channels == 11
     assert network.classifier.head.dropout.p == 0.25
+    assert network.classifier.head.pooling == TopKPooling(count=2)
     assert usual.classifier.head.dropout.p == 0.5
+    assert usual.classifier.head.pooling == MAX_POOLING
 
 
-def test_only_tiny_normalises_inside_the_encoder() -> None:
+def test_only_the_tiny_ones_normalise_inside_the_encoder() -> None:
     with torch.device("meta"):
         encoders = [p.build(2).classifier.encoder for p in PRESETS]
 
     normalised = [any(isinstance(m, nn.BatchNorm2d) for m in e.modules()) for e in encoders]
-    assert normalised == [False, False, True]
+    assert normalised == [False, False, False, True, True]
 
 
 def test_presets_are_found_by_name() -> None:
-    assert [preset_named(name).build for name in ("light", "vgg16", "tiny")] == [light, vgg16, tiny]
+    built = {"light": light, "vgg16": vgg16, "skip": skip, "tiny": tiny, "tiny-skip": tiny_skip}
+
+    assert {name: preset_named(name).build for name in built} == built
 
 
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
     with pytest.raises(SettingsError, match=r"^there is no preset 'vgg'; did you mean vgg16\?$"):
         preset_named("vgg")
-    message = r"^there is no preset 'resnet'; the presets are light, vgg16, tiny$"
+    message = r"^there is no preset 'resnet'; the presets are light, vgg16, skip, tiny, tiny-skip$"
     with pytest.raises(SettingsError, match=message):
         preset_named("resnet")
 
@@ -125,7 +167,10 @@ def test_one_seed_gives_one_network() -> None:
     assert not torch.equal(weights(1), weights(2))
 
 
-@pytest.mark.parametrize(("preset", "initialise"), [(vgg16, gaussian), (light, he), (tiny, he)])
+@pytest.mark.parametrize(
+    ("preset", "initialise"),
+    [(vgg16, gaussian), (light, he), (skip, he), (tiny, he), (tiny_skip, he)],
+)
 def test_new_layers_start_by_the_paper_in_vgg16_and_by_he_elsewhere(
     preset: Build, initialise: Initialise, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +183,13 @@ def test_new_layers_start_by_the_paper_in_vgg16_and_by_he_elsewhere(
 
         return build
 
-    for name in ("ClassificationHead", "Bridge", "DeconvolutionNetwork"):
+    for name in (
+        "ClassificationHead",
+        "Bridge",
+        "PaddedBridge",
+        "DeconvolutionNetwork",
+        "SkipDecoder",
+    ):
         monkeypatch.setattr(presets, name, noted(getattr(presets, name)))
     with torch.device("meta"):
         preset(2)
@@ -153,6 +204,8 @@ def test_new_layers_start_by_the_paper_in_vgg16_and_by_he_elsewhere(
     scope="module",
     params=[
         "tiny",
+        "tiny-skip",
+        pytest.param("skip", marks=pytest.mark.slow),
         pytest.param("light", marks=pytest.mark.slow),
         pytest.param("vgg16", marks=pytest.mark.slow),
     ],
@@ -219,8 +272,8 @@ def test_a_training_step_changes_bridge_and_decoder_and_never_the_classifier(
     preset: Preset, network: DecoupledNet
 ) -> None:
     image, asked = smallest(preset, 2)
-    network.bridge.train()
-    network.decoder.train()
+    network.train()
+    network.classifier.eval()
     before = {k: t.clone() for k, t in network.classifier.state_dict().items()}
     network.zero_grad()
 

@@ -5,6 +5,12 @@ from torch import Tensor
 
 from decouplednet.networks import saliency
 from decouplednet.networks.classification import ClassificationHead, HeadTrace, HeadWeights
+from decouplednet.networks.pooling import (
+    MAX_POOLING,
+    LogSumExpPooling,
+    Pooling,
+    TopKPooling,
+)
 from decouplednet.networks.saliency import (
     class_saliency,
     project_scores,
@@ -24,13 +30,14 @@ SEED = torch.tensor(
     ]
 )
 IMAGE_INDEX = torch.tensor([2, 2, 0, 1])
+SPREAD = (LogSumExpPooling(sharpness=1.5), TopKPooling(count=3))
 
 
 def head_and_pool5(
-    kernel: int = 2, dtype: torch.dtype = torch.float64
+    kernel: int = 2, dtype: torch.dtype = torch.float64, pooling: Pooling = MAX_POOLING
 ) -> tuple[ClassificationHead, Tensor]:
     torch.manual_seed(6)
-    head = small_head(kernel=kernel).eval().to(dtype)
+    head = small_head(kernel=kernel, pooling=pooling).eval().to(dtype)
     return head, torch.randn(3, 7, 8, 11, dtype=dtype)
 
 
@@ -56,6 +63,62 @@ def test_the_closed_form_equals_autograd(kernel: int, dtype: torch.dtype) -> Non
     assert float(expected.abs().max()) > 0.1
     tolerance = TOLERANCE[dtype]
     torch.testing.assert_close(got, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("pooling", SPREAD, ids=str)
+@pytest.mark.parametrize("kernel", [1, 3, 7])
+def test_the_transposed_form_of_other_poolings_equals_autograd(
+    kernel: int, pooling: Pooling
+) -> None:
+    head, pool5 = head_and_pool5(kernel, pooling=pooling)
+
+    got = class_saliency(SEED.double(), IMAGE_INDEX, head.trace(pool5)[1], head.weights())
+
+    expected = saliency_by_autograd(SEED.double(), IMAGE_INDEX, pool5, head)
+    assert got.shape == (4, 7, 8, 11)
+    assert float(expected.abs().max()) > 0.1
+    torch.testing.assert_close(got, expected, rtol=1e-10, atol=1e-10)
+    assert got.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("pooling", SPREAD, ids=str)
+def test_other_poolings_spread_f_cls_and_few_positions_concentrate_it(pooling: Pooling) -> None:
+    head, pool5 = head_and_pool5(pooling=pooling)
+    one = torch.eye(CLASSES, dtype=torch.float64)[:1]
+
+    got = class_saliency(one, torch.tensor([0]), head.trace(pool5)[1], head.weights())
+
+    reached = int((got[0] != 0).any(dim=0).sum())
+    assert reached > 4  # the window of the maximum has 2 x 2 positions
+
+
+@pytest.mark.parametrize("pooling", SPREAD, ids=str)
+def test_autocast_and_another_dtype_change_nothing_of_other_poolings(pooling: Pooling) -> None:
+    head, pool5 = head_and_pool5(dtype=torch.float32, pooling=pooling)
+    trace = head.trace(pool5)[1]
+    seed = SEED.bfloat16()
+    expected = class_saliency(seed.float(), IMAGE_INDEX, trace, head.weights())
+
+    with torch.autocast("cpu", torch.bfloat16):
+        got = class_saliency(seed, IMAGE_INDEX, trace, head.weights())
+
+    assert got.dtype == torch.float32
+    assert torch.equal(got, expected)
+
+
+def test_a_linear_head_after_the_mean_over_positions_says_nothing_of_where() -> None:
+    torch.manual_seed(6)
+    pool5 = torch.randn(3, 7, 8, 11, dtype=torch.float64)
+    linear = torch.nn.Linear(7, CLASSES).double()
+    seed = SEED.double()
+
+    flat = saliency_by_autograd(seed, IMAGE_INDEX, pool5, lambda x: linear(x.mean(dim=(2, 3))))
+    local = saliency_by_autograd(seed, IMAGE_INDEX, pool5, head_and_pool5()[0])
+
+    torch.testing.assert_close(flat, flat[..., :1, :1].expand_as(flat))
+    # What is more, it is the same for every image.
+    torch.testing.assert_close(flat[0, :, 0, 0], 0.9 * linear.weight[0] / (8 * 11))
+    assert float(local[0].std(dim=(1, 2)).max()) > 0.01
 
 
 def test_autograd_equals_a_difference_quotient() -> None:
@@ -93,12 +156,23 @@ def test_the_transposed_layers_equal_the_gradient_of_the_pooled_scores() -> None
     seed = torch.tensor([[0.9, 0.0, 0.0], [0.0, 0.4, 0.7]], dtype=torch.float64)
     fc6 = F.relu(F.conv2d(pool5, weights.fc6))
     fc7 = F.relu(F.conv2d(fc6, weights.fc7))
-    pooled, peak = F.conv2d(fc7, weights.score).flatten(2).max(dim=2)
+    score_map = F.conv2d(fc7, weights.score)
+    pooled, peak = score_map.flatten(2).max(dim=2)
     (expected,) = torch.autograd.grad((seed * pooled).sum(), pool5)
-    trace = HeadTrace(fc6 > 0, fc7 > 0, peak)
+    trace = HeadTrace(fc6 > 0, fc7 > 0, peak, score_map)
 
     torch.testing.assert_close(project_scores(seed, trace, weights), expected)
     torch.testing.assert_close(class_saliency(seed, torch.arange(2), trace, weights), expected)
+
+
+@pytest.mark.parametrize("pooling", SPREAD, ids=str)
+def test_projected_shares_equal_the_gradient_of_the_pooled_scores(pooling: Pooling) -> None:
+    head, pool5 = head_and_pool5(kernel=3, pooling=pooling)
+    seed = SEED[:3].double()
+
+    got = project_scores(seed, head.trace(pool5)[1], head.weights())
+
+    torch.testing.assert_close(got, saliency_by_autograd(seed, torch.arange(3), pool5, head))
 
 
 def test_labels_that_share_one_peak_are_summed() -> None:
@@ -147,9 +221,10 @@ def test_each_pair_of_image_and_class_is_computed_once(monkeypatch: pytest.Monke
     assert pairs == [[(1, 1), (2, 0), (2, 2), (2, 4)]]
 
 
+@pytest.mark.parametrize("pooling", [MAX_POOLING, *SPREAD], ids=str)
 @pytest.mark.parametrize("maps", [0, 4])
-def test_nothing_asked_for_gives_zero_maps(maps: int) -> None:
-    head, pool5 = head_and_pool5()
+def test_nothing_asked_for_gives_zero_maps(maps: int, pooling: Pooling) -> None:
+    head, pool5 = head_and_pool5(pooling=pooling)
     seed = torch.zeros(maps, CLASSES, dtype=torch.float64)
 
     got = class_saliency(seed, IMAGE_INDEX[:maps], head.trace(pool5)[1], head.weights())

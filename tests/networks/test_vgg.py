@@ -47,6 +47,46 @@ def test_pool5_and_switches_equal_a_plain_reading_of_the_layers() -> None:
     assert all(torch.equal(a, b) for a, b in zip(encoded.switches, switches, strict=True))
 
 
+def test_skips_are_the_activations_before_the_poolings_and_take_the_place_of_the_switches() -> None:
+    torch.manual_seed(0)
+    vgg = VGG(WIDTHS, skip_groups=range(1, 4))
+    image = images(2)
+
+    encoded = vgg(image)
+
+    x = image
+    expected: list[Tensor] = []
+    state = vgg.state_dict()
+    for i in TORCHVISION_PLACES:
+        x = F.conv2d(x, state[f"features.{i}.weight"], state[f"features.{i}.bias"], padding=1)
+        x = x.clamp(min=0)
+        if i in POOLED_AFTER:
+            expected.append(x)
+            x = F.max_pool2d(x, 2)
+    assert encoded.switches == ()
+    assert [skip.shape[1:] for skip in encoded.skips] == [(4, 32, 48), (5, 16, 24), (6, 8, 12)]
+    for skip, before in zip(encoded.skips, expected[1:4], strict=True):
+        torch.testing.assert_close(skip, before)
+        assert skip.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(encoded.pool5, x)
+
+
+def test_groups_give_the_skips_that_lie_among_them() -> None:
+    vgg = VGG(WIDTHS, skip_groups=range(1, 5))
+    below = vgg.run_groups(images(1), range(3))
+
+    above = vgg.run_groups(below.pool5, range(3, 5))
+
+    whole = vgg(images(1)).skips
+    together = (*below.skips, *above.skips)
+    assert all(torch.equal(a, b) for a, b in zip(together, whole, strict=True))
+    assert len(below.skips) == 2
+
+
+def test_without_skip_groups_no_skip_is_kept() -> None:
+    assert VGG(WIDTHS)(images(1)).skips == ()
+
+
 def test_everything_stays_in_channels_last_memory() -> None:
     encoded = VGG(WIDTHS)(images(2))
 

@@ -9,6 +9,7 @@ from decouplednet.errors import DataError
 from decouplednet.networks.saliency import saliency_by_autograd
 from decouplednet.report.activations import IMAGES_AT_ONCE, Asked, activations
 from tests.inference.small import SIDE, small_segmenter
+from tests.networks.small import paper_parts
 
 
 def write_images(folder: Path, count: int) -> list[Path]:
@@ -50,7 +51,8 @@ def test_a_map_is_what_the_bridge_makes_of_one_image_and_one_class(tmp_path: Pat
         seed[0, label] = max(0.5, probability)  # the true tag is given
         pool5 = traced.encoded.pool5
         saliency = saliency_by_autograd(seed, torch.tensor([0]), pool5, network.classifier.head)
-        g = network.bridge(pool5, saliency)
+        bridge, _ = paper_parts(network)
+        g = bridge(pool5, saliency)
         np.testing.assert_allclose(got.g[row], g[0].detach().numpy(), rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(got.pool5[row], pool5[0].numpy(), rtol=1e-5)
 

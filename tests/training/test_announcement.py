@@ -20,6 +20,7 @@ def test_the_table_says_what_will_run(shapes: Path) -> None:
     assert rows["classes"] == "3: disc, bar, frame; others: ignore"
     assert rows["convolutions"] == "start from none; 5 of 5 groups learn in stage 1"
     assert "tags of rare classes count up to 3 times" in rows["stage 1, tags"]
+    assert rows["stage 1, tags"].endswith("; scores pooled by the maximum")
     assert rows["stage 2, masks"] == "3 updates of 4 windows of 96 pixels"
     assert re.fullmatch(
         r"about 0 s \+ 0 s beside start and scoring; \d\.\d GB of memory", rows["expected"]
@@ -46,6 +47,12 @@ def test_the_table_counts_one_and_names_the_file_of_weights_alone(
     assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
     assert rows["stage 2, masks"] == "1 update of 1 window of 128 pixels"
     assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
+
+
+def test_the_table_says_how_scores_are_pooled(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("classifier.pooling=top-k"))
+    rows = dict(describe(plan, 1e12))
+    assert rows["stage 1, tags"].endswith("; scores pooled by the mean of the 3 highest")
 
 
 def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:

@@ -7,13 +7,19 @@ import torch
 from safetensors.torch import save_file
 
 from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError, TrainingError
+from decouplednet.networks.pooling import (
+    MAX_POOLING,
+    LogSumExpPooling,
+    Pooling,
+    TopKPooling,
+)
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.expectation import expected_seconds
-from decouplednet.training.plan import choose, make_plan
-from decouplednet.training.run import train
+from decouplednet.training.plan import choose, make_plan, pooling_of
+from decouplednet.training.run import start_network, train
 from decouplednet.training.segmenter import masked_images
 from tests.shapes import NAMES
 from tests.training.conftest import quick
@@ -33,6 +39,34 @@ def test_what_is_left_open_is_chosen_by_the_preset() -> None:
     assert chosen.classifier.trained_groups == 5
 
 
+@pytest.mark.parametrize(
+    ("changes", "chosen", "pooling"),
+    [
+        ((), (None, None), MAX_POOLING),
+        (("pooling=log-sum-exp",), (4.0, None), LogSumExpPooling(sharpness=4.0)),
+        (
+            ("pooling=log-sum-exp", "pooling_sharpness=1.5"),
+            (1.5, None),
+            LogSumExpPooling(sharpness=1.5),
+        ),
+        (("pooling=top-k",), (None, 3), TopKPooling(count=3)),
+        (("pooling=top-k", "pooling_count=7"), (None, 7), TopKPooling(count=7)),
+    ],
+)
+def test_the_pooling_is_chosen_and_reaches_the_network(
+    changes: tuple[str, ...],
+    chosen: tuple[float | None, int | None],
+    pooling: Pooling,
+    shapes: Path,
+) -> None:
+    plan = make_plan(shapes, quick(*(f"classifier.{change}" for change in changes)))
+
+    settings = plan.settings.classifier
+    assert (settings.pooling_sharpness, settings.pooling_count) == chosen
+    assert pooling_of(settings) == pooling
+    assert start_network(plan).classifier.head.pooling == pooling
+
+
 def test_what_is_said_is_kept() -> None:
     said = Settings.read(
         None,
@@ -42,6 +76,13 @@ def test_what_is_said_is_kept() -> None:
         ],
     )
     assert choose(said, preset_named("light")) == said
+
+
+def test_a_padded_bridge_takes_single_images_at_the_smallest_side(shapes: Path) -> None:
+    smallest = ("side=96", "classifier.weights=none")
+
+    assert make_plan(shapes, quick("preset=light", *smallest)).fewest_images == 2
+    assert make_plan(shapes, quick("preset=skip", *smallest)).fewest_images == 1
 
 
 def test_a_plan_holds_roles_classes_and_tags(shapes: Path) -> None:

@@ -34,6 +34,7 @@ def _rows(segmenter: "Segmenter") -> Iterator[tuple[str, str]]:
         ),
     )
     yield "parameters", f"{sum(weight.numel() for weight in segmenter.network.parameters()):,}"
+    yield "pooling of scores", str(segmenter.network.classifier.head.pooling)
     yield "frame", f"{frame.side} x {frame.side} pixels"
     yield (
         "channels",

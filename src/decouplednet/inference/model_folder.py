@@ -1,8 +1,8 @@
 """The model folder: ``model.safetensors`` and ``model.json``, which run no code when loaded.
 
-``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``
-and ``training``, what is recorded of the training. It is written last and removed first, so that a
-folder with it is whole.
+``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``,
+``pooling`` where it is not the maximum, and ``training``, what is recorded of the training. It is
+written last and removed first, so that a folder with it is whole.
 """
 
 import json
@@ -23,6 +23,7 @@ from decouplednet.inference.devices import choose_device
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
 from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side, preset_named
 
 FORMAT_VERSION = 1
@@ -41,6 +42,7 @@ class _Description(BaseModel):
     preset: str
     classes: list[str]
     frame: dict[str, Any]
+    pooling: Pooling = MAX_POOLING
     training: dict[str, Any]
 
 
@@ -98,7 +100,7 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     except (DataError, ModelError, SettingsError) as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     with torch.device("meta"):  # the sizes alone: weights that are replaced need no start
-        network = preset.build(len(classes))
+        network = preset.build(len(classes), pooling=description.pooling)
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
     segmenter = Segmenter(network, classes, frame, preset.name, description.training)
@@ -121,9 +123,12 @@ def _describe(segmenter: Segmenter) -> bytes:
         preset=segmenter.preset,
         classes=list(segmenter.classes),
         frame=segmenter.frame.to_dict(),
+        pooling=segmenter.network.classifier.head.pooling,
         training=dict(segmenter.training),
     )
-    return (json.dumps(description.model_dump(), indent=2, ensure_ascii=False) + "\n").encode()
+    left_out = {"pooling"} if description.pooling == MAX_POOLING else None
+    content = description.model_dump(exclude=left_out)
+    return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 
 
 def _flush(path: Path) -> None:

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from decouplednet.networks.classification import Traced
+from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
 
 _SALIENCY_EPSILON = 1e-12
@@ -18,17 +20,11 @@ class Bridge(nn.Module):
         initialise: how the weights start.
 
     Source: PAPER.md, three parts, 2, and facts of the original release, bridging.
-    Differs: the epsilon of f_cls's batch normalisation is 1e-12. Gradients with respect to pool5
-        have variances of the order of the usual 1e-5 and below, which would swallow them.
-    Differs: the running statistics of both inputs are averages over all training batches. Both come
-        from a network that stands still, and a moving average would take over a hundred updates to
-        forget that it started at a variance of 1.
     """
 
     def __init__(self, *, channels: int, middle: int, kernel: int, initialise: Initialise) -> None:
         super().__init__()
-        self.pool5_norm = nn.BatchNorm2d(channels, momentum=None)
-        self.saliency_norm = nn.BatchNorm2d(channels, eps=_SALIENCY_EPSILON, momentum=None)
+        self.pool5_norm, self.saliency_norm = input_norms(channels)
         self.layers = nn.Sequential(
             nn.Conv2d(2 * channels, middle, kernel),
             nn.BatchNorm2d(middle),
@@ -52,3 +48,29 @@ class Bridge(nn.Module):
         normed = [self.pool5_norm(pool5), self.saliency_norm(saliency)]
         g: Tensor = self.layers(torch.cat(normed, dim=1))
         return g
+
+    def activation(
+        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+    ) -> Tensor:
+        """Return g of each map; see ``Bridging``."""
+        del seed
+        g: Tensor = self(*of_maps(image_index, traced.encoded.pool5), saliency)
+        return g
+
+
+def input_norms(channels: int) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:
+    """Return the batch normalisations of pool5 and of f_cls.
+
+    Args:
+        channels: C, of either.
+
+    Differs: the epsilon of f_cls's batch normalisation is 1e-12. Gradients with respect to pool5
+        have variances of the order of the usual 1e-5 and below, which would swallow them.
+    Differs: the running statistics of both inputs are averages over all training batches. Both come
+        from a network that stands still, and a moving average would take over a hundred updates to
+        forget that it started at a variance of 1.
+    """
+    return (
+        nn.BatchNorm2d(channels, momentum=None),
+        nn.BatchNorm2d(channels, eps=_SALIENCY_EPSILON, momentum=None),
+    )

@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.networks.initialisation import Initialise, gaussian
+from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.precision import full_precision
 from decouplednet.networks.vgg import VGG, Encoded
 
@@ -37,11 +38,16 @@ class HeadTrace:
         fc6_open: (B, middle, h - k + 1, w - k + 1) bool, True where fc6 is above 0.
         fc7_open: bool of the same shape, True where fc7 is above 0.
         peak: (B, L) int64, the flat position, row * width + column, of each class's maximum.
+        score_map: (B, L, h - k + 1, w - k + 1) score of each class at each position.
+        share: of the same shape, how much of each pooled score comes from each position, see
+            ``Pooling``; None where all of it comes from the maximum.
     """
 
     fc6_open: Tensor
     fc7_open: Tensor
     peak: Tensor
+    score_map: Tensor
+    share: Tensor | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Traced:
     """Everything later stages need to know of one pass through the classification network.
 
     Args:
-        encoded: pool5 and switches of B images.
+        encoded: pool5, and switches or skips, of B images.
         score: (B, L) pooled scores, before the sigmoid.
         head: gates and peaks of the same pass.
     """
@@ -60,9 +66,9 @@ class Traced:
 
 
 class ClassificationHead(nn.Module):
-    """fc6, fc7 and the class scores as convolutions, then the maximum over all positions.
+    """fc6, fc7 and the class scores as convolutions, then one pooling over all positions.
 
-    Global maximum pooling stands in training and prediction alike (PAPER.md, known oddities).
+    The pooling is the same in training and prediction (PAPER.md, known oddities).
 
     Args:
         channels: C, the channels of pool5.
@@ -73,6 +79,7 @@ class ClassificationHead(nn.Module):
         initialise: how fc6 and fc7 start. The score layer always starts at the paper's small
             weights, so that every probability starts near one half: by He, the maximum over
             positions starts every class as certain, and a small network never recovered.
+        pooling: how the scores of all positions become one.
     """
 
     def __init__(
@@ -84,8 +91,10 @@ class ClassificationHead(nn.Module):
         class_count: int,
         dropout: float,
         initialise: Initialise,
+        pooling: Pooling = MAX_POOLING,
     ) -> None:
         super().__init__()
+        self.pooling = pooling
         self.fc6 = nn.Conv2d(channels, middle, kernel)
         self.fc7 = nn.Conv2d(middle, middle, kernel_size=1)
         self.score = nn.Conv2d(middle, class_count, kernel_size=1)
@@ -105,8 +114,11 @@ class ClassificationHead(nn.Module):
         with full_precision(pool5.device):
             fc6 = F.relu(self._fc6(pool5.to(self.fc6.weight.dtype)))
             fc7 = F.relu(self.fc7(self.dropout(fc6)))
-            score, peak = self.score(self.dropout(fc7)).flatten(2).max(dim=2)
-        return score, HeadTrace(fc6 > 0, fc7 > 0, peak)
+            score_map = self.score(self.dropout(fc7))
+            score = self.pooling.pool(score_map)
+            peak = score_map.flatten(2).argmax(dim=2)
+            share = self.pooling.share(score_map)
+        return score, HeadTrace(fc6 > 0, fc7 > 0, peak, score_map, share)
 
     def _fc6(self, pool5: Tensor) -> Tensor:
         large = self.fc6.weight.numel() > _LARGE_WEIGHT
@@ -124,7 +136,7 @@ class Classifier(nn.Module):
     """The classification network of the paper: an encoder and a head.
 
     Args:
-        encoder: images to pool5 and switches.
+        encoder: images to pool5, and switches or skips.
         head: pool5 to scores.
     """
 

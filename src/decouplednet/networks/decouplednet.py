@@ -1,12 +1,53 @@
 """The three parts put together: see an image once, then segment any classes of it."""
 
+from collections.abc import Iterator
+from typing import Protocol
+
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.bridging import Bridge
 from decouplednet.networks.classification import Classifier, Traced
 from decouplednet.networks.saliency import class_saliency, tag_weights
-from decouplednet.networks.segmentation import DeconvolutionNetwork
+from decouplednet.networks.vgg import Encoded
+
+
+class _Part(Protocol):
+    """What both parts that learn from masks are beside their work: modules of torch."""
+
+    def modules(self) -> Iterator[nn.Module]:
+        """Return the module and all it holds."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Return its weights."""
+
+
+class Bridging(_Part, Protocol):
+    """A module that builds the activation map of the classes asked for."""
+
+    def activation(
+        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+    ) -> Tensor:
+        """Return g of each map, (M, G, h, w) and at least 0.
+
+        Args:
+            traced: what the classifier made of B images.
+            image_index: (M,) int64, the image of each map, below B.
+            seed: (M, L) weight of each class in each map, above 0 where it is asked for.
+            saliency: (M, C, h, w), f_cls of each map.
+        """
+
+
+class Decoder(_Part, Protocol):
+    """A module that turns activation maps into scores per pixel."""
+
+    def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
+        """Return the (M, 2, H, W) scores before the softmax, background first.
+
+        Args:
+            g: (M, G, h, w) activation maps.
+            encoded: of B images, with the switches or skips that the decoder uses.
+            image_index: (M,) int64, the image of each map, below B.
+        """
 
 
 class DecoupledNet(nn.Module):
@@ -21,9 +62,7 @@ class DecoupledNet(nn.Module):
         decoder: turns activation maps into scores per pixel.
     """
 
-    def __init__(
-        self, classifier: Classifier, bridge: Bridge, decoder: DeconvolutionNetwork
-    ) -> None:
+    def __init__(self, classifier: Classifier, bridge: Bridging, decoder: Decoder) -> None:
         super().__init__()
         self.classifier = classifier
         self.bridge = bridge
@@ -50,25 +89,22 @@ class DecoupledNet(nn.Module):
             seed: (M, L) weight of each class in each map, see ``tag_weights``.
 
         Returns:
-            (M, C, H / 32, W / 32), at least 0.
+            (M, G, H / 32, W / 32), at least 0; G channels as the bridge builds them.
         """
         with torch.no_grad():
             weights = self.classifier.head.weights()
             saliency = class_saliency(seed, image_index, traced.head, weights)
-            (pool5,) = _of_maps(image_index, traced.encoded.pool5)
-        g: Tensor = self.bridge(pool5, saliency)
-        return g
+        return self.bridge.activation(traced, image_index, seed, saliency)
 
     def decode(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
         """Return the (M, 2, H, W) scores before the softmax, background first.
 
         Args:
-            g: (M, C, H / 32, W / 32) activation maps.
+            g: (M, G, H / 32, W / 32) activation maps.
             traced: what ``see`` returned for B images.
             image_index: (M,) int64, the image of each map, below B.
         """
-        score: Tensor = self.decoder(g, _of_maps(image_index, *traced.encoded.switches))
-        return score
+        return self.decoder.decode(g, traced.encoded, image_index)
 
     def forward(self, image: Tensor, asked: Tensor) -> Tensor:
         """Return the scores of one map per image, weighing classes by ``tag_weights``.
@@ -96,11 +132,3 @@ def freeze(module: nn.Module) -> None:
     """
     module.requires_grad_(False)
     module.eval()
-
-
-def _of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
-    """Return (B, ...) tensors as (M, ...): not copied where every image has its one map."""
-    every = torch.arange(per_image[0].shape[0], device=image_index.device)
-    if torch.equal(image_index, every):
-        return per_image
-    return tuple(tensor[image_index] for tensor in per_image)

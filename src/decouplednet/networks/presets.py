@@ -1,5 +1,6 @@
 """The sizes that networks come in, by name."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -9,17 +10,30 @@ from decouplednet.networks.bridging import Bridge
 from decouplednet.networks.classification import ClassificationHead, Classifier
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.initialisation import Initialise, gaussian, he
+from decouplednet.networks.padded_bridge import PaddedBridge
+from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.segmentation import DeconvolutionNetwork
-from decouplednet.networks.vgg import STRIDE, VGG, VGG16_WIDTHS, Widths
+from decouplednet.networks.skip_decoder import LEVELS, Level, SkipDecoder
+from decouplednet.networks.vgg import GROUPS, STRIDE, VGG, VGG16_WIDTHS, Widths
 
 DROPOUT = 0.5
+TINY_WIDTHS: Widths = (8, 16, 32, 64, 128)
+_SKIP_GROUPS = range(1, GROUPS)  # the skip of the first group would be as large as the image
 
 
 class Build(Protocol):
     """Build a network for a number of classes."""
 
-    def __call__(self, class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
-        """Return the network; ``dropout`` is the share of fc6 and fc7 dropped in training."""
+    def __call__(
+        self, class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+    ) -> DecoupledNet:
+        """Return the network.
+
+        Args:
+            class_count: L.
+            dropout: share of fc6 and fc7 dropped in training.
+            pooling: how the head pools scores; it has no weights.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +44,8 @@ class Preset:
         name: what ``model.json`` and ``--set preset=`` call it.
         side: the usual side of the square frame, in pixels.
         default_weights: where the encoder's convolutions start.
-        kernel: side of the head's and the bridge's kernels, in pool5 positions.
+        kernel: side of the head's kernel, in pool5 positions.
+        bridge_kernel: side of the bridge's kernels where they are not padded, else 1.
         build: makes the network.
     """
 
@@ -38,47 +53,75 @@ class Preset:
     side: int
     default_weights: Literal["imagenet", "none"]
     kernel: int
+    bridge_kernel: int
     build: Build
 
 
-def vgg16(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
+def vgg16(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
     """Return the paper's network: 307 million weights at 20 classes.
 
     Source: PAPER.md, facts of the original release.
     """
-    return _assemble(
-        class_count, dropout, VGG16_WIDTHS, kernel=7, middles=(4096, 2048), initialise=gaussian
+    head = ClassificationHead(
+        channels=VGG16_WIDTHS[-1],
+        middle=4096,
+        kernel=7,
+        class_count=class_count,
+        dropout=dropout,
+        initialise=gaussian,
+        pooling=pooling,
     )
+    return _with_switches(VGG16_WIDTHS, head, bridge_middle=2048, initialise=gaussian)
 
 
-def light(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
+def light(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
     """Return VGG-16's convolutions and decoder at full width with a small head and bridge.
 
     Differs: fc6 and the bridge have 3 x 3 kernels and 512 channels, and new layers start by He,
     so that a laptop trains it.
     """
-    return _assemble(
-        class_count, dropout, VGG16_WIDTHS, kernel=3, middles=(512, 512), initialise=he
-    )
+    head = _light_head(class_count, dropout, pooling)
+    return _with_switches(VGG16_WIDTHS, head, bridge_middle=512, initialise=he)
 
 
-def tiny(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
+def tiny(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
     """Return a narrow network with batch normalisation throughout, to train from scratch."""
-    return _assemble(
-        class_count,
-        dropout,
-        (8, 16, 32, 64, 128),
-        kernel=1,
-        middles=(128, 128),
-        initialise=he,
-        batch_norm=True,
-    )
+    head = _tiny_head(class_count, dropout, pooling)
+    return _with_switches(TINY_WIDTHS, head, bridge_middle=128, initialise=he, batch_norm=True)
+
+
+def skip(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
+    """Return VGG-16's convolutions and light's head with a light decoder.
+
+    Differs: a padded bridge that sees class evidence, and skips in place of switches.
+    """
+    head = _light_head(class_count, dropout, pooling)
+    return _with_skips(VGG16_WIDTHS, head, bridge_widths=(512, 256), levels=LEVELS)
+
+
+def tiny_skip(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
+    """Return tiny's encoder and head with the bridge and decoder of skip, narrowed."""
+    head = _tiny_head(class_count, dropout, pooling)
+    levels = (Level(32, 64, 2), Level(32, 32, 2), Level(16, 24, 1), Level(8, 16, 1))
+    return _with_skips(TINY_WIDTHS, head, bridge_widths=(128, 64), levels=levels, batch_norm=True)
 
 
 PRESETS = (
-    Preset("light", side=160, default_weights="imagenet", kernel=3, build=light),
-    Preset("vgg16", side=320, default_weights="imagenet", kernel=7, build=vgg16),
-    Preset("tiny", side=96, default_weights="none", kernel=1, build=tiny),
+    Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
+    Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
+    Preset("skip", 160, "imagenet", kernel=3, bridge_kernel=1, build=skip),
+    Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
+    Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
 )
 
 
@@ -118,26 +161,65 @@ def check_side(preset: Preset, height: int, width: int) -> None:
             )
 
 
-def _assemble(
-    class_count: int,
-    dropout: float,
+def _light_head(class_count: int, dropout: float, pooling: Pooling) -> ClassificationHead:
+    return ClassificationHead(
+        channels=VGG16_WIDTHS[-1],
+        middle=512,
+        kernel=3,
+        class_count=class_count,
+        dropout=dropout,
+        initialise=he,
+        pooling=pooling,
+    )
+
+
+def _tiny_head(class_count: int, dropout: float, pooling: Pooling) -> ClassificationHead:
+    return ClassificationHead(
+        channels=TINY_WIDTHS[-1],
+        middle=128,
+        kernel=1,
+        class_count=class_count,
+        dropout=dropout,
+        initialise=he,
+        pooling=pooling,
+    )
+
+
+def _with_switches(
     widths: Widths,
+    head: ClassificationHead,
     *,
-    kernel: int,
-    middles: tuple[int, int],
+    bridge_middle: int,
     initialise: Initialise,
     batch_norm: bool = False,
 ) -> DecoupledNet:
-    """Put a network together; ``middles`` are the inner channels of the head and the bridge."""
-    channels = widths[-1]
-    head = ClassificationHead(
-        channels=channels,
-        middle=middles[0],
-        kernel=kernel,
-        class_count=class_count,
-        dropout=dropout,
+    """Put a head together with the encoder, the bridge and the decoder of the paper."""
+    bridge = Bridge(
+        channels=widths[-1],
+        middle=bridge_middle,
+        kernel=head.fc6.kernel_size[0],
         initialise=initialise,
     )
-    bridge = Bridge(channels=channels, middle=middles[1], kernel=kernel, initialise=initialise)
     classifier = Classifier(VGG(widths, batch_norm), head)
     return DecoupledNet(classifier, bridge, DeconvolutionNetwork(widths, initialise=initialise))
+
+
+def _with_skips(
+    widths: Widths,
+    head: ClassificationHead,
+    *,
+    bridge_widths: tuple[int, int],
+    levels: Sequence[Level],
+    batch_norm: bool = False,
+) -> DecoupledNet:
+    """Put a head together with an encoder that keeps skips and what decodes by them."""
+    encoder = VGG(widths, batch_norm, skip_groups=_SKIP_GROUPS)
+    bridge = PaddedBridge(channels=widths[-1], widths=bridge_widths, evidence=True, initialise=he)
+    decoder = SkipDecoder(
+        channels=bridge_widths[-1],
+        skip_channels=[widths[group] for group in _SKIP_GROUPS],
+        stride=STRIDE,
+        initialise=he,
+        levels=levels,
+    )
+    return DecoupledNet(Classifier(encoder, head), bridge, decoder)

@@ -1,10 +1,13 @@
 """f_cls: how much each activation of pool5 matters to the classes asked for."""
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from decouplednet.networks.classification import ClassificationHead, HeadTrace, HeadWeights
+from decouplednet.networks.classification import HeadTrace, HeadWeights
+from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.precision import full_precision
 
 
@@ -30,18 +33,19 @@ def tag_weights(probability: Tensor, asked: Tensor) -> Tensor:
 def class_saliency(
     seed: Tensor, image_index: Tensor, trace: HeadTrace, weights: HeadWeights
 ) -> Tensor:
-    """Return f_cls of each map by its closed form.
+    """Return f_cls of each map, by its closed form where the maximum was pooled.
 
     Maximum pooling sends the gradient of a class through one position, so the gradient is one
     row of the score layer taken back through fc7 and fc6 at that position, and fills one k x k
     window of the grid. Each pair of image and class is computed once, however many maps ask for
-    it. Always computed in the dtype of the weights, also under autocast.
+    it. Other poolings send it through many positions and so take the transposed layers of the
+    head. Always computed in the dtype of the weights, also under autocast.
 
     Args:
         seed: (M, L) weight of each class in each map, see ``tag_weights``; several labels of one
             map are summed, and a map without any is zero.
         image_index: (M,) int64, the image of each map, below B.
-        trace: gates and peaks of the B images.
+        trace: gates, peaks and shares of the B images.
         weights: the head's weights.
 
     Returns:
@@ -50,6 +54,24 @@ def class_saliency(
 
     Source: PAPER.md, bridging layers; checked against autograd.
     """
+    if trace.share is None:
+        return _closed_form(seed, image_index, trace, weights)
+    with full_precision(seed.device):
+        mapped = _trace_of_maps(image_index, trace, trace.share)
+        saliency = project_scores(seed.to(weights.fc6.dtype), mapped, weights)
+    return saliency.contiguous(memory_format=torch.channels_last)
+
+
+def _trace_of_maps(image_index: Tensor, trace: HeadTrace, share: Tensor) -> HeadTrace:
+    """Return what the head decided for the image of each map."""
+    return HeadTrace(
+        *of_maps(image_index, trace.fc6_open, trace.fc7_open, trace.peak, trace.score_map, share)
+    )
+
+
+def _closed_form(
+    seed: Tensor, image_index: Tensor, trace: HeadTrace, weights: HeadWeights
+) -> Tensor:
     columns = trace.fc7_open.shape[3]
     kernel = weights.fc6.shape[2]
     height, width = trace.fc7_open.shape[2] + kernel - 1, columns + kernel - 1
@@ -85,11 +107,12 @@ def _peak_windows(image: Tensor, label: Tensor, trace: HeadTrace, weights: HeadW
 def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tensor:
     """Return f_cls of one map per image by the transposed layers of the head.
 
-    Slower than ``class_saliency`` and equal to it, but of fixed shapes, so it can be exported.
+    For maximum pooling slower than ``class_saliency`` and equal to it, but of fixed shapes, so it
+    can be exported.
 
     Args:
         seed: (B, L) weight of each class, see ``tag_weights``.
-        trace: gates and peaks of the same B images.
+        trace: gates, and peaks or shares, of the same B images.
         weights: the head's weights.
 
     Returns:
@@ -97,25 +120,30 @@ def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tens
 
     Source: PAPER.md, bridging layers and facts of the original release, f_cls.
     """
-    height, width = trace.fc7_open.shape[2:]
-    scores = seed.new_zeros(*seed.shape, height * width)
-    scores = scores.scatter(2, trace.peak[..., None], seed[..., None])
-    scores = scores.view(*seed.shape, height, width)
+    scores = seed[..., None, None] * _shares(trace, seed.dtype)
     fc7 = F.conv_transpose2d(scores, weights.score) * trace.fc7_open
     fc6 = F.conv_transpose2d(fc7, weights.fc7) * trace.fc6_open
     return F.conv_transpose2d(fc6, weights.fc6)
 
 
+def _shares(trace: HeadTrace, dtype: torch.dtype) -> Tensor:
+    """Return (B, L, h', w'): how much of each pooled score comes from each position."""
+    if trace.share is not None:
+        return trace.share
+    at_peaks = torch.zeros_like(trace.score_map, dtype=dtype).flatten(2)
+    return at_peaks.scatter(2, trace.peak[..., None], 1.0).view(trace.score_map.shape)
+
+
 def saliency_by_autograd(
-    seed: Tensor, image_index: Tensor, pool5: Tensor, head: ClassificationHead
+    seed: Tensor, image_index: Tensor, pool5: Tensor, head: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """Return f_cls of each map by differentiating the head: slow, for checks of the closed form.
+    """Return f_cls of each map by differentiating the head: slow, for checks of the other forms.
 
     Args:
         seed: (M, L) weight of each class in each map, held constant.
         image_index: (M,) int64, the image of each map, below B.
         pool5: (B, C, h, w) activations.
-        head: in evaluation mode, so that dropout does not act.
+        head: (M, C, h, w) to (M, L) scores; in evaluation mode, so that dropout does not act.
 
     Returns:
         (M, C, h, w) gradient of the weighted scores of each map with respect to its pool5.

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from torch import Tensor, nn
 
+from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
-from decouplednet.networks.vgg import CONVOLUTIONS, Widths
+from decouplednet.networks.vgg import CONVOLUTIONS, Encoded, Widths
 
 
 class DeconvolutionNetwork(nn.Module):
@@ -35,6 +36,11 @@ class DeconvolutionNetwork(nn.Module):
         for group, switch in zip(self.groups, reversed(switches), strict=True):
             x = group(unpool(x, switch))
         score: Tensor = self.score(x)
+        return score
+
+    def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
+        """Return the scores of each map; see ``Decoder``."""
+        score: Tensor = self(g, of_maps(image_index, *encoded.switches))
         return score
 
 

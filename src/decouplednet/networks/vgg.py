@@ -28,11 +28,15 @@ class Encoded:
     Args:
         pool5: (B, C, H / 32, W / 32) activations, at least 0.
         switches: five int64 tensors, pool1 first, each of the shape of its pooling's output: the
-            flat position, row * width + column in the pooling's input, of each maximum.
+            flat position, row * width + column in the pooling's input, of each maximum. None
+            where the decoder uses skips.
+        skips: activations before the poolings that the decoder uses, the shallowest first; none
+            where it uses switches.
     """
 
     pool5: Tensor
     switches: tuple[Tensor, ...]
+    skips: tuple[Tensor, ...] = ()
 
 
 class VGG(nn.Module):
@@ -44,6 +48,8 @@ class VGG(nn.Module):
         widths: channels of the five groups of convolutions; VGG-16's are the default.
         batch_norm: normalise after each convolution, which training from scratch needs.
         initialise: how the weights start.
+        skip_groups: the groups, counted from 0, whose activations before their pooling are kept
+            as skips in place of all switches; none keeps the switches.
     """
 
     def __init__(
@@ -51,13 +57,15 @@ class VGG(nn.Module):
         widths: Widths = VGG16_WIDTHS,
         batch_norm: bool = False,
         initialise: Initialise = he,
+        skip_groups: range = range(0),
     ) -> None:
         super().__init__()
+        self.skip_groups = skip_groups
         self.features = nn.ModuleList(_layers(widths, batch_norm))
         initialise(self)
 
     def forward(self, image: Tensor) -> Encoded:
-        """Return pool5 and the switches of (B, 3, H, W) images; H and W are multiples of 32."""
+        """Return what is made of (B, 3, H, W) images; H and W are multiples of 32."""
         return self.run_groups(image, range(GROUPS))
 
     def run_groups(self, x: Tensor, groups: range) -> Encoded:
@@ -69,19 +77,22 @@ class VGG(nn.Module):
             groups: which of the five, counted from 0; none returns ``x``.
 
         Returns:
-            The last pooling's output in place of ``pool5``, and one switch for each group.
+            The last pooling's output in place of ``pool5``, and one switch or the skips of these
+            groups.
         """
         # Pooling with indices takes 17 times as long on the CPU in the other memory format.
         x = x.contiguous(memory_format=torch.channels_last)
-        switches = []
+        switches, skips = [], []
         for group in groups:
-            for layer in self.group(group):
-                if isinstance(layer, nn.MaxPool2d):
-                    x, origin = layer(x)
-                    switches.append(origin)
-                else:
-                    x = layer(x)
-        return Encoded(x, tuple(switches))
+            *convolutions, pooling = self.group(group)
+            for layer in convolutions:
+                x = layer(x)
+            if group in self.skip_groups:
+                skips.append(x)
+            x, origin = pooling(x)
+            if not self.skip_groups:
+                switches.append(origin)
+        return Encoded(x, tuple(switches), tuple(skips))
 
     def group(self, number: int) -> list[nn.Module]:
         """Return the layers of one of the five groups, counted from 0, its pooling last."""

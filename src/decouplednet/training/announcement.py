@@ -8,7 +8,7 @@ from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
 from decouplednet.training.estimate import duration
 from decouplednet.training.expectation import expected_bytes, expected_seconds
-from decouplednet.training.plan import Plan, trained_groups
+from decouplednet.training.plan import Plan, pooling_of, trained_groups
 from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
@@ -71,7 +71,8 @@ def _schedule(settings: Settings) -> list[Row]:
         (
             TITLES[0],
             f"{count(classifier.updates, 'update')} of {_images(classifier.images_per_update)}; "
-            f"tags of rare classes count up to {classifier.largest_class_weight:g} times",
+            f"tags of rare classes count up to {classifier.largest_class_weight:g} times; "
+            f"scores pooled by the {pooling_of(classifier)}",
         ),
         (
             TITLES[1],

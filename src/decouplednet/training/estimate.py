@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.classification import Traced
+from decouplednet.networks.decouplednet import Bridging, Decoder, DecoupledNet, freeze
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.presets import Preset
 from decouplednet.networks.vgg import GROUPS, VGG
@@ -25,6 +26,8 @@ OVERHEAD = 1.4
 # Moments in which the machine is measured, and convolutions in each.
 TRIALS = 8
 REPEATS = 3
+
+_Part = nn.Module | Bridging | Decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +86,9 @@ def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
         groups.append((operations, size))
     head_operations, head_size, _ = _measured(lambda: head(x), head)
     freeze(network.classifier)
-    encoded = encoder(image)
+    traced = network.classifier.trace(image)
     operations, size, _ = _measured(
-        lambda: network.decoder(network.bridge(encoded.pool5, encoded.pool5), encoded.switches),
-        network.bridge,
-        network.decoder,
+        partial(_segment_one, network, traced), network.bridge, network.decoder
     )
     return Cost(
         groups=tuple(operations for operations, _ in groups),
@@ -103,7 +104,15 @@ def _run_group(encoder: VGG, group: int, x: Tensor) -> Tensor:
     return encoder.run_groups(x, range(group, group + 1)).pool5
 
 
-def _measured(compute: Callable[[], Tensor], *parts: nn.Module) -> tuple[float, Size, Tensor]:
+def _segment_one(network: DecoupledNet, traced: Traced) -> Tensor:
+    """Return the scores of one map; f_cls, whose cost is small, has the shape of pool5."""
+    image_index = torch.zeros(1, dtype=torch.int64)  # a value, which decides what is computed
+    pool5, seed = traced.encoded.pool5, torch.empty_like(traced.score)
+    g = network.bridge.activation(traced, image_index, seed, pool5)
+    return network.decoder.decode(g, traced.encoded, image_index)
+
+
+def _measured(compute: Callable[[], Tensor], *parts: _Part) -> tuple[float, Size, Tensor]:
     """Return the operations of a computation, what its parts hold, and its result."""
     kept: dict[int, int] = {}
 
@@ -121,8 +130,8 @@ def _measured(compute: Callable[[], Tensor], *parts: nn.Module) -> tuple[float, 
     return float(counter.get_total_flops()), size, result.detach()
 
 
-def _count(*modules: nn.Module) -> int:
-    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+def _count(*parts: _Part) -> int:
+    return sum(parameter.numel() for part in parts for parameter in part.parameters())
 
 
 def operations_per_second(device: torch.device, precision: torch.dtype | None) -> float:

@@ -14,9 +14,15 @@ from decouplednet.annotations.roles import (
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame, torchvision_frame
 from decouplednet.errors import SettingsError
+from decouplednet.networks.pooling import (
+    MAX_POOLING,
+    LogSumExpPooling,
+    Pooling,
+    TopKPooling,
+)
 from decouplednet.networks.presets import Preset, check_side, preset_named
 from decouplednet.networks.vgg import GROUPS, STRIDE
-from decouplednet.settings import Settings
+from decouplednet.settings import ClassifierSettings, Settings
 from decouplednet.training.estimate import Cost, cost_of
 from decouplednet.training.machine import Machine, machine
 from decouplednet.training.pretrained import (
@@ -76,7 +82,7 @@ class Plan:
 
         Batch normalisation has no variance of a single value.
         """
-        return 2 if self.window_side == STRIDE * self.preset.kernel else 1
+        return 2 if self.window_side == STRIDE * self.preset.bridge_kernel else 1
 
 
 def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
@@ -158,15 +164,25 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     if groups is None:
         groups = GROUPS if weights == "none" else 0
     side, segmenter = settings.side or preset.side, settings.segmenter
+    pooling = pooling_of(classifier).model_dump(exclude={"name"})
+    chosen = {f"pooling_{name}": value for name, value in pooling.items()}
+    chosen |= {"weights": weights, "trained_groups": groups}
     return settings.model_copy(
         update={
             "side": side,
-            "classifier": classifier.model_copy(
-                update={"weights": weights, "trained_groups": groups}
-            ),
+            "classifier": classifier.model_copy(update=chosen),
             "segmenter": segmenter.model_copy(update={"side": segmenter.side or side}),
         }
     )
+
+
+def pooling_of(settings: ClassifierSettings) -> Pooling:
+    """Return how the head pools its scores, with what is left to choose chosen."""
+    if settings.pooling == "log-sum-exp":
+        return LogSumExpPooling(sharpness=settings.pooling_sharpness or 4.0)
+    if settings.pooling == "top-k":
+        return TopKPooling(count=settings.pooling_count or 3)
+    return MAX_POOLING
 
 
 def with_absolute_weights(settings: Settings) -> Settings:

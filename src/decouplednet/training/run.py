@@ -21,7 +21,7 @@ from decouplednet.settings import Settings
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
 from decouplednet.training.fit import seconds_of
-from decouplednet.training.plan import Plan, make_plan, with_absolute_weights
+from decouplednet.training.plan import Plan, make_plan, pooling_of, with_absolute_weights
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 from decouplednet.training.self_training import train_student
@@ -193,7 +193,10 @@ def role_names(plan: Plan) -> dict[str, list[str]]:
 def start_network(plan: Plan) -> DecoupledNet:
     """Return the untrained network: drawn from the seed, its convolutions loaded where given."""
     torch.manual_seed(plan.settings.seed)
-    network = plan.preset.build(len(plan.classes), dropout=plan.settings.classifier.dropout)
+    settings = plan.settings.classifier
+    network = plan.preset.build(
+        len(plan.classes), dropout=settings.dropout, pooling=pooling_of(settings)
+    )
     if plan.pretrained:
         load_convolutions(network.classifier.encoder, plan.pretrained.tensors)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs

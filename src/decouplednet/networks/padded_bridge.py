@@ -1,0 +1,63 @@
+"""Bridging layers for a decoder with skips: two padded convolutions, and class evidence."""
+
+import torch
+from torch import Tensor, nn
+
+from decouplednet.networks.bridging import input_norms
+from decouplednet.networks.classification import Traced
+from decouplednet.networks.convolution import normalised_convolution
+from decouplednet.networks.evidence import EVIDENCE_MAPS, class_evidence
+from decouplednet.networks.image_index import of_maps
+from decouplednet.networks.initialisation import Initialise
+
+
+class PaddedBridge(nn.Module):
+    """Build the activation map g from pool5, f_cls and, if wished, class evidence.
+
+    Args:
+        channels: C, the channels of pool5 and of f_cls.
+        widths: channels of the two 3 x 3 convolutions; the second's are those of g.
+        evidence: whether the classes that are not asked for are shown too, see
+            ``class_evidence``.
+        initialise: how the weights start.
+
+    Differs: the paper's bridge keeps the channels of pool5, because its decoder's switches are
+        pool5's, and knows nothing of other classes.
+    """
+
+    def __init__(
+        self, *, channels: int, widths: tuple[int, int], evidence: bool, initialise: Initialise
+    ) -> None:
+        super().__init__()
+        self.evidence = evidence
+        self.pool5_norm, self.saliency_norm = input_norms(channels)
+        inputs = 2 * channels + (EVIDENCE_MAPS if evidence else 0)
+        self.layers = nn.Sequential(
+            normalised_convolution(inputs, widths[0], 3),
+            normalised_convolution(widths[0], widths[1], 3),
+        )
+        initialise(self)
+
+    def forward(self, pool5: Tensor, saliency: Tensor, evidence: Tensor | None = None) -> Tensor:
+        """Return g, (M, G, h, w) at least 0.
+
+        Args:
+            pool5: (M, C, h, w) activations of the image of each map.
+            saliency: (M, C, h, w), f_cls of each map.
+            evidence: (M, 2, h, w) of each map, for a bridge with it.
+        """
+        inputs = [self.pool5_norm(pool5), self.saliency_norm(saliency)]
+        if evidence is not None:
+            inputs.append(evidence)
+        g: Tensor = self.layers(torch.cat(inputs, dim=1))
+        return g
+
+    def activation(
+        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+    ) -> Tensor:
+        """Return g of each map; see ``Bridging``."""
+        pool5, score_map = of_maps(image_index, traced.encoded.pool5, traced.head.score_map)
+        size = (pool5.shape[2], pool5.shape[3])
+        evidence = class_evidence(seed > 0, score_map, size) if self.evidence else None
+        g: Tensor = self(pool5, saliency, evidence)
+        return g

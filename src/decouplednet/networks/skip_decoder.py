@@ -1,0 +1,98 @@
+"""A light decoder: the activation map grows by interpolation, and skips bring the borders back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from decouplednet.networks.convolution import normalised_convolution
+from decouplednet.networks.image_index import of_maps
+from decouplednet.networks.initialisation import Initialise
+from decouplednet.networks.vgg import Encoded
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """What the decoder does at the size of one skip.
+
+    Args:
+        lateral: channels of the skip after its 1 x 1 convolution.
+        width: channels of the 3 x 3 convolutions.
+        convolutions: how many of them.
+    """
+
+    lateral: int
+    width: int
+    convolutions: int
+
+
+LEVELS = (Level(128, 256, 2), Level(128, 128, 2), Level(64, 96, 1), Level(32, 64, 1))
+"""For a VGG-16, the deepest skip's first."""
+
+
+class SkipDecoder(nn.Module):
+    """Grow activation maps skip by skip and tell foreground from background.
+
+    Skips are the same for all classes of an image, so their 1 x 1 convolutions are computed once
+    an image, however many maps it has.
+
+    Args:
+        channels: of g.
+        skip_channels: of each skip, the shallowest first; at most as many as ``levels``.
+        stride: image pixels per position of g.
+        initialise: how the weights start.
+        levels: what is done at each skip, the deepest first.
+
+    Differs: the paper's decoder puts values back by the switches of the poolings, and convolves
+        at the size of the image, which takes six times the operations.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        skip_channels: Sequence[int],
+        stride: int,
+        initialise: Initialise,
+        levels: Sequence[Level] = LEVELS,
+    ) -> None:
+        super().__init__()
+        if len(skip_channels) > len(levels):
+            raise ValueError(f"{len(skip_channels)} skips, but {len(levels)} levels")
+        self.stride = stride
+        self.laterals, self.levels = nn.ModuleList(), nn.ModuleList()
+        for skip, level in zip(reversed(skip_channels), levels, strict=False):
+            self.laterals.append(normalised_convolution(skip, level.lateral, 1))
+            inputs = [channels + level.lateral, *[level.width] * (level.convolutions - 1)]
+            layers = [normalised_convolution(count, level.width, 3) for count in inputs]
+            self.levels.append(nn.Sequential(*layers))
+            channels = level.width
+        self.score = nn.Conv2d(channels, 2, kernel_size=1)
+        initialise(self)
+
+    def forward(self, g: Tensor, skips: tuple[Tensor, ...], image_index: Tensor) -> Tensor:
+        """Return the (M, 2, stride h, stride w) scores before the softmax, background first.
+
+        Args:
+            g: (M, G, h, w) activation maps.
+            skips: (B, ...) activations of images, the shallowest first, of any sizes.
+            image_index: (M,) int64, the image of each map, below B.
+        """
+        images, place = torch.unique(image_index, return_inverse=True)
+        x = g
+        for lateral, level, skip in zip(self.laterals, self.levels, reversed(skips), strict=True):
+            (of_images,) = of_maps(images, skip)
+            (beside,) = of_maps(place, lateral(of_images))
+            x = level(torch.cat([_resized(x, beside.shape[2], beside.shape[3]), beside], dim=1))
+        return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
+
+    def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
+        """Return the scores of each map; see ``Decoder``."""
+        score: Tensor = self(g, encoded.skips, image_index)
+        return score
+
+
+def _resized(x: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(x, (height, width), mode="bilinear", align_corners=False)

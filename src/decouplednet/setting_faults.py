@@ -1,0 +1,74 @@
+"""What is said of a setting that is refused: one line with where, found and expected."""
+
+import json
+
+from pydantic import BaseModel, ValidationError
+
+from decouplednet.classes import nearest_name
+from decouplednet.counts import count
+
+# What a value must be, by pydantic's word for the fault; the bounds come from the fault itself.
+_EXPECTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "greater_than": "a number above {gt:g}",
+    "greater_than_equal": "a number of at least {ge:g}",
+    "int_from_float": "a whole number",
+    "int_parsing": "a whole number",
+    "int_parsing_size": "a whole number of fewer digits",
+    "int_type": "a whole number",
+    "less_than": "a number below {lt:g}",
+    "less_than_equal": "a number of at most {le:g}",
+    "literal_error": "{expected}",
+    "model_type": "a section of settings",
+    "multiple_of": "a multiple of {multiple_of:g}",
+    "string_type": "text",
+    "tuple_type": "a list of names",
+}
+_LONGEST = 60  # characters of a refused value that are shown
+
+
+def sentence(model: type[BaseModel], faults: ValidationError) -> str:
+    """Return one line for the first fault, and how many more there are.
+
+    Args:
+        model: the settings that refused.
+        faults: what it found.
+    """
+    first, others = faults.errors()[0], faults.error_count() - 1
+    names = [part for part in first["loc"] if isinstance(part, str)]
+    more = f" ({count(others, 'more such fault')})" if others else ""
+    if first["type"] == "value_error":  # of settings that do not go together
+        section = f"[{'.'.join(names)}] " if names else ""
+        return f"{section}{first['msg'].removeprefix('Value error, ')}{more}"
+    *sections, key = names
+    section = f"[{'.'.join(sections)}] " if sections else ""
+    if first["type"] == "extra_forbidden":
+        near = nearest_name(key, _fields_at(model, sections))
+        hint = f"; did you mean {near}?" if near else ""
+        return f"{section or 'a run '}has no setting {key}{hint}{more}"
+    form = _EXPECTED.get(first["type"])
+    wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
+    return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
+
+
+def _shown(value: object) -> str:
+    """Return a refused value as in a recipe, cut where it is long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
+        return "..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
+    for section in sections:
+        field = model.model_fields.get(section)
+        annotation = field.annotation if field else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            return []
+        model = annotation
+    return list(model.model_fields)
