@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.images import read_image
-from decouplednet.annotations.masks import classes_in, index_table, write_mask
+from decouplednet.annotations.masks import classes_in, index_table, read_mask, write_mask
 from decouplednet.annotations.record import Record
 from decouplednet.classes import IGNORE, ClassList
 from decouplednet.inference.batches import batched
@@ -109,7 +109,7 @@ def write_pseudo_masks(
         progress: shows how far the images are done.
 
     Returns:
-        The tagged images, each with its pseudo-mask for a mask.
+        The tagged images whose pseudo-mask holds a class, with it for a mask.
 
     Raises:
         DataError: an image cannot be read, or the folder cannot be written.
@@ -131,6 +131,7 @@ def write_pseudo_masks(
     return tuple(
         Record(record.name, record.image, known[record.name], places[record.name])
         for record in tagged
+        if classes_in(read_mask(places[record.name]), predictor.classes)
     )
 
 

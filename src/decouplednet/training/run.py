@@ -211,6 +211,8 @@ def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledN
         stages.append(("student", train_student))
     for name, stage in stages:
         stage(network, plan, folder)
+        if folder.threshold.exists():
+            facts["threshold"] = folder.read_threshold()
         if name not in facts["seconds"]:
             facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)
             folder.write_json(folder.facts, facts)

@@ -156,6 +156,20 @@ class RunFolder:
             )
         return dict(facts)
 
+    def read_threshold(self) -> dict[str, float]:
+        """Return what ``threshold.json`` holds.
+
+        Raises:
+            TrainingError: it cannot be read, or is damaged.
+        """
+        try:
+            threshold: Any = json.loads(self.threshold.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as fault:
+            raise TrainingError(
+                f"{self.threshold}: cannot be read: {fault}; remove it, and pseudo_masks beside it"
+            ) from None
+        return dict(threshold)
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from training here meanwhile, where the system can lock files.

@@ -1,12 +1,13 @@
 """Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
 
-import json
 from dataclasses import asdict
 
 from torch import Tensor
 
 from decouplednet.annotations.record import Record
+from decouplednet.counts import count
 from decouplednet.dataset.mixed import MixedImages
+from decouplednet.errors import TrainingError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
@@ -83,7 +84,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         for record, names in zip(plan.roles.tags, plan.tags, strict=True)
         if record.name not in drawn
     ]
-    return write_pseudo_masks(
+    labelled = write_pseudo_masks(
         predictor,
         [record for record, _ in rest],
         [names for _, names in rest],
@@ -91,12 +92,18 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         threshold=threshold.confidence,
         progress=bar("pseudo-masks", quiet=not machine.progress),
     )
+    if not labelled:
+        raise TrainingError(
+            f"stage 3: the network is sure of no class on any of {count(len(rest), 'tagged image')}"
+            "; give more masks, more updates of stage 2, or self_training.enabled=false"
+        )
+    return labelled
 
 
 def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold:
     """Return the threshold, chosen once: pseudo-masks of one run all have the same."""
     if folder.threshold.exists():
-        return Threshold(**json.loads(folder.threshold.read_text(encoding="utf-8")))
+        return Threshold(**folder.read_threshold())
     _, held_out = split_for_segmenter(plan)
     threshold = choose_threshold(
         predictor,
