@@ -52,6 +52,13 @@ class DataSettings(_Frozen):
     held_out: Share = Field(
         0.2, ge=0, lt=1, description="share of the masked images held out without validation_split"
     )
+    calibration_share: Share = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="share of the tagged images without a drawn mask that nothing learns from; "
+        "their tags turn class scores into probabilities that can be believed",
+    )
     classes: tuple[str, ...] | None = Field(
         None, description="the classes to learn, in this order; None: all of the data set"
     )
@@ -268,7 +275,7 @@ class SelfTrainingSettings(StageSettings):
         0.2,
         gt=0,
         lt=1,
-        description="share of the masks that stage 2 leaves out, to choose from which confidence "
+        description="share of the masks that stage 2 leaves out, to choose from which certainty "
         "on a pixel of a pseudo-mask is believed; stage 3 learns from all masks",
     )
     right: Share = Field(
@@ -276,6 +283,25 @@ class SelfTrainingSettings(StageSettings):
         ge=0,
         lt=1,
         description="share of the believed pixels of held-out masks that should be right",
+    )
+
+
+class PredictionSettings(_Frozen):
+    """How the model predicts; recorded in the model."""
+
+    threshold: Share = Field(
+        0.5, ge=0, le=1, description="a class is identified above this probability"
+    )
+    veto: Literal["hard", "soft"] = Field(
+        "hard",
+        description="hard: an identified class claims pixels like any other, as in the paper; "
+        "soft: its map is multiplied by its probability over that of the most probable class",
+    )
+    flip: bool = Field(False, description="see each image mirrored too, and average")
+    scales: tuple[PositiveFloat, ...] = Field(
+        (1.0,),
+        min_length=1,
+        description="sides in which an image is seen, as shares of the frame's; averaged",
     )
 
 
@@ -309,6 +335,7 @@ class Settings(_Frozen):
     classifier: ClassifierSettings = ClassifierSettings()
     segmenter: SegmenterSettings = SegmenterSettings()
     self_training: SelfTrainingSettings = SelfTrainingSettings()
+    prediction: PredictionSettings = PredictionSettings()
     compute: ComputeSettings = ComputeSettings()
 
     if not TYPE_CHECKING:  # type checkers and editors know the fields from the class itself

@@ -9,6 +9,7 @@ from decouplednet.annotations.roles import (
     assign_roles,
     check_classes_present,
     choose_classes,
+    choose_masked_classes,
 )
 from decouplednet.classes import ClassList
 from decouplednet.errors import DataError
@@ -195,3 +196,49 @@ def test_a_class_on_no_image_is_refused() -> None:
     )
     with pytest.raises(DataError, match=message):
         check_classes_present(CLASSES, tags, Path("data"))
+
+
+def test_a_share_of_the_tags_is_kept_for_calibration_and_gives_nothing_else() -> None:
+    data = catalogue(tagged="abcdefgh", masked="ghij", s="abcdefgh", m="gh", v="ij")
+
+    def kept_half(seed: int) -> Roles:
+        return roles(
+            data,
+            seed,
+            calibration_share=0.5,
+            tags_split="s",
+            masks_split="m",
+            validation_split="v",
+        )
+
+    got = kept_half(0)
+
+    kept = set(names(got.calibration))
+    assert len(kept) == 3
+    assert kept < set("abcdef")  # g and h give their masks
+    assert set(names(got.tags)) == set("abcdefgh") - kept
+    assert names(got.masks) == "gh"
+    assert kept_half(0) == got
+    assert any(kept_half(seed).calibration != got.calibration for seed in range(1, 6))
+
+
+def test_nothing_is_kept_for_calibration_unless_asked_for() -> None:
+    assert roles(catalogue(tagged="abc", masked="cdef")).calibration == ()
+
+
+def test_images_without_tags_of_their_own_are_never_kept_for_calibration() -> None:
+    got = roles(catalogue(tagged="ab", masked="cdef"), calibration_share=0.9)
+
+    assert set(names(got.calibration)) <= set("ab")
+
+
+def test_the_classes_whose_masks_are_learnt_are_chosen_by_name() -> None:
+    chosen = choose_masked_classes(CLASSES, DataSettings(masks_classes=("dog", "cat")))
+
+    assert tuple(chosen) == ("dog", "cat")
+    assert choose_masked_classes(CLASSES, DataSettings()) == CLASSES
+
+
+def test_a_class_whose_masks_are_learnt_but_that_is_not_to_be_learnt_is_refused() -> None:
+    with pytest.raises(DataError, match=r"data\.masks_classes: .*'catt'.*did you mean 'cat'"):
+        choose_masked_classes(CLASSES, DataSettings(masks_classes=("catt",)))

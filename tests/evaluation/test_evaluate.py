@@ -269,7 +269,7 @@ def test_data_without_any_class_of_the_model_are_refused(data: Path) -> None:
 def test_records_can_be_scored_without_a_split(data: Path) -> None:
     catalogue = Catalogue.read(data)
 
-    scores = evaluate_records(small_segmenter(), catalogue, [catalogue.record("c")])
+    scores = evaluate_records(small_segmenter().predictor(), catalogue, [catalogue.record("c")])
 
     assert scores.images == 1
     assert scores.counts.sum() == SIZES["c"][0] * SIZES["c"][1]

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 from decouplednet.errors import DataError, ModelError, SettingsError
+from decouplednet.inference.procedure import Procedure
 from tests.inference.small import NAMES, answer, small_segmenter
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (37, 53, 3), dtype=np.uint8)
@@ -123,10 +124,18 @@ def test_tags_that_are_no_names_are_refused(tags: Any) -> None:
         small_segmenter().predict(PIXELS, tags)
 
 
-@pytest.mark.parametrize("threshold", ["x", None])
-def test_a_threshold_that_is_no_number_is_refused(threshold: Any) -> None:
-    with pytest.raises(SettingsError, match=r"threshold = ('x'|None): a probability lies in 0 to"):
+def test_a_threshold_that_is_no_number_is_refused() -> None:
+    threshold: Any = "x"
+    with pytest.raises(SettingsError, match=r"threshold = 'x': a probability lies in 0 to"):
         small_segmenter().predict(PIXELS, threshold=threshold)
+
+
+def test_a_model_has_a_threshold_of_its_own() -> None:
+    segmenter = replace(small_segmenter(), procedure=Procedure(threshold=0.7))
+    answer(segmenter.network, (0.6, 0.2, 0.8))
+
+    assert segmenter.predict(PIXELS).identified == ("dog",)
+    assert segmenter.predict(PIXELS, threshold=0.5).identified == ("cat", "dog")
 
 
 def test_a_segmenter_and_its_prediction_print_as_one_line() -> None:

@@ -14,6 +14,8 @@ def test_every_setting_stands_in_its_section_with_its_meaning() -> None:
         "classifier.augmentation",
         "segmenter",
         "segmenter.augmentation",
+        "self_training",
+        "prediction",
         "compute",
     ]
     assert SettingRow("seed", "7", "fixes every random choice of the run") in rows["run"]

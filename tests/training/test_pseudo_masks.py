@@ -14,8 +14,8 @@ from decouplednet.inference.predictor import Predictor
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
     THRESHOLDS,
+    certainty,
     choose_threshold,
-    confidence,
     pseudo_mask,
     write_pseudo_masks,
 )
@@ -40,9 +40,9 @@ def _maps(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet((0.7, 0.7, 0.7), (5, 7)).transpose(2, 0, 1)
 
 
-def test_confidence_is_the_largest_map_of_each_pixel_background_among_them() -> None:
+def test_certainty_is_the_largest_map_of_each_pixel_background_among_them() -> None:
     maps = _maps(0)
-    sure = confidence(_prediction(cow=maps[1], dog=maps[2]))
+    sure = certainty(_prediction(cow=maps[1], dog=maps[2]))
 
     for row in range(5):
         for column in range(7):
@@ -149,7 +149,7 @@ def test_the_threshold_is_the_first_that_is_right_often_enough(
             names = {tuple(plan.catalogue.classes)[i - 1] for i in np.unique(truth) if 0 < i < 255}
             told = predictor.predict([_pixels(record)], [names])[0]
             for label, true, sure in zip(
-                told.label_map.ravel(), truth.ravel(), confidence(told).ravel(), strict=True
+                told.label_map.ravel(), truth.ravel(), certainty(told).ravel(), strict=True
             ):
                 if true != IGNORE and sure >= threshold:
                     kept += 1
@@ -160,7 +160,7 @@ def test_the_threshold_is_the_first_that_is_right_often_enough(
     chosen = choose_threshold(predictor, plan.catalogue, masked, masked=plan.classes, wanted=wanted)
 
     place = next(i for i, share in enumerate(shares) if share >= wanted)
-    assert chosen.confidence == THRESHOLDS[place]
+    assert chosen.certainty == THRESHOLDS[place]
     assert chosen.right == pytest.approx(shares[place])
     assert 0 < chosen.believed <= 1
 
@@ -174,4 +174,4 @@ def test_the_highest_threshold_is_taken_where_none_is_right_often_enough(
         predictor, plan.catalogue, plan.roles.masks, masked=plan.classes, wanted=1.0
     )
 
-    assert chosen.confidence == THRESHOLDS[-1]
+    assert chosen.certainty == THRESHOLDS[-1]

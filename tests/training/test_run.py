@@ -37,6 +37,7 @@ def test_a_run_folder_holds_all_that_is_promised(finished: runs.Run, shapes: Pat
         "tags": 10,
         "masks": 6,
         "validation": 2,
+        "calibration": 0,
     }
     assert facts["seconds"].keys() == {"classifier", "segmenter", "scores"}
 

@@ -187,7 +187,7 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
 
     assert list(facts["seconds"])[:3] == ["classifier", "segmenter", "student"]
     assert stages == {"classifier", "segmenter", "student"}
-    assert facts["threshold"]["confidence"] in THRESHOLDS
+    assert facts["threshold"]["certainty"] in THRESHOLDS
     assert 0 <= facts["threshold"]["right"] <= 1
     assert not (studied / "checkpoints").exists()
 

@@ -24,6 +24,7 @@ class Roles:
         masks: images whose masks are learnt.
         validation: images with masks that are only scored; may be empty.
         unlabelled: number of images with neither tags nor a mask.
+        calibration: images with tags that nothing learns from, to calibrate probabilities by.
         overlapping: number of validation images that explicit splits also make give tags or masks.
     """
 
@@ -32,6 +33,7 @@ class Roles:
     validation: tuple[Record, ...]
     unlabelled: int
     overlapping: int
+    calibration: tuple[Record, ...] = ()
 
 
 def choose_classes(classes: ClassList, settings: DataSettings) -> ClassList:
@@ -92,12 +94,16 @@ def assign_roles(catalogue: Catalogue, settings: DataSettings, seed: int) -> Rol
         validation = _held_out(catalogue, claimed, settings.held_out, seed)
     scored = {record.name for record in validation}
     free = tuple(record for record in catalogue.records if record.name not in scored)
+    tagged = _sorted(record for record in tags or free if _is_labelled(record))
+    drawn = _sorted(record for record in masks or free if record.mask is not None)
+    calibration = _kept_for_calibration(tagged, drawn, settings.calibration_share, seed)
     roles = Roles(
-        tags=_sorted(record for record in tags or free if _is_labelled(record)),
-        masks=_sorted(record for record in masks or free if record.mask is not None),
+        tags=tuple(record for record in tagged if record not in calibration),
+        masks=drawn,
         validation=_sorted(validation),
         unlabelled=sum(not _is_labelled(record) for record in catalogue.records),
         overlapping=len(scored & {record.name for record in (*(tags or ()), *(masks or ()))}),
+        calibration=calibration,
     )
     _refuse_empty(catalogue, roles, settings)
     return roles
@@ -152,6 +158,16 @@ def _held_out(
     count = min(max(1, round(share * len(masked))), len(masked) - 1)
     chosen = np.random.default_rng(seed).permutation(len(masked))[:count]
     return tuple(masked[int(index)] for index in chosen)
+
+
+def _kept_for_calibration(
+    tagged: tuple[Record, ...], drawn: tuple[Record, ...], share: float, seed: int
+) -> tuple[Record, ...]:
+    """Return a share of the images that have tags of their own and give no mask."""
+    masked = {record.name for record in drawn}
+    free = [record for record in tagged if record.tags is not None and record.name not in masked]
+    order = np.random.default_rng((seed, len(free))).permutation(len(free))
+    return _sorted(free[int(index)] for index in order[: round(share * len(free))])
 
 
 def _is_labelled(record: Record) -> bool:

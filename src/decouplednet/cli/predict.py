@@ -27,7 +27,13 @@ Tags = Annotated[
     ),
 ]
 Threshold = Annotated[
-    float, typer.Option(min=0, max=1, help="Look for classes above this probability.")
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Look for classes above this probability; the model's own by default, usually 0.5.",
+        show_default=False,
+    ),
 ]
 Overlay = Annotated[bool, typer.Option("--overlay", help="Also write pictures into OUT/overlays/.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
@@ -38,7 +44,7 @@ def predict(
     images: Images,
     out: Out,
     tags: Tags = None,
-    threshold: Threshold = 0.5,
+    threshold: Threshold = None,
     overlay: Overlay = False,
     device: Device = "auto",
     quiet: Quiet = False,

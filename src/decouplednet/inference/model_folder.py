@@ -1,8 +1,9 @@
 """The model folder: ``model.safetensors`` and ``model.json``, which run no code when loaded.
 
 ``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``,
-``pooling`` where it is not the maximum, and ``training``, what is recorded of the training. It is
-written last and removed first, so that a folder with it is whole.
+``pooling`` where it is not the maximum, ``prediction`` where it is not the paper's, and
+``training``, what is recorded of the training. It is written last and removed first, so that a
+folder with it is whole.
 """
 
 import json
@@ -13,13 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
 from decouplednet.inference.devices import choose_device
+from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
 from decouplednet.networks.decouplednet import freeze
@@ -43,6 +45,7 @@ class _Description(BaseModel):
     classes: list[str]
     frame: dict[str, Any]
     pooling: Pooling = MAX_POOLING
+    prediction: dict[str, Any] = Field(default_factory=lambda: Procedure().to_dict())
     training: dict[str, Any]
 
 
@@ -97,13 +100,14 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
         frame = Frame.from_dict(description.frame)
         preset = preset_named(description.preset)
         _check_frame(preset, frame)
+        procedure = Procedure.from_dict(description.prediction, len(classes))
     except (DataError, ModelError, SettingsError) as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     with torch.device("meta"):  # the sizes alone: weights that are replaced need no start
         network = preset.build(len(classes), pooling=description.pooling)
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
-    segmenter = Segmenter(network, classes, frame, preset.name, description.training)
+    segmenter = Segmenter(network, classes, frame, preset.name, description.training, procedure)
     try:
         _ = segmenter.others
     except ModelError as fault:
@@ -124,9 +128,11 @@ def _describe(segmenter: Segmenter) -> bytes:
         classes=list(segmenter.classes),
         frame=segmenter.frame.to_dict(),
         pooling=segmenter.network.classifier.head.pooling,
+        prediction=segmenter.procedure.to_dict(),
         training=dict(segmenter.training),
     )
-    left_out = {"pooling"} if description.pooling == MAX_POOLING else None
+    plain = {"pooling": MAX_POOLING, "prediction": Procedure().to_dict()}
+    left_out = {key for key, value in plain.items() if getattr(description, key) == value}
     content = description.model_dump(exclude=left_out)
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()
 

@@ -1,30 +1,62 @@
 """From images to predictions: each image is encoded once, each identified class decoded once."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from numbers import Real
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import DataError, ModelError, SettingsError
-from decouplednet.inference.fuse import fuse_class_maps, normalise
+from decouplednet.errors import SettingsError
+from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
+from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.reading import (
+    Image,
+    Tags,
+    asked_classes,
+    check_finite,
+    evaluating,
+    given_classes,
+    read_maps,
+    size_of,
+)
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.saliency import tag_weights
+from decouplednet.networks.vgg import STRIDE
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""
 
-Image = NDArray[np.uint8]
-Tags = Collection[str] | None
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """One way to see an image: in a frame, as it is or mirrored left to right."""
+
+    frame: Frame
+    mirrored: bool
+
+    def image(self, image: Image) -> Tensor:
+        """Return an (H, W, 3) image as (3, side, side)."""
+        return self.frame.image(image[:, ::-1] if self.mirrored else image)
+
+    def restore(self, maps: Tensor, image: Image) -> Tensor:
+        """Return (K, side, side) maps at the (H, W) of an image, upright again."""
+        restored = self.frame.restore(maps, self.frame.place(size_of(image)))
+        return restored.flip(2) if self.mirrored else restored
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the classifier made of one view of B images."""
+
+    view: _View
+    traced: Traced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,7 +70,10 @@ class Predictor:
         device: where to compute.
         precision: type of the matrix products; None for float32 throughout.
         threshold: a class is identified above this probability, in [0, 1].
+        procedure: how scores are read and in which views images are seen; its threshold does not
+            count.
         maps_at_once: most class passes computed together, which bounds the memory.
+        others: what pixels of classes that are not the model's were in training.
 
     Raises:
         SettingsError: the threshold or the number of maps is out of range.
@@ -50,7 +85,9 @@ class Predictor:
     device: torch.device
     precision: torch.dtype | None = None
     threshold: float = THRESHOLD
+    procedure: Procedure = field(default_factory=Procedure)
     maps_at_once: int = 16
+    others: Literal["ignore", "background"] = "ignore"
 
     def __post_init__(self) -> None:
         """Refuse numbers that would predict nothing sensible."""
@@ -79,96 +116,107 @@ class Predictor:
             DataError: an image is no RGB array, or a tag is no class of the model.
             ModelError: the network's output is not finite.
         """
-        tags = [None] * len(images) if tags is None else tags
-        if len(tags) != len(images):
-            raise ValueError(f"{len(images)} images, but tags for {len(tags)}")
+        given = given_classes(images, tags, self.classes)
         if not images:
             return []
-        given = [None if names is None else self._indices(names) for names in tags]
-        with _evaluating(self.network), torch.inference_mode():
-            batch = torch.stack([self.frame.image(image) for image in images]).to(self.device)
-            traced, probability = self._see(batch)
-            asked = self._asked(probability, given)
-            maps = self._maps(traced, tag_weights(probability, asked), asked)
+        with evaluating(self.network), torch.inference_mode():
+            views = [self._see(view, images) for view in self._views()]
+            probability = self._probability(views)
+            asked = asked_classes(probability > self.threshold, given)
+            claims = self._claims(probability, asked, given)
+            weights = tag_weights(probability, asked)
+            maps = [self._maps(view, weights, asked, claims) for view in views]
+            of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
-                self._prediction(*each, keep=class_maps)
-                for each in zip(images, probability, asked, maps, strict=True)
+                read_maps(
+                    _mean_map(views, of_views, image), wanted, told, self.classes, keep=class_maps
+                )
+                for image, of_views, wanted, told in of_images
             ]
 
-    def _indices(self, names: Collection[str]) -> list[int]:
-        if isinstance(names, str):
-            raise DataError(f"tags are a collection of names such as {{{names!r}}}, not one text")
-        if not _holds_names(names):
-            raise DataError(f"tags = {names!r}: expected a collection of names such as {{'cat'}}")
-        return [self.classes.index(name) - 1 for name in names]
+    def scores(self, images: Sequence[Image]) -> Tensor:
+        """Return the (B, L) class scores of images, before any calibration and the sigmoid.
 
-    def _see(self, batch: Tensor) -> tuple[Traced, Tensor]:
-        """Return what the classifier made of the images, and (B, L) probabilities."""
+        Args:
+            images: as for ``predict``, at least one.
+
+        Raises:
+            DataError: an image is no RGB array.
+            ModelError: the network's output is not finite.
+        """
+        with evaluating(self.network), torch.inference_mode():
+            return _mean_score([self._see(view, images) for view in self._views()])
+
+    def _views(self) -> Iterator[_View]:
+        for scale in self.procedure.scales:
+            side = max(STRIDE, round(scale * self.frame.side / STRIDE) * STRIDE)
+            frame = self.frame.model_copy(update={"side": side})
+            yield _View(frame, mirrored=False)
+            if self.procedure.flip:
+                yield _View(frame, mirrored=True)
+
+    def _see(self, view: _View, images: Sequence[Image]) -> _Seen:
+        """Return what the classifier makes of one view of each image."""
+        batch = torch.stack([view.image(image) for image in images]).to(self.device)
         with mixed_precision(self.device, self.precision):
             traced = self.network.see(batch)
-        probability = traced.score.float().sigmoid()
-        _check_finite(probability, "class scores")
-        return traced, probability
+        return _Seen(view, traced)
 
-    def _asked(self, probability: Tensor, given: Sequence[Sequence[int] | None]) -> Tensor:
-        """Return (B, L) bool: the given tags where there are some, else the gate's."""
-        asked = probability > self.threshold
-        for row, labels in enumerate(given):
-            if labels is not None:
-                asked[row] = False
-                asked[row, list(labels)] = True
-        return asked
+    def _probability(self, seen: Sequence[_Seen]) -> Tensor:
+        """Return the (B, L) probabilities of the mean scores over all views."""
+        probability = self.procedure.probability(_mean_score(seen))
+        check_finite(probability, "class scores")
+        return probability
 
-    def _maps(self, traced: Traced, weights: Tensor, asked: Tensor) -> Iterator[Tensor]:
+    def _claims(
+        self, probability: Tensor, asked: Tensor, given: Sequence[Sequence[int] | None]
+    ) -> Tensor:
+        """Return (B, L) how much each class may claim of an image: all where tags are given."""
+        claims = [
+            torch.ones_like(of_image) if tags is not None else self.procedure.claims(of_image, of)
+            for of_image, of, tags in zip(probability, asked, given, strict=True)
+        ]
+        return torch.stack(claims)
+
+    def _maps(
+        self, seen: _Seen, weights: Tensor, asked: Tensor, claims: Tensor
+    ) -> Iterator[Tensor]:
         """Yield for each image its (K + 1, side, side) normalised maps, background first."""
         image_index, wanted = _passes(asked)
-        softmax = self._decode(traced, image_index, weights[image_index] * wanted)
+        side = seen.view.frame.side
+        softmax = self._decode(seen, image_index, weights[image_index] * wanted)
         for image in range(len(asked)):
             of_image = softmax[image_index == image]
             if not len(of_image):
-                yield softmax.new_ones(1, self.frame.side, self.frame.side)
+                yield softmax.new_ones(1, side, side)
                 continue
             # The joint pass comes last; the only pass of a single class is its own joint pass.
-            classes = int(asked[image].sum())
-            yield normalise(of_image[-1, 0], of_image[:classes, 1])
+            claim = claims[image, asked[image]][:, None, None]
+            yield normalise(of_image[-1, 0], of_image[: len(claim), 1] * claim)
 
-    def _decode(self, traced: Traced, image_index: Tensor, seed: Tensor) -> Tensor:
+    def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor) -> Tensor:
         """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time."""
-        side = self.frame.side
+        side = seen.view.frame.side
         softmax = seed.new_empty(len(seed), 2, side, side)
         for start in range(0, len(seed), self.maps_at_once):
             part = slice(start, start + self.maps_at_once)
             with mixed_precision(self.device, self.precision):
-                g = self.network.activation(traced, image_index[part], seed[part])
-                score = self.network.decode(g, traced, image_index[part])
+                g = self.network.activation(seen.traced, image_index[part], seed[part])
+                score = self.network.decode(g, seen.traced, image_index[part])
             softmax[part] = score.float().softmax(dim=1)
-        _check_finite(softmax, "class maps")
+        check_finite(softmax, "class maps")
         return softmax
 
-    def _prediction(
-        self, image: Image, probability: Tensor, asked: Tensor, maps: Tensor, *, keep: bool
-    ) -> Prediction:
-        """Return the prediction of one image from its (K + 1, side, side) normalised maps."""
-        restored = self.frame.restore(maps, self.frame.place((image.shape[0], image.shape[1])))
-        winner = fuse_class_maps(restored[0], restored[1:])
-        names = self.classes.names
-        labels = asked.nonzero()[:, 0].cpu()
-        index_of = torch.cat([labels.new_zeros(1), labels + 1]).to(winner.device, torch.uint8)
-        # Interpolation rounds; weights that sum to one may end an ulp above it.
-        kept = restored[1:].clamp(0, 1).cpu().numpy() if keep else ()
-        identified = tuple(names[label] for label in labels.tolist())
-        return Prediction(
-            label_map=index_of[winner].cpu().numpy(),
-            class_maps=dict(zip(identified, kept, strict=keep)),
-            scores=dict(zip(names, probability.tolist(), strict=True)),
-            identified=identified,
-        )
+
+def _mean_score(seen: Sequence[_Seen]) -> Tensor:
+    """Return the (B, L) mean over all views of the class scores."""
+    return torch.stack([one.traced.score.float() for one in seen]).mean(dim=0)
 
 
-def _holds_names(names: object) -> bool:
-    if not isinstance(names, Collection) or isinstance(names, Mapping):
-        return False
-    return all(isinstance(name, str) for name in names)
+def _mean_map(seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image) -> Tensor:
+    """Return the (K + 1, H, W) mean over all views of an image's maps, at its own size."""
+    restored = [one.view.restore(of_view, image) for one, of_view in zip(seen, maps, strict=True)]
+    return restored[0] if len(restored) == 1 else torch.stack(restored).mean(dim=0)
 
 
 def _passes(asked: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,23 +233,3 @@ def _passes(asked: Tensor) -> tuple[Tensor, Tensor]:
     alone = torch.nn.functional.one_hot(label, asked.shape[1]).bool()
     several = (asked.sum(dim=1) > 1).nonzero()[:, 0]
     return torch.cat([image_index, several]), torch.cat([alone, asked[several]])
-
-
-def _check_finite(values: Tensor, what: str) -> None:
-    if not bool(torch.isfinite(values).all()):
-        raise ModelError(
-            f"the network's {what} are not finite; compute with precision 32, and if that does "
-            "not help, train the model again"
-        )
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Hold every part of a network in evaluation mode, and give back the mode that each had."""
-    training = [part for part in network.modules() if part.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

@@ -1,7 +1,7 @@
 """A trained model as one value: networks, classes, and how an image is seen."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import torch
@@ -11,7 +11,8 @@ from decouplednet.dataset.frame import Frame
 from decouplednet.errors import ModelError
 from decouplednet.inference.pixels import AnyImage, pixels_of
 from decouplednet.inference.prediction import Prediction
-from decouplednet.inference.predictor import THRESHOLD, Predictor
+from decouplednet.inference.predictor import Predictor
+from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
 
 
@@ -26,6 +27,7 @@ class Segmenter:
         preset: name of the sizes the network was built with.
         training: what is recorded of the training, as JSON values; ``others`` says what pixels of
             classes left out were: ``ignore`` or ``background``.
+        procedure: how it predicts.
     """
 
     network: DecoupledNet
@@ -33,6 +35,7 @@ class Segmenter:
     frame: Frame
     preset: str
     training: Mapping[str, Any]
+    procedure: Procedure = field(default_factory=Procedure)
 
     def __repr__(self) -> str:
         """Return one line; the network alone would take a hundred."""
@@ -61,12 +64,12 @@ class Segmenter:
         raise ModelError(f"training.others is {recorded!r}: expected 'ignore' or 'background'")
 
     def predictor(
-        self, *, threshold: float = THRESHOLD, precision: torch.dtype | None = None
+        self, *, threshold: float | None = None, precision: torch.dtype | None = None
     ) -> Predictor:
         """Return what predicts batches of images.
 
         Args:
-            threshold: a class is identified above this probability, in [0, 1].
+            threshold: a class is identified above this probability, in [0, 1]; None: the model's.
             precision: type of the matrix products; None for float32 throughout.
         """
         return Predictor(
@@ -75,14 +78,16 @@ class Segmenter:
             frame=self.frame,
             device=self.device,
             precision=precision,
-            threshold=threshold,
+            threshold=self.procedure.threshold if threshold is None else threshold,
+            procedure=self.procedure,
+            others=self.others,
         )
 
     def predict(
         self,
         image: AnyImage,
         tags: Collection[str] | None = None,
-        threshold: float = THRESHOLD,
+        threshold: float | None = None,
     ) -> Prediction:
         """Return what is in one image and where, at its own size.
 
@@ -90,7 +95,7 @@ class Segmenter:
             image: a file, a Pillow image (both turned upright by EXIF), or (H, W, 3) uint8 RGB.
             tags: the classes known to be in the image, which replace the gate; none of them in an
                 empty collection. None: the network decides.
-            threshold: a class is identified above this probability, in [0, 1].
+            threshold: a class is identified above this probability, in [0, 1]; None: the model's.
 
         Raises:
             DataError: the image cannot be read, or a tag is no class of the model; the message

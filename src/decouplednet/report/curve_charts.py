@@ -12,7 +12,11 @@ from decouplednet.report.plots import Chart, Line, chart
 # Losses of single updates jump; the mean over this share of all updates shows where they go.
 _SMOOTHING = 0.04
 # As the table that train shows before it starts.
-_TITLES = {"classifier": "stage 1, tags", "segmenter": "stage 2, masks"}
+_TITLES = {
+    "classifier": "stage 1, tags",
+    "segmenter": "stage 2, masks",
+    "student": "stage 3, pseudo-masks",
+}
 
 
 def stage_title(stage: str) -> str:

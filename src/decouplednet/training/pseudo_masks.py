@@ -17,7 +17,7 @@ from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 
 THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""The confidences that ``choose_threshold`` chooses from."""
+"""The certainties that ``choose_threshold`` chooses from."""
 
 FEWEST_PIXELS = 0.002  # share of the image under which a tagged class counts as not found
 PERHAPS = 0.5  # share of its largest value from which the map of such a class is not denied
@@ -27,15 +27,15 @@ Progress = Callable[[Sequence[Record]], Iterable[Record]]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """From which confidence on pixels are believed, and what that gave on held-out masks.
+    """From which certainty on pixels are believed, and what that gave on held-out masks.
 
     Args:
-        confidence: in [0.5, 1).
+        certainty: in [0.5, 1).
         right: share of the believed pixels that were right, in [0, 1].
         believed: share of all pixels that were believed, in [0, 1].
     """
 
-    confidence: float
+    certainty: float
     right: float
     believed: float
 
@@ -48,7 +48,7 @@ def choose_threshold(
     masked: ClassList,
     wanted: float,
 ) -> Threshold:
-    """Return the lowest confidence from which pixels of held-out masks are right often enough.
+    """Return the lowest certainty from which pixels of held-out masks are right often enough.
 
     Args:
         predictor: has not learnt from these masks.
@@ -72,7 +72,7 @@ def choose_threshold(
         for mask, prediction in zip(
             masks, predictor.predict([image for _, image in batch], tags), strict=True
         ):
-            truth, sure = table[mask], confidence(prediction)
+            truth, sure = table[mask], certainty(prediction)
             counted = truth != IGNORE
             pixels += int(counted.sum())
             for place, threshold in enumerate(THRESHOLDS):
@@ -105,7 +105,7 @@ def write_pseudo_masks(
             no pseudo-mask.
         folder: a palette PNG for each, at the path of its name, in the model's ids, 255 where the
             network is not sure.
-        threshold: confidence from which a pixel is believed.
+        threshold: certainty from which a pixel is believed.
         progress: shows how far the images are done.
 
     Returns:
@@ -146,20 +146,20 @@ def pseudo_mask(prediction: Prediction, classes: ClassList, threshold: float) ->
     Args:
         prediction: with class maps.
         classes: of the model.
-        threshold: confidence from which a pixel is believed.
+        threshold: certainty from which a pixel is believed.
 
     Returns:
         (H, W) uint8 ids of ``classes``.
     """
     label_map = prediction.label_map.copy()
-    label_map[confidence(prediction) < threshold] = IGNORE
+    label_map[certainty(prediction) < threshold] = IGNORE
     for name, class_map in prediction.class_maps.items():
         if (prediction.label_map == classes.index(name)).mean() < FEWEST_PIXELS:
             label_map[class_map >= PERHAPS * class_map.max()] = IGNORE
     return label_map
 
 
-def confidence(prediction: Prediction) -> NDArray[np.float32]:
+def certainty(prediction: Prediction) -> NDArray[np.float32]:
     """Return the (H, W) largest value in [0, 1] over the maps of background and all classes."""
     largest = prediction.background_map()
     for class_map in prediction.class_maps.values():

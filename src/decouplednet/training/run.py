@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.inference.model_folder import save_model
+from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.vgg import load_convolutions
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
+from decouplednet.training.calibration import calibrate
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
 from decouplednet.training.fit import seconds_of
@@ -187,6 +189,7 @@ def role_names(plan: Plan) -> dict[str, list[str]]:
         "tags": names(roles.tags),
         "masks": names(roles.masks),
         "validation": names(roles.validation),
+        "calibration": names(roles.calibration),
     }
 
 
@@ -220,8 +223,9 @@ def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledN
 
 
 def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
+    """Return the trained network as a model, its probabilities calibrated where asked for."""
     settings, roles = plan.settings, plan.roles
-    return Segmenter(
+    segmenter = Segmenter(
         network=network,
         classes=plan.classes,
         frame=plan.frame,
@@ -238,7 +242,11 @@ def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
             },
             "versions": versions(),
         },
+        procedure=Procedure(**settings.prediction.model_dump()),
     )
+    calibration = calibrate(segmenter.predictor(), plan)
+    procedure = segmenter.procedure.model_copy(update={"calibration": calibration})
+    return replace(segmenter, procedure=procedure)
 
 
 def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
@@ -250,9 +258,10 @@ def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, 
         return {}
     started = time.perf_counter()
     segmenter.network.to(plan.machine.device)
+    predictor = segmenter.predictor()
     scores = {
         name: evaluate_records(
-            segmenter,
+            predictor,
             plan.catalogue,
             plan.roles.validation,
             tags=tags,

@@ -85,7 +85,7 @@ class RunFolder:
 
     @property
     def threshold(self) -> Path:
-        """From which confidence on their pixels are believed; written before they are."""
+        """From which certainty on their pixels are believed; written before they are."""
         return self.checkpoints / "threshold.json"
 
     def check_unused(self) -> None:

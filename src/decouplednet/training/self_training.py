@@ -89,7 +89,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         [record for record, _ in rest],
         [names for _, names in rest],
         folder.pseudo_masks,
-        threshold=threshold.confidence,
+        threshold=threshold.certainty,
         progress=bar("pseudo-masks", quiet=not machine.progress),
     )
     if not labelled:

@@ -1,0 +1,106 @@
+"""How a model predicts: how it reads its class scores, and in how many views it sees an image."""
+
+import json
+from typing import Annotated, Literal, Self
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
+from torch import Tensor
+
+from decouplednet.errors import ModelError
+
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+_Scale = Annotated[float, Field(allow_inf_nan=False, gt=0, le=8)]
+
+
+class Calibration(BaseModel):
+    """What turns the class scores of a network into probabilities that can be believed.
+
+    Attributes:
+        slope: (L,) each class's score is multiplied by, above 0.
+        offset: (L,) added to it after that, before the sigmoid.
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    slope: tuple[PositiveFloat, ...]
+    offset: tuple[_Number, ...]
+
+
+class Procedure(BaseModel):
+    """How a model predicts; the default is the paper's.
+
+    Attributes:
+        threshold: a class is identified above this probability.
+        veto: what an identified class may claim: ``hard``, every pixel alike; ``soft``, the more
+            the more probable it is beside the other identified classes.
+        calibration: of the scores; None: the sigmoid alone.
+        flip: also see each image mirrored, and average.
+        scales: sides of the frames in which an image is seen, as shares of the model's; averaged.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    threshold: float = Field(0.5, ge=0, le=1)
+    veto: Literal["hard", "soft"] = "hard"
+    calibration: Calibration | None = None
+    flip: bool = False
+    scales: tuple[_Scale, ...] = Field((1.0,), min_length=1)
+
+    @classmethod
+    def from_dict(cls, values: object, class_count: int) -> Self:
+        """Return the procedure of ``to_dict``, as it comes back from JSON.
+
+        Args:
+            values: JSON values.
+            class_count: L.
+
+        Raises:
+            ModelError: a key is unknown, holds a value of another kind, or the calibration is not
+                one of L classes.
+        """
+        try:
+            procedure = cls.model_validate_json(json.dumps(values))
+        except ValidationError as faults:
+            first = faults.errors()[0]
+            name = ".".join(["prediction", *(str(part) for part in first["loc"])])
+            raise ModelError(f"{name}: {first['msg']}") from None
+        given = procedure.calibration
+        for name, numbers in (("slope", given.slope), ("offset", given.offset)) if given else ():
+            if len(numbers) != class_count:
+                raise ModelError(
+                    f"prediction.calibration.{name}: {len(numbers)} numbers for the model's "
+                    f"{class_count} classes"
+                )
+        return procedure
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the procedure as values that JSON can hold."""
+        return self.model_dump(mode="json")
+
+    def probability(self, score: Tensor) -> Tensor:
+        """Return the (B, L) probabilities of (B, L) class scores."""
+        if self.calibration is None:
+            return score.sigmoid()
+        slope, offset = score.new_tensor([self.calibration.slope, self.calibration.offset])
+        calibrated: Tensor = slope * score + offset
+        return calibrated.sigmoid()
+
+    def claims(self, probability: Tensor, asked: Tensor) -> Tensor:
+        """Return how much each class may claim of the pixels of an image.
+
+        Args:
+            probability: (L,) of each class.
+            asked: (L,) bool, the classes that are looked for by their probability.
+
+        Returns:
+            (L,) in [0, 1]: all 1 for a hard veto; for a soft one the probability of each asked
+            class over that of the most probable of them, 0 for the others.
+        """
+        if self.veto == "hard":
+            return torch.ones_like(probability)
+        asked_probability = torch.where(asked, probability, 0.0)
+        largest = asked_probability.amax()
+        return asked_probability / largest if largest > 0 else asked_probability

@@ -1,0 +1,87 @@
+"""How scores are read: calibration, and the claims of a soft veto."""
+
+import json
+import math
+
+import pytest
+import torch
+
+from decouplednet.errors import ModelError
+from decouplednet.inference.procedure import Calibration, Procedure
+
+
+def test_without_calibration_a_probability_is_the_sigmoid_of_its_score() -> None:
+    score = torch.tensor([[0.3, -2.0, 7.0]])
+
+    assert torch.equal(Procedure().probability(score), score.sigmoid())
+
+
+def test_calibration_has_a_slope_and_an_offset_for_each_class() -> None:
+    calibration = Calibration(slope=(0.5, 2.0, 1.0), offset=(0.1, -0.4, 0.0))
+    score = torch.tensor([[0.3, -2.0, 1.0], [1.5, 0.0, -1.0]])
+
+    probability = Procedure(calibration=calibration).probability(score)
+
+    for row in range(2):
+        for place in range(3):
+            line = calibration.slope[place] * float(score[row, place]) + calibration.offset[place]
+            expected = 1 / (1 + math.exp(-line))
+            assert float(probability[row, place]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_hard_veto_lets_every_class_claim_all() -> None:
+    claims = Procedure().claims(torch.tensor([0.2, 0.9]), torch.tensor([False, True]))
+
+    assert claims.tolist() == [1, 1]
+
+
+def test_a_soft_veto_weighs_classes_by_their_probability_beside_the_most_probable() -> None:
+    probability = torch.tensor([0.2, 0.8, 0.4, 0.9])
+    asked = torch.tensor([True, True, True, False])  # 0.9 is not asked for
+
+    claims = Procedure(veto="soft").claims(probability, asked)
+
+    assert claims.tolist() == pytest.approx([0.25, 1.0, 0.5, 0.0])
+
+
+@pytest.mark.parametrize("asked", [[False, False], [True, False]])
+def test_a_soft_veto_of_nothing_probable_claims_nothing(asked: list[bool]) -> None:
+    claims = Procedure(veto="soft").claims(torch.zeros(2), torch.tensor(asked))
+
+    assert claims.tolist() == [0, 0]
+
+
+def test_a_procedure_comes_back_from_json() -> None:
+    procedure = Procedure(
+        threshold=0.1,
+        veto="soft",
+        calibration=Calibration(slope=(0.5, 2.0), offset=(0.1, -0.4)),
+        flip=True,
+        scales=(1.0, 1.25),
+    )
+
+    assert Procedure.from_dict(json.loads(json.dumps(procedure.to_dict())), 2) == procedure
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"threshold": 2}, r"prediction\.threshold: Input should be less than or equal to 1"),
+        ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
+        ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
+        ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),
+        ({"flips": True}, r"prediction\.flips: Extra inputs are not permitted"),
+        ([], r"prediction: Input should be"),
+        (
+            {"calibration": {"slope": [1, 1], "offset": [0]}},
+            r"prediction\.calibration\.offset: 1 numbers for the model's 2 classes",
+        ),
+        (
+            {"calibration": {"slope": [1, 0], "offset": [0, 0]}},
+            r"prediction\.calibration\.slope\.1: Input should be greater than 0",
+        ),
+    ],
+)
+def test_a_damaged_procedure_is_refused(values: object, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        Procedure.from_dict(values, 2)
