@@ -24,6 +24,7 @@ def test_scores_gates_and_peaks_equal_a_reading_position_by_position() -> None:
     head, x = small_head().eval(), pool5()
 
     score, trace = head.trace(x)
+    everywhere = head.position_scores(x)
 
     weights = head.weights()
     for image in range(3):
@@ -38,6 +39,7 @@ def test_scores_gates_and_peaks_equal_a_reading_position_by_position() -> None:
                 assert torch.equal(trace.fc7_open[image, :, row, column], fc7 > 0)
         best, peak = scores.flatten(1).max(dim=1)
         torch.testing.assert_close(score[image], best)
+        torch.testing.assert_close(everywhere[image], scores)
         assert torch.equal(trace.peak[image], peak)
 
 

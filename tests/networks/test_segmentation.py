@@ -69,6 +69,7 @@ def test_scores_have_the_size_of_the_image_and_two_channels() -> None:
     decoder, g, switches = decode(3)
 
     assert decoder(g, switches).shape == (3, 2, 64, 96)
+    assert DeconvolutionNetwork(WIDTHS, he, 5)(g, switches).shape == (3, 5, 64, 96)
 
 
 def test_scores_equal_a_plain_reading_of_the_layers() -> None:

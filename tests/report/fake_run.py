@@ -75,7 +75,7 @@ def metrics(segmenter: Segmenter, data: Path) -> dict[str, Any]:
     catalogue = Catalogue.read(data)
     records = [catalogue.record(name) for name in VALIDATION]
     return {
-        name: evaluate_records(segmenter, catalogue, records, tags=tags).to_json()
+        name: evaluate_records(segmenter.predictor(), catalogue, records, tags=tags).to_json()
         for name, tags in (("predicted_tags", False), ("true_tags", True))
     }
 

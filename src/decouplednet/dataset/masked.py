@@ -44,6 +44,18 @@ class MaskedExample(NamedTuple):
     target: Tensor
 
 
+class ClassExample(NamedTuple):
+    """One image and the class of each of its pixels.
+
+    Attributes:
+        image: (3, side, side) float32, normalised.
+        target: (side, side) uint8: 0 background, else a class from 1; 255 ignored or padding.
+    """
+
+    image: Tensor
+    target: Tensor
+
+
 class MaskedImages(Dataset[MaskedExample]):
     """An endless stream of figure-ground examples; item ``draw`` depends on seed and draw only.
 
@@ -110,15 +122,32 @@ class MaskedImages(Dataset[MaskedExample]):
         """
         _, index = self._draws.locate(draw)
         rng = self._draws.generator(draw)
-        record = self.records[index]
         labels = choose_labels(self._present[index], rng)
-        union = union_mask(self._table, labels)[self._store.mask(_mask_path(record))]
+        union = union_mask(self._table, labels)[self._mask(index)]
         view = self._choose_view(union, rng)
-        content = cut_image(self._store.image(record.image), view)
-        content = jitter_colour(content, self._settings.augmentation.colour, rng)
         asked = torch.zeros(self._class_count, dtype=torch.bool)
         asked[[label - 1 for label in labels]] = True
-        return MaskedExample(self._frame.fill(content), asked, self._frame.mask(union, view))
+        return MaskedExample(self._image(index, view, rng), asked, self._frame.mask(union, view))
+
+    def with_classes(self, draw: int) -> ClassExample:
+        """Return the example of a draw with the class of each pixel, seen around all classes.
+
+        Raises:
+            DataError: its image or its mask cannot be read.
+        """
+        _, index = self._draws.locate(draw)
+        rng = self._draws.generator(draw)
+        union = union_mask(self._table, self._present[index])[self._mask(index)]
+        view = self._choose_view(union, rng)
+        target = self._frame.mask(self._table[self._mask(index)], view)
+        return ClassExample(self._image(index, view, rng), target)
+
+    def _mask(self, index: int) -> NDArray[np.uint8]:
+        return self._store.mask(_mask_path(self.records[index]))
+
+    def _image(self, index: int, view: View, rng: np.random.Generator) -> Tensor:
+        content = cut_image(self._store.image(self.records[index].image), view)
+        return self._frame.fill(jitter_colour(content, self._settings.augmentation.colour, rng))
 
     def _choose_view(self, union: NDArray[np.uint8], rng: np.random.Generator) -> View:
         if rng.random() < self._settings.window_share:
@@ -136,6 +165,25 @@ class MaskedImages(Dataset[MaskedExample]):
         ids = np.flatnonzero(np.bincount(mask.ravel()))
         found = {int(label) for label in self._table[ids]}
         return tuple(sorted(found - {BACKGROUND, IGNORE}))
+
+
+class ClassImages(Dataset[ClassExample]):
+    """The same images, windows and variations as examples of all classes at once.
+
+    Args:
+        masked: the stream that they come from.
+    """
+
+    def __init__(self, masked: MaskedImages) -> None:
+        self._masked = masked
+
+    def __getitem__(self, draw: int) -> ClassExample:
+        """Return the example of a draw, counted from 0 without end.
+
+        Raises:
+            DataError: its image or its mask cannot be read.
+        """
+        return self._masked.with_classes(draw)
 
 
 def _mask_path(record: Record) -> Path:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from decouplednet.annotations.catalogue import Catalogue
@@ -19,7 +18,8 @@ from decouplednet.evaluation.tally import Tally
 from decouplednet.inference.batches import batched
 from decouplednet.inference.devices import choose_device, choose_precision
 from decouplednet.inference.model_folder import load_model
-from decouplednet.inference.predictor import THRESHOLD, Predictor
+from decouplednet.inference.predictor import THRESHOLD
+from decouplednet.inference.reading import PredictsImages
 from decouplednet.inference.segmenter import Segmenter
 
 T = TypeVar("T")
@@ -27,7 +27,7 @@ Progress = Callable[[Sequence[T]], Iterable[T]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Example:
+class Example:
     """A record that was read: image (H, W, 3), truth (H, W) in the model's indices, its tags."""
 
     name: str
@@ -69,49 +69,39 @@ def evaluate(
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(Path(data))
     records = catalogue.split(split)
     segmenter = _segmenter(model, device)
-    return evaluate_records(
-        segmenter,
-        catalogue,
-        records,
-        tags=tags,
-        threshold=threshold,
-        precision=choose_precision(precision, segmenter.device),
-        progress=progress,
+    predictor = segmenter.predictor(
+        threshold=threshold, precision=choose_precision(precision, segmenter.device)
     )
+    return evaluate_records(predictor, catalogue, records, tags=tags, progress=progress)
 
 
 def evaluate_records(
-    segmenter: Segmenter,
+    predictor: PredictsImages,
     catalogue: Catalogue,
     records: Sequence[Record],
     *,
     tags: bool = False,
-    threshold: float = THRESHOLD,
-    precision: torch.dtype | None = None,
     progress: Progress[Record] = iter,
 ) -> Evaluation:
-    """Return the scores of a model on some images of a data set, each at its mask's own size.
+    """Return the scores of predictions on some images of a data set, at each mask's own size.
 
     Classes are matched by name; pixels of other classes are 255 or background, as in training.
     Images without a mask are counted; one that cannot be read becomes a line of ``failures``.
 
     Args:
-        segmenter: the model.
+        predictor: of a model, such as ``Segmenter.predictor()``, or of another method.
         catalogue: the data set.
         records: of the catalogue.
-        tags: give the network the true classes, of the row and of the mask, in place of its gate.
-        threshold: a class is identified above this probability, in [0, 1].
-        precision: type of the matrix products; None for float32 throughout.
+        tags: give it the true classes, of the row and of the mask, in place of its gate.
         progress: shows how far the images are done.
 
     Raises:
         DataError: the data set has no class of the model, or no image can be scored.
     """
-    unknown = _unknown_classes(segmenter, catalogue)
+    unknown = _unknown_classes(predictor, catalogue)
     masked = _masked(catalogue, records)
-    tally, failures = Tally(segmenter.classes), list[str]()
-    predictor = segmenter.predictor(threshold=threshold, precision=precision)
-    for batch in batched(_examples(segmenter, catalogue, progress(masked), failures)):
+    tally, failures = Tally(predictor.classes), list[str]()
+    for batch in batched(read_examples(predictor, catalogue, progress(masked), failures)):
         _count(batch, predictor, tally, tags=tags)
     if len(failures) == len(masked):
         raise DataError(f"{failures[0]} (no image could be scored; {len(masked)} failed)")
@@ -131,10 +121,10 @@ def _segmenter(model: Segmenter | Path | str, device: str | None) -> Segmenter:
     return model
 
 
-def _unknown_classes(segmenter: Segmenter, catalogue: Catalogue) -> tuple[str, ...]:
+def _unknown_classes(predictor: PredictsImages, catalogue: Catalogue) -> tuple[str, ...]:
     """Return the model's classes that the data set does not have; all of them are refused."""
-    unknown = tuple(name for name in segmenter.classes if name not in catalogue.classes)
-    if len(unknown) == len(segmenter.classes):
+    unknown = tuple(name for name in predictor.classes if name not in catalogue.classes)
+    if len(unknown) == len(predictor.classes):
         raise DataError(
             f"{catalogue.root}: has none of the model's classes ({', '.join(unknown)}); "
             f"its classes are {', '.join(catalogue.classes)}"
@@ -149,11 +139,18 @@ def _masked(catalogue: Catalogue, records: Sequence[Record]) -> list[Record]:
     return masked
 
 
-def _examples(
-    segmenter: Segmenter, catalogue: Catalogue, records: Iterable[Record], failures: list[str]
-) -> Iterator[_Example]:
-    """Yield the records that can be read; the others become lines of ``failures``."""
-    table = index_table(catalogue.classes, segmenter.classes, segmenter.others)
+def read_examples(
+    predictor: PredictsImages, catalogue: Catalogue, records: Iterable[Record], failures: list[str]
+) -> Iterator[Example]:
+    """Yield the records that can be read, in terms of the predictor's classes.
+
+    Args:
+        predictor: whose classes and ``others`` decide what the pixels of a mask become.
+        catalogue: the data set.
+        records: of the catalogue, with masks.
+        failures: gets a line for each record that cannot be read.
+    """
+    table = index_table(catalogue.classes, predictor.classes, predictor.others)
     for record in records:
         try:
             image, mask = read_image(record.image), catalogue.mask_of(record)
@@ -161,11 +158,11 @@ def _examples(
             failures.append(str(fault))
             continue
         every = classes_in(mask, catalogue.classes) | (record.tags or frozenset())
-        known = frozenset(name for name in every if name in segmenter.classes)
-        yield _Example(record.name, image, table[mask], known)
+        known = frozenset(name for name in every if name in predictor.classes)
+        yield Example(record.name, image, table[mask], known)
 
 
-def _count(batch: list[_Example], predictor: Predictor, tally: Tally, *, tags: bool) -> None:
+def _count(batch: list[Example], predictor: PredictsImages, tally: Tally, *, tags: bool) -> None:
     predictions = predictor.predict(
         [example.image for example in batch],
         [example.tags if tags else None for example in batch],

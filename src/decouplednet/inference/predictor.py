@@ -1,20 +1,28 @@
 """From images to predictions: each image is encoded once, each identified class decoded once."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
+from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import DataError, ModelError, SettingsError
-from decouplednet.inference.fuse import fuse_class_maps, normalise
+from decouplednet.errors import SettingsError
+from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
+from decouplednet.inference.reading import (
+    Image,
+    Tags,
+    asked_classes,
+    check_finite,
+    evaluating,
+    given_classes,
+    read_maps,
+    size_of,
+)
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
@@ -22,9 +30,6 @@ from decouplednet.networks.saliency import tag_weights
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""
-
-Image = NDArray[np.uint8]
-Tags = Collection[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -39,6 +44,7 @@ class Predictor:
         precision: type of the matrix products; None for float32 throughout.
         threshold: a class is identified above this probability, in [0, 1].
         maps_at_once: most class passes computed together, which bounds the memory.
+        others: what pixels of classes that are not the model's were in training.
 
     Raises:
         SettingsError: the threshold or the number of maps is out of range.
@@ -51,6 +57,7 @@ class Predictor:
     precision: torch.dtype | None = None
     threshold: float = THRESHOLD
     maps_at_once: int = 16
+    others: Literal["ignore", "background"] = "ignore"
 
     def __post_init__(self) -> None:
         """Refuse numbers that would predict nothing sensible."""
@@ -79,45 +86,26 @@ class Predictor:
             DataError: an image is no RGB array, or a tag is no class of the model.
             ModelError: the network's output is not finite.
         """
-        tags = [None] * len(images) if tags is None else tags
-        if len(tags) != len(images):
-            raise ValueError(f"{len(images)} images, but tags for {len(tags)}")
+        given = given_classes(images, tags, self.classes)
         if not images:
             return []
-        given = [None if names is None else self._indices(names) for names in tags]
-        with _evaluating(self.network), torch.inference_mode():
+        with evaluating(self.network), torch.inference_mode():
             batch = torch.stack([self.frame.image(image) for image in images]).to(self.device)
             traced, probability = self._see(batch)
-            asked = self._asked(probability, given)
+            asked = asked_classes(probability > self.threshold, given)
             maps = self._maps(traced, tag_weights(probability, asked), asked)
             return [
                 self._prediction(*each, keep=class_maps)
                 for each in zip(images, probability, asked, maps, strict=True)
             ]
 
-    def _indices(self, names: Collection[str]) -> list[int]:
-        if isinstance(names, str):
-            raise DataError(f"tags are a collection of names such as {{{names!r}}}, not one text")
-        if not _holds_names(names):
-            raise DataError(f"tags = {names!r}: expected a collection of names such as {{'cat'}}")
-        return [self.classes.index(name) - 1 for name in names]
-
     def _see(self, batch: Tensor) -> tuple[Traced, Tensor]:
         """Return what the classifier made of the images, and (B, L) probabilities."""
         with mixed_precision(self.device, self.precision):
             traced = self.network.see(batch)
         probability = traced.score.float().sigmoid()
-        _check_finite(probability, "class scores")
+        check_finite(probability, "class scores")
         return traced, probability
-
-    def _asked(self, probability: Tensor, given: Sequence[Sequence[int] | None]) -> Tensor:
-        """Return (B, L) bool: the given tags where there are some, else the gate's."""
-        asked = probability > self.threshold
-        for row, labels in enumerate(given):
-            if labels is not None:
-                asked[row] = False
-                asked[row, list(labels)] = True
-        return asked
 
     def _maps(self, traced: Traced, weights: Tensor, asked: Tensor) -> Iterator[Tensor]:
         """Yield for each image its (K + 1, side, side) normalised maps, background first."""
@@ -142,33 +130,15 @@ class Predictor:
                 g = self.network.activation(traced, image_index[part], seed[part])
                 score = self.network.decode(g, traced, image_index[part])
             softmax[part] = score.float().softmax(dim=1)
-        _check_finite(softmax, "class maps")
+        check_finite(softmax, "class maps")
         return softmax
 
     def _prediction(
         self, image: Image, probability: Tensor, asked: Tensor, maps: Tensor, *, keep: bool
     ) -> Prediction:
         """Return the prediction of one image from its (K + 1, side, side) normalised maps."""
-        restored = self.frame.restore(maps, self.frame.place((image.shape[0], image.shape[1])))
-        winner = fuse_class_maps(restored[0], restored[1:])
-        names = self.classes.names
-        labels = asked.nonzero()[:, 0].cpu()
-        index_of = torch.cat([labels.new_zeros(1), labels + 1]).to(winner.device, torch.uint8)
-        # Interpolation rounds; weights that sum to one may end an ulp above it.
-        kept = restored[1:].clamp(0, 1).cpu().numpy() if keep else ()
-        identified = tuple(names[label] for label in labels.tolist())
-        return Prediction(
-            label_map=index_of[winner].cpu().numpy(),
-            class_maps=dict(zip(identified, kept, strict=keep)),
-            scores=dict(zip(names, probability.tolist(), strict=True)),
-            identified=identified,
-        )
-
-
-def _holds_names(names: object) -> bool:
-    if not isinstance(names, Collection) or isinstance(names, Mapping):
-        return False
-    return all(isinstance(name, str) for name in names)
+        restored = self.frame.restore(maps, self.frame.place(size_of(image)))
+        return read_maps(restored, asked, probability, self.classes, keep=keep)
 
 
 def _passes(asked: Tensor) -> tuple[Tensor, Tensor]:
@@ -185,23 +155,3 @@ def _passes(asked: Tensor) -> tuple[Tensor, Tensor]:
     alone = torch.nn.functional.one_hot(label, asked.shape[1]).bool()
     several = (asked.sum(dim=1) > 1).nonzero()[:, 0]
     return torch.cat([image_index, several]), torch.cat([alone, asked[several]])
-
-
-def _check_finite(values: Tensor, what: str) -> None:
-    if not bool(torch.isfinite(values).all()):
-        raise ModelError(
-            f"the network's {what} are not finite; compute with precision 32, and if that does "
-            "not help, train the model again"
-        )
-
-
-@contextmanager
-def _evaluating(network: nn.Module) -> Iterator[None]:
-    """Hold every part of a network in evaluation mode, and give back the mode that each had."""
-    training = [part for part in network.modules() if part.training]
-    network.eval()
-    try:
-        yield
-    finally:
-        for part in training:
-            part.training = True

@@ -76,6 +76,7 @@ class Segmenter:
             device=self.device,
             precision=precision,
             threshold=threshold,
+            others=self.others,
         )
 
     def predict(

@@ -29,17 +29,7 @@ class Bridge(nn.Module):
         super().__init__()
         self.pool5_norm = nn.BatchNorm2d(channels, momentum=None)
         self.saliency_norm = nn.BatchNorm2d(channels, eps=_SALIENCY_EPSILON, momentum=None)
-        self.layers = nn.Sequential(
-            nn.Conv2d(2 * channels, middle, kernel),
-            nn.BatchNorm2d(middle),
-            nn.ReLU(inplace=True),
-            nn.Conv2d(middle, middle, kernel_size=1),
-            nn.BatchNorm2d(middle),
-            nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(middle, channels, kernel),
-            nn.BatchNorm2d(channels),
-            nn.ReLU(inplace=True),
-        )
+        self.layers = bridging_layers(2 * channels, channels=channels, middle=middle, kernel=kernel)
         initialise(self)
 
     def forward(self, pool5: Tensor, saliency: Tensor) -> Tensor:
@@ -52,3 +42,27 @@ class Bridge(nn.Module):
         normed = [self.pool5_norm(pool5), self.saliency_norm(saliency)]
         g: Tensor = self.layers(torch.cat(normed, dim=1))
         return g
+
+
+def bridging_layers(inputs: int, *, channels: int, middle: int, kernel: int) -> nn.Sequential:
+    """Return the layers from normalised inputs to a map in the shape of pool5, at least 0.
+
+    Args:
+        inputs: channels that come in.
+        channels: C, that go out.
+        middle: of the two inner layers.
+        kernel: side of the outer kernels in pool5 positions; they are not padded.
+
+    Source: PAPER.md, facts of the original release, bridging.
+    """
+    return nn.Sequential(
+        nn.Conv2d(inputs, middle, kernel),
+        nn.BatchNorm2d(middle),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(middle, middle, kernel_size=1),
+        nn.BatchNorm2d(middle),
+        nn.ReLU(inplace=True),
+        nn.ConvTranspose2d(middle, channels, kernel),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(inplace=True),
+    )

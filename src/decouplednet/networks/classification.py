@@ -102,11 +102,27 @@ class ClassificationHead(nn.Module):
 
         Both are computed in the dtype of the weights, also under autocast.
         """
+        fc6, fc7, scores = self._layers(pool5)
+        score, peak = scores.flatten(2).max(dim=2)
+        return score, HeadTrace(fc6 > 0, fc7 > 0, peak)
+
+    def position_scores(self, pool5: Tensor) -> Tensor:
+        """Return the scores of every position, of which ``forward`` takes the maximum.
+
+        Args:
+            pool5: (B, C, h, w) activations; h and w are at least k.
+
+        Returns:
+            (B, L, h - k + 1, w - k + 1); a position sees k x k activations.
+        """
+        return self._layers(pool5)[2]
+
+    def _layers(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return fc6, fc7 and the scores, each of every position."""
         with full_precision(pool5.device):
             fc6 = F.relu(self._fc6(pool5.to(self.fc6.weight.dtype)))
             fc7 = F.relu(self.fc7(self.dropout(fc6)))
-            score, peak = self.score(self.dropout(fc7)).flatten(2).max(dim=2)
-        return score, HeadTrace(fc6 > 0, fc7 > 0, peak)
+            return fc6, fc7, self.score(self.dropout(fc7))
 
     def _fc6(self, pool5: Tensor) -> Tensor:
         large = self.fc6.weight.numel() > _LARGE_WEIGHT

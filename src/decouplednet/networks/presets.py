@@ -23,6 +23,27 @@ class Build(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Sizes:
+    """What decides the shapes of a network.
+
+    Args:
+        widths: channels of the encoder's five groups, mirrored by the decoder.
+        kernel: side of the head's and the bridge's kernels, in pool5 positions.
+        head: channels of fc6 and fc7.
+        bridge: channels of the bridge's inner layers.
+        initialise: how new layers start.
+        batch_norm: normalise inside the encoder, which training from scratch needs.
+    """
+
+    widths: Widths
+    kernel: int
+    head: int
+    bridge: int
+    initialise: Initialise
+    batch_norm: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Preset:
     """A size of the network and the frame it is made for.
 
@@ -30,15 +51,25 @@ class Preset:
         name: what ``model.json`` and ``--set preset=`` call it.
         side: the usual side of the square frame, in pixels.
         default_weights: where the encoder's convolutions start.
-        kernel: side of the head's and the bridge's kernels, in pool5 positions.
+        sizes: of its layers.
         build: makes the network.
     """
 
     name: str
     side: int
     default_weights: Literal["imagenet", "none"]
-    kernel: int
+    sizes: Sizes
     build: Build
+
+    @property
+    def kernel(self) -> int:
+        """Side of the head's and the bridge's kernels, in pool5 positions."""
+        return self.sizes.kernel
+
+
+VGG16 = Sizes(VGG16_WIDTHS, kernel=7, head=4096, bridge=2048, initialise=gaussian)
+LIGHT = Sizes(VGG16_WIDTHS, kernel=3, head=512, bridge=512, initialise=he)
+TINY = Sizes((8, 16, 32, 64, 128), kernel=1, head=128, bridge=128, initialise=he, batch_norm=True)
 
 
 def vgg16(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
@@ -46,9 +77,7 @@ def vgg16(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
 
     Source: PAPER.md, facts of the original release.
     """
-    return _assemble(
-        class_count, dropout, VGG16_WIDTHS, kernel=7, middles=(4096, 2048), initialise=gaussian
-    )
+    return _assemble(class_count, dropout, VGG16)
 
 
 def light(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
@@ -57,28 +86,18 @@ def light(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
     Differs: fc6 and the bridge have 3 x 3 kernels and 512 channels, and new layers start by He,
     so that a laptop trains it.
     """
-    return _assemble(
-        class_count, dropout, VGG16_WIDTHS, kernel=3, middles=(512, 512), initialise=he
-    )
+    return _assemble(class_count, dropout, LIGHT)
 
 
 def tiny(class_count: int, *, dropout: float = DROPOUT) -> DecoupledNet:
     """Return a narrow network with batch normalisation throughout, to train from scratch."""
-    return _assemble(
-        class_count,
-        dropout,
-        (8, 16, 32, 64, 128),
-        kernel=1,
-        middles=(128, 128),
-        initialise=he,
-        batch_norm=True,
-    )
+    return _assemble(class_count, dropout, TINY)
 
 
 PRESETS = (
-    Preset("light", side=160, default_weights="imagenet", kernel=3, build=light),
-    Preset("vgg16", side=320, default_weights="imagenet", kernel=7, build=vgg16),
-    Preset("tiny", side=96, default_weights="none", kernel=1, build=tiny),
+    Preset("light", side=160, default_weights="imagenet", sizes=LIGHT, build=light),
+    Preset("vgg16", side=320, default_weights="imagenet", sizes=VGG16, build=vgg16),
+    Preset("tiny", side=96, default_weights="none", sizes=TINY, build=tiny),
 )
 
 
@@ -118,26 +137,17 @@ def check_side(preset: Preset, height: int, width: int) -> None:
             )
 
 
-def _assemble(
-    class_count: int,
-    dropout: float,
-    widths: Widths,
-    *,
-    kernel: int,
-    middles: tuple[int, int],
-    initialise: Initialise,
-    batch_norm: bool = False,
-) -> DecoupledNet:
-    """Put a network together; ``middles`` are the inner channels of the head and the bridge."""
-    channels = widths[-1]
+def _assemble(class_count: int, dropout: float, sizes: Sizes) -> DecoupledNet:
+    channels, kernel, initialise = sizes.widths[-1], sizes.kernel, sizes.initialise
     head = ClassificationHead(
         channels=channels,
-        middle=middles[0],
+        middle=sizes.head,
         kernel=kernel,
         class_count=class_count,
         dropout=dropout,
         initialise=initialise,
     )
-    bridge = Bridge(channels=channels, middle=middles[1], kernel=kernel, initialise=initialise)
-    classifier = Classifier(VGG(widths, batch_norm), head)
-    return DecoupledNet(classifier, bridge, DeconvolutionNetwork(widths, initialise=initialise))
+    bridge = Bridge(channels=channels, middle=sizes.bridge, kernel=kernel, initialise=initialise)
+    classifier = Classifier(VGG(sizes.widths, sizes.batch_norm), head)
+    decoder = DeconvolutionNetwork(sizes.widths, initialise=initialise)
+    return DecoupledNet(classifier, bridge, decoder)

@@ -14,18 +14,19 @@ class DeconvolutionNetwork(nn.Module):
     Args:
         widths: channels of the encoder's five groups, pool1's first; mirrored here.
         initialise: how the weights start.
+        outputs: O, scores of each pixel; the paper's are background and foreground.
 
     Source: PAPER.md, facts of the original release, segmentation network.
     """
 
-    def __init__(self, widths: Widths, initialise: Initialise) -> None:
+    def __init__(self, widths: Widths, initialise: Initialise, outputs: int = 2) -> None:
         super().__init__()
         self.groups = nn.ModuleList(nn.Sequential(*layers) for layers in _groups(widths))
-        self.score = nn.Conv2d(widths[0], 2, kernel_size=1)
+        self.score = nn.Conv2d(widths[0], outputs, kernel_size=1)
         initialise(self)
 
     def forward(self, g: Tensor, switches: tuple[Tensor, ...]) -> Tensor:
-        """Return the (M, 2, 32 h, 32 w) scores before the softmax, background first.
+        """Return the (M, O, 32 h, 32 w) scores before the softmax, background first.
 
         Args:
             g: (M, C, h, w) activation maps.

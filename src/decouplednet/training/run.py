@@ -241,9 +241,10 @@ def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, 
         return {}
     started = time.perf_counter()
     segmenter.network.to(plan.machine.device)
+    predictor = segmenter.predictor()
     scores = {
         name: evaluate_records(
-            segmenter,
+            predictor,
             plan.catalogue,
             plan.roles.validation,
             tags=tags,
