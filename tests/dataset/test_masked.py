@@ -12,7 +12,12 @@ from decouplednet.annotations.catalogue import Record
 from decouplednet.classes import ClassList
 from decouplednet.dataset.draws import DrawSampler
 from decouplednet.dataset.frame import Frame
-from decouplednet.dataset.masked import MaskedExample, MaskedImages, window_tags
+from decouplednet.dataset.masked import (
+    ClassImages,
+    MaskedExample,
+    MaskedImages,
+    window_tags,
+)
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import DataError
 from decouplednet.settings import AugmentationSettings, SegmenterSettings
@@ -97,6 +102,39 @@ def test_the_target_is_the_union_of_the_classes_asked_for(
         assert torch.equal(image, FRAME.image(noise(0, 9, 12)))
         subsets.add(tuple(asked.tolist()))
     assert subsets == {(True, False, False), (False, True, False), (True, True, False)}
+
+
+@pytest.mark.parametrize(("others", "car"), [("ignore", 255), ("background", 0)])
+def test_the_target_of_all_classes_is_the_class_of_each_pixel(
+    records: list[Record], others: Literal["ignore", "background"], car: int
+) -> None:
+    image, target = ClassImages(_images(records[:1], others=others))[5]
+    expected = np.full((12, 12), 255)
+    for row in range(9):
+        for column in range(12):
+            of_source = int(_mask(9, 12)[row, column])
+            expected[row, column] = {0: 0, 1: car, 2: 2, 4: 1, 255: 255}[of_source]
+
+    np.testing.assert_array_equal(target, expected)
+    assert target.dtype == torch.uint8
+    assert torch.equal(image, FRAME.image(noise(0, 9, 12)))
+
+
+def test_windows_of_all_classes_hold_each_of_them_and_vary(tmp_path: Path) -> None:
+    mask = np.zeros((40, 50), np.uint8)
+    mask[14:20, 12:16], mask[20:24, 24:30] = 2, 4
+    one = record(tmp_path, "one", noise(0, 40, 50), mask=mask)
+    settings = SegmenterSettings(window_share=1)
+    frame = FRAME.model_copy(update={"side": 64})
+    examples = ClassImages(_images([one], settings=settings, frame=frame))
+
+    seen = [examples[draw] for draw in range(12)]
+
+    assert all({0, 1, 2} <= set(torch.unique(target).tolist()) for _, target in seen)
+    assert len({int((target > 0).sum()) for _, target in seen}) == 12
+    again, other = examples[3], examples[4]
+    assert torch.equal(again.image, seen[3].image)
+    assert not torch.equal(again.image, other.image)
 
 
 def test_an_image_that_encodes_its_mask_stays_on_it(tmp_path: Path) -> None:

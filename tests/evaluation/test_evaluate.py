@@ -1,10 +1,10 @@
 """Evaluation against a reading image by image and pixel by pixel."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -19,6 +19,7 @@ from decouplednet.errors import DataError, DeviceError
 from decouplednet.evaluation.evaluate import evaluate, evaluate_records
 from decouplednet.inference.batches import batched
 from decouplednet.inference.model_folder import save_model
+from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.presets import preset_named
@@ -264,6 +265,42 @@ def test_data_without_any_class_of_the_model_are_refused(data: Path) -> None:
     message = r"has none of the model's classes \(cow, horse\); its classes are dog, bird, cat"
     with pytest.raises(DataError, match=message):
         evaluate(small_segmenter(("cow", "horse")), data, split="val")
+
+
+class _AlwaysDog:
+    """Says dog of the upper half of every image, and cow where it is told of one."""
+
+    classes = ClassList(("cow", "dog"))
+    others: Literal["ignore", "background"] = "background"
+
+    def predict(
+        self,
+        images: Sequence[NDArray[np.uint8]],
+        tags: Sequence[Collection[str] | None] | None = None,
+        *,
+        class_maps: bool = True,
+    ) -> list[Prediction]:
+        assert not class_maps
+        assert tags is not None
+        found = []
+        for image, given in zip(images, tags, strict=True):
+            label_map = np.zeros(image.shape[:2], np.uint8)
+            label_map[: len(image) // 2] = 1 if given and "cow" in given else 2
+            found.append(Prediction(label_map, {}, {"cow": 0.1, "dog": 0.9}, ("dog",)))
+        return found
+
+
+def test_whatever_predicts_images_can_be_scored(data: Path) -> None:
+    catalogue = Catalogue.read(data)
+    scores = evaluate_records(_AlwaysDog(), catalogue, catalogue.split("val"), tags=True)
+
+    counts = np.zeros((3, 3), np.int64)
+    for mask in masks().values():
+        for (row, _), found in np.ndenumerate(mask):
+            if found != 255:
+                counts[2 * (found == 1), 2 * (row < len(mask) // 2)] += 1
+    assert np.array_equal(scores.counts, counts)
+    assert scores.unknown_classes == ("cow",)
 
 
 def test_records_can_be_scored_without_a_split(data: Path) -> None:

@@ -70,10 +70,11 @@ def test_a_class_that_no_image_has_gets_a_finite_weight() -> None:
     assert class_weights(torch.zeros(3, 2), 5).tolist() == [3.0, 3.0]
 
 
-def test_mask_loss_matches_a_reading_pixel_by_pixel() -> None:
+@pytest.mark.parametrize("outputs", [2, 4])
+def test_mask_loss_matches_a_reading_pixel_by_pixel(outputs: int) -> None:
     rng = torch.Generator().manual_seed(1)
-    score = torch.randn(2, 2, 3, 5, generator=rng)
-    target = torch.randint(0, 2, (2, 3, 5), generator=rng, dtype=torch.uint8)
+    score = torch.randn(2, outputs, 3, 5, generator=rng)
+    target = torch.randint(0, outputs, (2, 3, 5), generator=rng, dtype=torch.uint8)
     target[0, 0, 0] = target[1, 2, 4] = target[1, 1, 1] = 255
 
     expected = 0.0
@@ -83,8 +84,8 @@ def test_mask_loss_matches_a_reading_pixel_by_pixel() -> None:
             for column in range(5):
                 truth = int(target[image, row, column])
                 if truth != 255:
-                    pair = [math.exp(float(score[image, k, row, column])) for k in (0, 1)]
-                    terms.append(-math.log(pair[truth] / sum(pair)))
+                    powers = [math.exp(float(x)) for x in score[image, :, row, column]]
+                    terms.append(-math.log(powers[truth] / sum(powers)))
         expected += sum(terms) / len(terms) / 2
 
     assert float(mask_loss(score, target)) == pytest.approx(expected, rel=1e-5)

@@ -53,16 +53,14 @@ def test_held_out_masks_are_a_share_that_the_seed_fixes(shapes: Path, tmp_path: 
     _, plan, _ = start(shapes, tmp_path)
     records = plan.roles.masks
 
-    train, held_out = split_held_out(records, 0.4, 7, "segmenter.held_out")
+    train, held_out = split_held_out(records, 0.4, 7)
 
     assert (len(train), len(held_out)) == (4, 2)
     assert sorted(record.name for record in train + held_out) == [one.name for one in records]
-    assert split_held_out(records, 0.4, 7, "segmenter.held_out") == (train, held_out)
-    assert any(
-        split_held_out(records, 0.4, seed, "segmenter.held_out")[1] != held_out for seed in range(8)
-    )
-    assert len(split_held_out(records, 0.01, 7, "segmenter.held_out")[1]) == 1
-    assert split_held_out(records, 0, 7, "segmenter.held_out") == (records, ())
+    assert split_held_out(records, 0.4, 7) == (train, held_out)
+    assert any(split_held_out(records, 0.4, seed)[1] != held_out for seed in range(8))
+    assert len(split_held_out(records, 0.01, 7)[1]) == 1
+    assert split_held_out(records, 0, 7) == (records, ())
 
 
 def test_holding_out_every_mask_is_refused(shapes: Path, tmp_path: Path) -> None:
@@ -70,7 +68,7 @@ def test_holding_out_every_mask_is_refused(shapes: Path, tmp_path: Path) -> None
     with pytest.raises(
         TrainingError, match=r"held_out = 0\.9 of 2 masks leaves none to train from; add masks"
     ):
-        split_held_out(plan.roles.masks[:2], 0.9, 0, "segmenter.held_out")
+        split_held_out(plan.roles.masks[:2], 0.9, 0)
 
 
 def test_first_draws_are_those_of_the_stream_and_the_same_each_time(

@@ -68,6 +68,18 @@ def _named(network: DecoupledNet, layer: torch.nn.Module) -> list[tuple[str, tor
     return [(name, tensor) for name, tensor in every if id(tensor) in of_layer]
 
 
+def test_statistics_of_the_bridge_follow_an_encoder_that_learns(
+    shapes: Path, tmp_path: Path
+) -> None:
+    network, _, _ = start(shapes, tmp_path, *STUDY)
+    norms = [network.get_submodule(f"bridge.{name}_norm") for name in ("pool5", "saliency")]
+    assert [norm.momentum for norm in norms] == [None, None]
+
+    unfreeze(network, 2)
+
+    assert [norm.momentum for norm in norms] == [0.1, 0.1]
+
+
 def test_statistics_of_the_classifier_stand_still_in_stage_3(shapes: Path, tmp_path: Path) -> None:
     network, plan, folder = start(shapes, tmp_path, *STUDY)
     kept = {

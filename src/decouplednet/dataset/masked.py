@@ -52,6 +52,18 @@ class MaskedExample(NamedTuple):
     tags: Tensor
 
 
+class ClassExample(NamedTuple):
+    """One image and the class of each of its pixels.
+
+    Attributes:
+        image: (3, side, side) float32, normalised.
+        target: (side, side) uint8: 0 background, else a class from 1; 255 ignored or padding.
+    """
+
+    image: Tensor
+    target: Tensor
+
+
 class MaskedImages(Dataset[MaskedExample]):
     """An endless stream of figure-ground examples; item ``draw`` depends on seed and draw only.
 
@@ -118,22 +130,38 @@ class MaskedImages(Dataset[MaskedExample]):
         """
         _, index = self._draws.locate(draw)
         rng = self._draws.generator(draw)
-        record = self.records[index]
         labels = choose_labels(self._labels[index], rng)
-        mask = self._table[self._store.mask(_mask_path(record))]
+        mask = self._table[self._mask(index)]
         view, is_whole = self._choose_view(union_mask(mask, labels), rng)
-        content = cut_image(self._store.image(record.image), view)
-        content = jitter_colour(content, self._settings.augmentation.colour, rng)
         asked = torch.zeros(len(self._classes), dtype=torch.bool)
         asked[[label - 1 for label in labels]] = True
         seen = self._frame.mask(mask, view)
         return MaskedExample(
-            self._frame.fill(content),
+            self._image(index, view, rng),
             asked,
             torch.from_numpy(union_mask(seen.numpy(), labels)),
             seen,
             self._tags[index] if is_whole else window_tags(seen, self._tags[index]),
         )
+
+    def with_classes(self, draw: int) -> ClassExample:
+        """Return the example of a draw with the class of each pixel, seen around all classes.
+
+        Raises:
+            DataError: its image or its mask cannot be read.
+        """
+        _, index = self._draws.locate(draw)
+        rng = self._draws.generator(draw)
+        mask = self._table[self._mask(index)]
+        view, _ = self._choose_view(union_mask(mask, self._labels[index]), rng)
+        return ClassExample(self._image(index, view, rng), self._frame.mask(mask, view))
+
+    def _mask(self, index: int) -> NDArray[np.uint8]:
+        return self._store.mask(_mask_path(self.records[index]))
+
+    def _image(self, index: int, view: View, rng: np.random.Generator) -> Tensor:
+        content = cut_image(self._store.image(self.records[index].image), view)
+        return self._frame.fill(jitter_colour(content, self._settings.augmentation.colour, rng))
 
     def _choose_view(self, union: NDArray[np.uint8], rng: np.random.Generator) -> tuple[View, bool]:
         """Return a view, and whether it shows the whole image."""
@@ -169,6 +197,25 @@ def window_tags(mask: Tensor, tags: Tensor) -> Tensor:
     shown = pixels[1 : len(tags) + 1] >= (SMALLEST_SHARE * pixels.sum()).clamp(min=1)
     known = torch.where(shown, 1.0, torch.nan)
     return torch.where(tags == 0, tags, known)
+
+
+class ClassImages(Dataset[ClassExample]):
+    """The same images, windows and variations as examples of all classes at once.
+
+    Args:
+        masked: the stream that they come from.
+    """
+
+    def __init__(self, masked: MaskedImages) -> None:
+        self._masked = masked
+
+    def __getitem__(self, draw: int) -> ClassExample:
+        """Return the example of a draw, counted from 0 without end.
+
+        Raises:
+            DataError: its image or its mask cannot be read.
+        """
+        return self._masked.with_classes(draw)
 
 
 def _mask_path(record: Record) -> Path:

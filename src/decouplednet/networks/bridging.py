@@ -6,8 +6,10 @@ from torch import Tensor, nn
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
+from decouplednet.networks.part import Part
 
 _SALIENCY_EPSILON = 1e-12
+USUAL_MOMENTUM = 0.1  # PyTorch's, of running statistics
 
 
 class Bridge(nn.Module):
@@ -56,6 +58,18 @@ class Bridge(nn.Module):
         del seed
         g: Tensor = self(*of_maps(image_index, traced.encoded.pool5), saliency)
         return g
+
+
+def follow_encoder(bridge: Part) -> None:
+    """Let the running statistics of a bridge's inputs follow an encoder that learns.
+
+    Args:
+        bridge: its batch normalisations that average over all batches (see ``input_norms``) take a
+            moving average from now on.
+    """
+    for norm in bridge.modules():
+        if isinstance(norm, nn.BatchNorm2d) and norm.momentum is None:
+            norm.momentum = USUAL_MOMENTUM
 
 
 def input_norms(channels: int) -> tuple[nn.BatchNorm2d, nn.BatchNorm2d]:

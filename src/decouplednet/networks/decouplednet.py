@@ -1,27 +1,17 @@
 """The three parts put together: see an image once, then segment any classes of it."""
 
-from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from decouplednet.networks.classification import Classifier, Traced
+from decouplednet.networks.part import Part
 from decouplednet.networks.saliency import class_saliency, tag_weights
 from decouplednet.networks.vgg import Encoded
 
 
-class _Part(Protocol):
-    """What both parts that learn from masks are beside their work: modules of torch."""
-
-    def modules(self) -> Iterator[nn.Module]:
-        """Return the module and all it holds."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """Return its weights."""
-
-
-class Bridging(_Part, Protocol):
+class Bridging(Part, Protocol):
     """A module that builds the activation map of the classes asked for."""
 
     def activation(
@@ -37,7 +27,7 @@ class Bridging(_Part, Protocol):
         """
 
 
-class Decoder(_Part, Protocol):
+class Decoder(Part, Protocol):
     """A module that turns activation maps into scores per pixel."""
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:

@@ -108,11 +108,12 @@ def _middle(cells: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def mask_loss(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Return the two-class cross-entropy of each map's pixels, averaged over maps.
+    """Return the cross-entropy of each map's pixels, averaged over maps.
 
     Args:
-        score: (M, 2, H, W) background and foreground, before the softmax.
-        target: (M, H, W) uint8: 1 foreground, 0 background, 255 ignored.
+        score: (M, O, H, W) of background first, before the softmax; the paper's second and last
+            is foreground.
+        target: (M, H, W) uint8 below O, 0 background, or 255 ignored.
         weight: (M,) how much each map counts; None: all 1.
 
     Returns:

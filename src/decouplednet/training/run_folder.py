@@ -66,12 +66,16 @@ class RunFolder:
     @property
     def classifier(self) -> Path:
         """What stage 1 learnt; there when that stage is complete."""
-        return self.checkpoints / "classifier.safetensors"
+        return self.learnt("classifier")
 
     @property
     def segmenter(self) -> Path:
         """What stage 2 learnt; there when that stage is complete."""
-        return self.checkpoints / "segmenter.safetensors"
+        return self.learnt("segmenter")
+
+    def learnt(self, stage: str) -> Path:
+        """Return the file of what a stage learnt; there when that stage is complete."""
+        return self.checkpoints / f"{stage}.safetensors"
 
     @property
     def student(self) -> Path:

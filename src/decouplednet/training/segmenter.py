@@ -1,13 +1,14 @@
 """Stage 2: where the asked-for classes are, learnt from masks with the classifier frozen."""
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.annotations.catalogue import Record
-from decouplednet.dataset.masked import MaskedExample, MaskedImages
+from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -20,10 +21,11 @@ from decouplednet.training.stages import MaskStage
 from decouplednet.training.statistics import estimate_statistics
 from decouplednet.training.step_size import step_size
 
+T = TypeVar("T")
 HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
 
 
-class FirstDraws(Dataset[MaskedExample]):
+class FirstDraws(Dataset[T]):
     """The first draws of an endless stream, the same ones each time.
 
     Args:
@@ -31,14 +33,14 @@ class FirstDraws(Dataset[MaskedExample]):
         count: how many.
     """
 
-    def __init__(self, examples: MaskedImages, count: int) -> None:
+    def __init__(self, examples: Dataset[T], count: int) -> None:
         self._examples = examples
         self._count = count
 
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, draw: int) -> MaskedExample:
+    def __getitem__(self, draw: int) -> T:
         """Return a draw below ``count``."""
         return self._examples[draw]
 
@@ -93,7 +95,8 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         size = step_size(settings, plan.machine.devices)
         draws = FirstDraws(examples, settings.statistics_batches * size)
         batches = ((batch.image, batch.asked) for batch in DataLoader(draws, batch_size=size))
-        estimate_statistics(network, batches, plan.machine.device, plan.machine.precision)
+        parts = [network.get_submodule(name) for name in ("bridge", "decoder")]
+        estimate_statistics(network, parts, batches, plan.machine.device, plan.machine.precision)
 
 
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
@@ -112,7 +115,7 @@ def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, .
 
 
 def split_held_out(
-    records: Sequence[Record], share: float, seed: int, setting: str
+    records: Sequence[Record], share: float, seed: int, setting: str = "segmenter.held_out"
 ) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records that train and those kept for early stopping.
 

@@ -9,6 +9,7 @@ from decouplednet.counts import count
 from decouplednet.dataset.mixed import MixedImages
 from decouplednet.errors import TrainingError
 from decouplednet.inference.predictor import Predictor
+from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
@@ -62,6 +63,7 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
     network.requires_grad_(True)
     network.train()
     network.classifier.eval()
+    follow_encoder(network.bridge)
     for group in range(GROUPS - trained_groups):
         for layer in network.classifier.encoder.group(group):
             freeze(layer)

@@ -47,12 +47,13 @@ class Stage(LightningModule, ABC):
     Args:
         network: what is trained; parameters that do not require gradients are left alone.
         settings: updates, step sizes and schedule.
-        name: ``classifier`` or ``segmenter``, for messages.
+        name: such as ``classifier``, for messages and the curve.
         title: what the stage is called where progress is shown.
         seed: fixes dropout. Every step starts from the seed and its own number, so a resumed
             run draws what an uninterrupted one draws.
         frozen: start of the names in ``network`` that never change and so stay out of
             checkpoints, such as ``classifier.``; empty when everything learns.
+        section: of the settings, for messages; None: ``name``.
 
     Attributes:
         feed: the examples; given before the stage is trained.
@@ -69,11 +70,13 @@ class Stage(LightningModule, ABC):
         title: str,
         seed: int,
         frozen: str,
+        section: str | None = None,
     ) -> None:
         super().__init__()
         self.network = network
         self.settings = settings
         self.name = name
+        self.section = section or name
         self.title = title
         self.seed = seed
         self.frozen = frozen
@@ -112,7 +115,7 @@ class Stage(LightningModule, ABC):
         if not torch.isfinite(loss):
             raise TrainingError(
                 f"{self.name}: the loss became {loss.item()} at update {self.global_step + 1}, "
-                f"batch {batch_index} of its epoch; lower {self.name}.learning_rate or set "
+                f"batch {batch_index} of its epoch; lower {self.section}.learning_rate or set "
                 "compute.precision=32, and start anew in another folder"
             )
         return loss

@@ -1,38 +1,34 @@
 """Batch statistics estimated again once the weights stand still."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
 
 
 def estimate_statistics(
-    network: DecoupledNet,
-    batches: Iterable[tuple[Tensor, Tensor]],
+    network: nn.Module,
+    parts: Sequence[nn.Module],
+    batches: Iterable[Sequence[Tensor]],
     device: torch.device,
     precision: torch.dtype | None,
 ) -> None:
-    """Replace the running statistics of bridge and decoder by averages over batches, in place.
+    """Replace the running statistics of some parts by averages over batches, in place.
 
     Args:
-        network: its classifier is frozen and stays as it is.
-        batches: (B, 3, H, W) images and (B, L) bool classes asked for.
+        network: what computes; all but ``parts`` stays as it is.
+        parts: of the network, such as its bridge and its decoder.
+        batches: what the network is called with, each tensor's first size the batch's.
         device: where to compute.
         precision: type of the automatic mixed precision; None for float32.
 
     Source:
         PAPER.md, facts of the original release: statistics re-estimated over 100 batches.
     """
-    layers = [
-        layer
-        for part in (network.bridge, network.decoder)
-        for layer in part.modules()
-        if isinstance(layer, _BatchNorm)
-    ]
+    layers = [layer for part in parts for layer in part.modules() if isinstance(layer, _BatchNorm)]
     usual = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
@@ -42,8 +38,8 @@ def estimate_statistics(
         torch.no_grad(),
         mixed_precision(device, precision),
     ):
-        for image, asked in batches:
-            network(image.to(device), asked.to(device))
+        for inputs in batches:
+            network(*(tensor.to(device) for tensor in inputs))
     _set_mode(layers, training=False)
     for layer, momentum in zip(layers, usual, strict=True):
         layer.momentum = momentum

@@ -1,0 +1,1 @@
+"""Methods beside ours, trained and scored on the same images and masks."""

@@ -1,0 +1,117 @@
+"""From images to predictions with one network for all classes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from decouplednet.classes import ClassList
+from decouplednet.comparison.baselines.network import OneNetwork
+from decouplednet.dataset.frame import Frame
+from decouplednet.inference.fuse import normalise
+from decouplednet.inference.prediction import Prediction
+from decouplednet.inference.reading import (
+    Image,
+    Tags,
+    check_finite,
+    evaluating,
+    given_classes,
+    read_maps,
+    size_of,
+)
+from decouplednet.networks.precision import mixed_precision
+from decouplednet.training.plan import Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PixelPredictor:
+    """Give each pixel the class of the largest probability, among all or among the tags.
+
+    Args:
+        network: on ``device``.
+        classes: L of them, in the order of the network's scores.
+        others: what pixels of classes that are not its own were in training.
+        frame: how the network sees an image.
+        device: where to compute.
+        precision: type of the matrix products; None for float32 throughout.
+    """
+
+    network: OneNetwork
+    classes: ClassList
+    others: Literal["ignore", "background"]
+    frame: Frame
+    device: torch.device
+    precision: torch.dtype | None = None
+
+    @property
+    def parameters(self) -> int:
+        """Number of weights that predict; running statistics do not count."""
+        return sum(parameter.numel() for parameter in self.network.parameters())
+
+    def predict(
+        self,
+        images: Sequence[Image],
+        tags: Sequence[Tags] | None = None,
+        *,
+        class_maps: bool = True,
+    ) -> list[Prediction]:
+        """Return what is in each image and where, at its own size.
+
+        The score of a class is its largest probability over the image's pixels, whatever the tags
+        say. Identified are the given tags, else the classes that win a pixel.
+
+        Args:
+            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together.
+            tags: for each image the classes known to be in it, of which no other can win a pixel,
+                or None: every class can; None: of no image.
+            class_maps: also return the map of each identified class.
+
+        Raises:
+            DataError: an image is no RGB array, or a tag is no class of the network.
+            ModelError: the network's output is not finite.
+
+        Source:
+            Absent classes are vetoed as in Bae et al., IJCAI 2022 (PAPER.md, later work).
+        """
+        given = given_classes(images, tags, self.classes)
+        if not images:
+            return []
+        batch = torch.stack([self.frame.image(image) for image in images]).to(self.device)
+        with evaluating(self.network), torch.inference_mode():
+            with mixed_precision(self.device, self.precision):
+                score = self.network(batch)
+            softmax = score.float().softmax(dim=1)
+            check_finite(softmax, "probabilities")
+            return [
+                self._prediction(*each, keep=class_maps)
+                for each in zip(images, softmax, given, strict=True)
+            ]
+
+    def _prediction(
+        self, image: Image, softmax: Tensor, given: list[int] | None, *, keep: bool
+    ) -> Prediction:
+        restored = self.frame.restore(softmax, self.frame.place(size_of(image)))
+        asked = torch.zeros(len(self.classes), dtype=torch.bool, device=restored.device)
+        asked[_winners(restored) if given is None else given] = True
+        maps = normalise(restored[0], restored[1:][asked])
+        probability = restored[1:].flatten(1).amax(dim=1).clamp(0, 1)
+        return read_maps(maps, asked, probability, self.classes, keep=keep)
+
+
+def _winners(probability: Tensor) -> list[int]:
+    """Return the places, from 0, of the classes that win a pixel of (L + 1, H, W)."""
+    found: list[int] = torch.unique(probability.argmax(dim=0)).tolist()
+    return [index - 1 for index in found if index]
+
+
+def pixel_predictor(network: OneNetwork, plan: Plan) -> PixelPredictor:
+    """Return what predicts with a trained network, on the device of the run."""
+    return PixelPredictor(
+        network=network.to(plan.machine.device),
+        classes=plan.classes,
+        others=plan.settings.data.others,
+        frame=plan.frame,
+        device=plan.machine.device,
+    )

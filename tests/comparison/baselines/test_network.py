@@ -1,0 +1,117 @@
+"""One network is encoder, bridge and decoder, and its frozen groups stay as they were."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.networks.presets import preset_named, tiny, vgg16
+from tests.comparison.baselines.conftest import CLASSES, plan_of, small_one_network
+
+
+def image(count: int = 2) -> Tensor:
+    return torch.randn(count, 3, 64, 96, generator=torch.Generator().manual_seed(2))
+
+
+def test_scores_equal_a_plain_reading_of_the_layers() -> None:
+    network = small_one_network().eval()
+    x, switches = image(), []
+    for layer in network.encoder.features:
+        if isinstance(layer, nn.MaxPool2d):
+            x, origin = F.max_pool2d(x, 2, return_indices=True)
+            switches.append(origin)
+        else:
+            x = layer(x)
+    x = network.get_submodule("bridge")(x, torch.zeros_like(x))
+    groups = network.get_submodule("decoder.groups")
+    assert isinstance(groups, nn.ModuleList)
+    for group, origin in zip(groups, reversed(switches), strict=True):
+        x = group(F.max_unpool2d(x, origin, [2, 2]))
+    expected = network.get_submodule("decoder.score")(x)
+
+    score = network(image())
+
+    assert score.shape == (2, CLASSES + 1, 64, 96)
+    torch.testing.assert_close(score, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_it_is_the_papers_size_but_for_head_saliency_and_outputs() -> None:
+    with torch.device("meta"):
+        network = OneNetwork(vgg16(20), 20, trained_groups=0)
+
+    def weights(module: nn.Module) -> int:
+        return sum(parameter.numel() for parameter in module.parameters())
+
+    assert weights(network.encoder) == 14_714_688
+    assert weights(network.get_submodule("decoder")) == 14_757_058 + 19 * (64 + 1)
+    assert weights(network.get_submodule("bridge")) == 158_350_848
+
+
+@pytest.mark.parametrize("groups", [0, 2, 5])
+def test_the_last_groups_of_convolutions_learn_and_no_others(groups: int) -> None:
+    network = small_one_network(groups)
+    network(image()).square().mean().backward()
+
+    for number in range(5):
+        layers = [one for one in network.encoder.group(number) if isinstance(one, nn.Conv2d)]
+        learns = number >= 5 - groups
+        assert all((layer.weight.grad is not None) == learns for layer in layers)
+        assert all(layer.weight.requires_grad == learns for layer in layers)
+    assert all(parameter.grad is not None for parameter in network.bridge.parameters())
+
+
+def test_statistics_of_frozen_groups_stand_still_once_learning_starts_again() -> None:
+    torch.manual_seed(0)
+    network = OneNetwork(tiny(2), 2, trained_groups=2).eval()
+    network.start_learning()
+    before = {key: value.clone() for key, value in network.state_dict().items()}
+    network(image())
+
+    after = network.state_dict()
+    moved = {key for key in before if not torch.equal(before[key], after[key])}
+    frozen = [layer for number in range(3) for layer in network.encoder.group(number)]
+    names = {name for name, part in network.named_modules() if any(part is one for one in frozen)}
+    assert moved
+    assert not [key for key in moved if key.rpartition(".")[0] in names]
+    assert all(part.training for part in (*network.bridge.modules(), *network.decoder.modules()))
+
+
+@pytest.mark.parametrize(("groups", "momentum"), [(0, None), (1, 0.1)])
+def test_pool5_is_averaged_over_all_batches_where_the_encoder_stands_still(
+    groups: int, momentum: float | None
+) -> None:
+    norm = small_one_network(groups).get_submodule("bridge.pool5_norm")
+
+    assert isinstance(norm, nn.BatchNorm2d)
+    assert norm.momentum == momentum
+
+
+def test_it_starts_from_the_weights_and_the_seed_of_the_run(shapes: Path, tmp_path: Path) -> None:
+    torch.manual_seed(9)
+    state = preset_named("tiny").build(3).classifier.encoder.state_dict()
+    words = {"input": "RGB, 0-1, minus (0.5, 0.5, 0.5), divided by (0.2, 0.2, 0.2)"}
+    save_file(state, tmp_path / "w.safetensors", words)
+    weights = f"classifier.weights={tmp_path / 'w.safetensors'}"
+    one, other, another = (
+        start_one_network(plan_of(shapes, weights, f"seed={seed}")) for seed in (3, 3, 4)
+    )
+
+    for key, value in one.encoder.state_dict().items():
+        assert torch.equal(value, state[key])
+    assert not any(parameter.requires_grad for parameter in one.encoder.parameters())
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    assert all(torch.equal(a, b) for a, b in pairs)
+    assert not torch.equal(*(each.get_parameter("decoder.score.weight") for each in (one, another)))
+    assert one.class_count == 3
+    assert start_one_network(plan_of(shapes, weights), 2).lowest == 3
+
+
+@pytest.mark.parametrize("preset", ["tiny", "tiny-skip"])
+def test_every_preset_can_be_one_network(preset: str) -> None:
+    network = OneNetwork(preset_named(preset).build(4), 4, trained_groups=1).eval()
+
+    assert network(image()).shape == (2, 5, 64, 96)
