@@ -1,0 +1,1 @@
+"""Several methods on the same images, masks and budget: trained, scored and set side by side."""
