@@ -18,7 +18,6 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.report.curves import LateLoss, late_loss, running_mean
 
-FORMAT_VERSION = 1
 METHOD_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REST = 0.02
 """A loss is at rest when its last tenth changed by at most this share of the loss at the start."""
@@ -209,7 +208,7 @@ class CellResult(_Kept):
         failures: one line for each image that could not be scored.
     """
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     method: Annotated[str, Field(pattern=f"^{METHOD_NAME.pattern}$")]
     title: str
     uses_tags: bool

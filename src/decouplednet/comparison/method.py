@@ -17,7 +17,7 @@ class Contender:
     """A trained model with what is told beside its score.
 
     Args:
-        model: predicts, on the device where it shall be scored.
+        predictor: of the trained model, on the device where it shall be scored.
         parameters: its weights.
         trained_parameters: those of them that the training changed.
         stages: names of the stages that were trained, in their order. Each has its rows in
@@ -27,7 +27,7 @@ class Contender:
         has_tag_scores: whether its probabilities say which classes are there.
     """
 
-    model: Scorable
+    predictor: Scorable
     parameters: int
     trained_parameters: int
     stages: tuple[str, ...]

@@ -21,6 +21,7 @@ from decouplednet.settings import (
     SegmenterSettings,
     Settings,
 )
+from decouplednet.training.plan import masks_only
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -65,12 +66,6 @@ def demo_settings(seed: int) -> Settings:
             updates=800, images_per_update=8, learning_rate=4e-3, augmentation=augmentation
         ),
     )
-
-
-def masks_only(settings: Settings) -> Settings:
-    """Return the same settings with tags of the masked images only: what the tags are worth."""
-    narrowed = settings.data.model_copy(update={"tags_split": settings.data.masks_split})
-    return settings.model_copy(update={"data": narrowed})
 
 
 def on_device(settings: Settings, device: DeviceName) -> Settings:

@@ -76,11 +76,11 @@ class Plan:
         return 2 if self.window_side == STRIDE * self.preset.kernel else 1
 
 
-def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
+def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = False) -> Plan:
     """Decide and check what a run will do.
 
     Args:
-        data: the data set's folder.
+        data: the data set, or its folder.
         settings: of the run; what is None is chosen.
         progress: whether the run will show bars.
 
@@ -98,7 +98,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     check_side(preset, side, side)
     check_side(preset, window_side, window_side)
     where = machine(chosen.compute, progress=progress)
-    catalogue = Catalogue.read(data)
+    catalogue = data if isinstance(data, Catalogue) else Catalogue.read(data)
     classes = choose_classes(catalogue.classes, chosen.data)
     roles = assign_roles(catalogue, chosen.data, chosen.seed)
     masked = frozenset(roles.masks)
@@ -163,6 +163,12 @@ def choose(settings: Settings, preset: Preset) -> Settings:
             "segmenter": segmenter.model_copy(update={"side": segmenter.side or side}),
         }
     )
+
+
+def masks_only(settings: Settings) -> Settings:
+    """Return the same settings with tags of the masked images only: what the tags are worth."""
+    narrowed = settings.data.model_copy(update={"tags_split": settings.data.masks_split})
+    return settings.model_copy(update={"data": narrowed})
 
 
 def with_absolute_weights(settings: Settings) -> Settings:
