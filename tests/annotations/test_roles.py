@@ -9,6 +9,7 @@ from decouplednet.annotations.roles import (
     assign_roles,
     check_classes_present,
     choose_classes,
+    masks_only,
 )
 from decouplednet.classes import ClassList
 from decouplednet.errors import DataError
@@ -195,3 +196,13 @@ def test_a_class_on_no_image_is_refused() -> None:
     )
     with pytest.raises(DataError, match=message):
         check_classes_present(CLASSES, tags, Path("data"))
+
+
+def test_with_masks_only_the_masked_images_alone_give_tags() -> None:
+    data = catalogue(tagged="abcd", masked="cd", strong="cd")
+    settings = DataSettings(masks_split="strong", held_out=0)
+
+    assert names(assign_roles(data, settings, 0).tags) == "abcd"
+    narrowed = masks_only(settings)
+    assert names(assign_roles(data, narrowed, 0).tags) == "cd"
+    assert narrowed == DataSettings(masks_split="strong", tags_split="strong", held_out=0)

@@ -13,10 +13,9 @@ from safetensors.torch import load_file
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.demo.compose import Sizes
-from decouplednet.demo.run import MASKS_ONLY, Demo, demo_settings, run_demo
+from decouplednet.demo.run import MASKS_ONLY, Demo, demo_settings, masks_only, run_demo
 from decouplednet.errors import DataError, DeviceError
 from decouplednet.settings import Settings
-from decouplednet.training.plan import masks_only
 from decouplednet.training.run_folder import RunFolder
 
 ROOT = Path(__file__).parents[2]

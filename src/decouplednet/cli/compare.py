@@ -14,56 +14,72 @@ if TYPE_CHECKING:
     from decouplednet.settings import Settings
 
 
+Data = Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)]
+Out = Annotated[
+    Path,
+    typer.Option(
+        help="The comparison's folder; what is done in it is not done again.", show_default=False
+    ),
+]
+Methods = Annotated[
+    str | None,
+    typer.Option(
+        metavar="A,B",
+        help='Methods to train; all by default. "" only writes tables and pictures anew.',
+        show_default=False,
+    ),
+]
+Masks = Annotated[str, typer.Option(metavar="N,N", help="Masks a class to learn from.")]
+Seeds = Annotated[str, typer.Option(metavar="N,N", help="Seeds of the trainings.")]
+Recipe = Annotated[
+    Path | None, typer.Option(help="Settings that all methods have in common.", show_default=False)
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as side=160."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        help="Time that the training of each cell may take, without scoring and without features "
+        "of the shared cache; the updates of the settings by default.",
+        show_default=False,
+    ),
+]
+Prefix = Annotated[
+    str,
+    typer.Option(
+        help="Splits of this name and a number hold so many masks a class; without any, the masks "
+        "are drawn."
+    ),
+]
+Validation = Annotated[
+    str | None, typer.Option(help="The split to score; data.validation_split.", show_default=False)
+]
+KeepModels = Annotated[bool, typer.Option("--keep-models", help="Keep the model of each cell.")]
+ChosenDevice = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(help="Where to compute; compute.device by default.", show_default=False),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no table and no bars.")]
+
+
 def compare(
-    data: Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)],
-    out: Annotated[
-        Path,
-        typer.Option(
-            help="The comparison's folder; what is done in it is not done again.",
-            show_default=False,
-        ),
-    ],
-    methods: Annotated[
-        str | None,
-        typer.Option(
-            metavar="A,B",
-            help='Methods to train; all by default. "" only writes tables and pictures anew.',
-            show_default=False,
-        ),
-    ] = None,
-    masks: Annotated[
-        str, typer.Option(metavar="N,N", help="Numbers of masks a class to learn from.")
-    ] = "5,10,25",
-    seeds: Annotated[str, typer.Option(metavar="N,N", help="Seeds of the trainings.")] = "0,1,2",
-    recipe: Annotated[
-        Path | None,
-        typer.Option(help="Settings that all methods have in common.", show_default=False),
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as side=160."),
-    ] = None,
-    masks_split_prefix: Annotated[
-        str,
-        typer.Option(
-            help="Splits of this name and a number hold so many masks a class; without any, the "
-            "masks are drawn."
-        ),
-    ] = "strong_",
-    validation_split: Annotated[
-        str | None,
-        typer.Option(help="The split to score; data.validation_split.", show_default=False),
-    ] = None,
-    keep_models: Annotated[
-        bool, typer.Option("--keep-models", help="Keep the model of each cell.")
-    ] = False,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"] | None,
-        typer.Option(help="Where to compute; compute.device by default.", show_default=False),
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="Show no table and no bars.")] = False,
+    data: Data,
+    out: Out,
+    methods: Methods = None,
+    masks: Masks = "5,10,25",
+    seeds: Seeds = "0,1,2",
+    recipe: Recipe = None,
+    set_: Changes = None,
+    minutes: Minutes = None,
+    masks_split_prefix: Prefix = "strong_",
+    validation_split: Validation = None,
+    keep_models: KeepModels = False,
+    device: ChosenDevice = None,
+    quiet: Quiet = False,
 ) -> None:
-    """Train several methods on the same images and masks of DATA, and set them side by side.
+    """Train several methods on the same images and masks of DATA, and compare their scores.
 
     Each method, number of masks and seed is a cell. A cell that fails is named and does not stop
     the others; the exit status is then 1. Files of cells that were computed elsewhere may be put
@@ -71,9 +87,7 @@ def compare(
     """
     from decouplednet.comparison.compare import compare as compare_methods
 
-    changes = [*(set_ or [])]
-    changes += [f"data.validation_split={validation_split}"] if validation_split else []
-    changes += [f"compute.device={device}"] if device else []
+    changes = _changes(set_ or [], minutes, validation_split, device)
     try:
         comparison = compare_methods(
             data,
@@ -91,6 +105,20 @@ def compare(
     except KeyboardInterrupt:
         raise Interrupted(f"the same command goes on; what is done lies in {out}") from None
     _say(comparison, quiet)
+
+
+def _changes(
+    given: list[str], minutes: float | None, validation_split: str | None, device: str | None
+) -> list[str]:
+    """Return the changes of settings, those that have an option of their own last."""
+    from decouplednet.comparison.budget import minutes_as_changes
+
+    return [
+        *given,
+        *([] if minutes is None else minutes_as_changes(minutes)),
+        *([f"data.validation_split={validation_split}"] if validation_split else []),
+        *([f"compute.device={device}"] if device else []),
+    ]
 
 
 def _settings(out: Path, recipe: Path | None, changes: list[str]) -> "Settings":

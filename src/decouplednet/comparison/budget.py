@@ -3,6 +3,22 @@
 from decouplednet.counts import count
 from decouplednet.settings import Settings
 
+TAGS_SHARE = 0.2
+"""Of the minutes of a cell, what the stage that learns from tags gets; masks get the rest."""
+
+
+def minutes_as_changes(minutes: float) -> list[str]:
+    """Return the changes of settings that give a cell so many minutes, as given to ``--set``.
+
+    Args:
+        minutes: of training, both stages together.
+
+    >>> minutes_as_changes(10)
+    ['classifier.minutes=2', 'segmenter.minutes=8']
+    """
+    tags = TAGS_SHARE * minutes
+    return [f"classifier.minutes={tags:g}", f"segmenter.minutes={minutes - tags:g}"]
+
 
 def stated(settings: Settings) -> str:
     """Return what the settings in common allow a cell.

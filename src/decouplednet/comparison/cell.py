@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
 
 from decouplednet.annotations.files import write_atomically
+from decouplednet.counts import count
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.report.curves import LateLoss, late_loss, running_mean
 
@@ -59,7 +60,7 @@ class Cell:
         >>> str(Cell("masks-only", masks=5, seed=0))
         'masks-only, 5 masks a class, seed 0'
         """
-        masks = f"{self.masks} masks a class" if self.masks else "no masks"
+        masks = f"{count(self.masks, 'mask')} a class" if self.masks else "no masks"
         return f"{self.method}, {masks}, seed {self.seed}"
 
 

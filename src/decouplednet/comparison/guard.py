@@ -1,14 +1,14 @@
 """Whether tags beyond the masked images pay on the data at hand, and what could make them."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from decouplednet.comparison.cell import CellResult
+from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.counts import count
 
-TAGS_AND_MASKS = "decouplednet"
-MASKS_ONLY = "masks-only"
+WITH_TAGS = "decouplednet"
+WITHOUT_TAGS = "masks-only"
 MANY = 0.5
 """Tags that name at least this share of the classes of an image rule out few of them."""
 
@@ -38,7 +38,7 @@ class Gain:
         """Return what came out."""
         difference = self.with_tags - self.without
         said = (
-            f"{self.masks} masks a class: {self.with_tags:.3f} with tags + masks, "
+            f"{count(self.masks, 'mask')} a class: {self.with_tags:.3f} with tags + masks, "
             f"{self.without:.3f} with masks only, {difference:+.3f} "
             f"({count(len(self.gains), 'seed')})"
         )
@@ -71,8 +71,8 @@ class Guard:
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each number of masks at which the tags brought nothing."""
         return tuple(
-            f"tags + masks is not better than masks only at {gain.masks} masks a class on this "
-            f"data ({gain.with_tags:.3f} against {gain.without:.3f}, "
+            f"tags + masks is not better than masks only at {count(gain.masks, 'mask')} a class on "
+            f"this data ({gain.with_tags:.3f} against {gain.without:.3f}, "
             f"{count(len(gain.gains), 'seed')}): train on the masked images alone, or tag more "
             "images"
             for gain in self.gains
@@ -107,25 +107,20 @@ def watch(
         ValueError: no image has tags.
     """
     named = [len(set(each) & set(classes)) for each in tags if each is not None]
-    scores = {
-        (cell.method, cell.masks, cell.seed): cell.predicted_tags.miou
-        for cell in cells
-        if cell.predicted_tags.miou is not None
-    }
-    gains = []
-    for masks in sorted({each.masks for each in cells}):
-        pairs = _pairs(scores, masks)
-        if pairs:
-            with_tags, without = zip(*pairs, strict=True)
-            each = tuple(one - other for one, other in pairs)
-            gains.append(Gain(masks, mean(with_tags), mean(without), each))
-    return Guard(mean(named), len(classes), tuple(gains))
+    scores = {each.cell: each.predicted_tags.miou for each in cells}
+    gains = (_gain(scores, masks) for masks in sorted({each.masks for each in cells}))
+    return Guard(mean(named), len(classes), tuple(gain for gain in gains if gain))
 
 
-def _pairs(scores: dict[tuple[str, int, int], float], masks: int) -> list[tuple[float, float]]:
-    """Return the scores with and without tags of each seed that has both."""
-    return [
-        (score, scores[MASKS_ONLY, masks, seed])
-        for (method, number, seed), score in scores.items()
-        if method == TAGS_AND_MASKS and number == masks and (MASKS_ONLY, masks, seed) in scores
+def _gain(scores: Mapping[Cell, float | None], masks: int) -> Gain | None:
+    """Return what the tags brought at a number of masks; None where no seed has both scores."""
+    pairs = [
+        (score, other)
+        for cell, score in scores.items()
+        if (cell.method, cell.masks) == (WITH_TAGS, masks) and score is not None
+        if (other := scores.get(Cell(WITHOUT_TAGS, masks, cell.seed))) is not None
     ]
+    if not pairs:
+        return None
+    gains = tuple(score - other for score, other in pairs)
+    return Gain(masks, mean(score for score, _ in pairs), mean(other for _, other in pairs), gains)

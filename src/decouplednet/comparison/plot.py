@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from decouplednet.comparison.cell import CellResult
 from decouplednet.comparison.rows import Row, Spread, rows_of
+from decouplednet.counts import count
 from decouplednet.report.theme import LIGHT
 
 COLOURS = (*LIGHT.lines, "#7a6a00", "#b3263b", "#5b4bb7", "#55585f")
@@ -73,7 +74,7 @@ def convergence_picture(cells: Sequence[CellResult]) -> bytes:
     figure.supxlabel("update", fontsize=10)
     figure.supylabel("loss", fontsize=10)
     lines = [
-        panels[0, 0].plot([], [], color=_colour(style), label=f"{masks} masks a class")[0]
+        panels[0, 0].plot([], [], color=_colour(style), label=_budget(masks))[0]
         for style, masks in enumerate(budgets)
     ]
     figure.legend(handles=lines, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
@@ -141,6 +142,10 @@ def _dress(axes: Axes, title: str) -> None:
     for side, spine in axes.spines.items():
         spine.set_visible(side in ("left", "bottom"))
         spine.set_color(LIGHT.ink)
+
+
+def _budget(masks: int) -> str:
+    return f"{count(masks, 'mask')} a class" if masks else "no masks"
 
 
 def _colour(style: int) -> str:

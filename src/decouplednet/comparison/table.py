@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 
-from decouplednet.comparison.cell import REST, CellResult
+from decouplednet.comparison.cell import REST, CellResult, Where
 from decouplednet.comparison.guard import Guard
 from decouplednet.comparison.rows import Row, Spread, rows_of
 from decouplednet.counts import count
@@ -101,32 +101,40 @@ def _class_table(cells: Sequence[CellResult]) -> list[str]:
 
 
 def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> Iterator[str]:
-    yield f"scored on {_each(count(cell.predicted_tags.images, 'image') for cell in cells)}; " + (
-        f"classes averaged, background counted: "
-        f"{_each(str(cell.predicted_tags.classes_averaged) for cell in cells)}; {RULE}"
-    )
+    averaged = _each(str(cell.predicted_tags.classes_averaged) for cell in cells)
+    yield f"scored on {_each(count(cell.predicted_tags.images, 'image') for cell in cells)}"
+    yield f"rule: {RULE}; classes averaged, background counted: {averaged}"
     yield f"budget of a cell: {_each(cell.budget for cell in cells)}"
+    yield from _of_time(cells)
+    for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
+        yield f"tuned for {title}: {tuning}"
+    yield "computed on " + _each(_machine(cell.where) for cell in cells)
+    yield from guard.sentences()
+    yield from (f"warning: {warning}" for warning in guard.warnings)
+    for line in dict.fromkeys(line for cell in cells for line in cell.failures):
+        yield f"not scored: {line}"
+    yield from (f"failed: {fault}" for fault in faults)
+
+
+def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
     features = max(cell.feature_minutes for cell in cells)
     yield (
         "minutes are those of training, without scoring and without the features of the shared "
         f"cache, which took up to {features:.1f} minutes where they were not there"
     )
     yield (
-        f"a loss came to rest when its last tenth changed by at most {100 * REST:g} % of its first"
+        "a loss came to rest when the mean over its last tenth differs from that over the tenth "
+        f"before by at most {100 * REST:g} % of that over its first"
     )
     for row in rows_of(cells):
-        for curve in row.unrested():
-            yield f"{row.title}, {row.masks} masks a class, {curve}"
-    for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
-        yield f"tuned for {title}: {tuning}"
-    yield "computed on " + _each(
-        f"{cell.where.device}, {count(cell.where.threads, 'thread')}, torch {cell.where.torch}, "
-        f"{cell.where.precision}"
-        for cell in cells
-    )
-    yield from guard.sentences()
-    yield from (f"warning: {warning}" for warning in guard.warnings)
-    yield from (f"failed: {fault}" for fault in faults)
+        if row.unrested():
+            budget = f"{count(row.masks, 'mask')} a class"
+            yield f"not at rest: {row.title}, {budget}: {'; '.join(row.unrested())}"
+
+
+def _machine(where: Where) -> str:
+    threads = count(where.threads, "thread")
+    return f"{where.device}, {threads}, torch {where.torch}, {where.precision}"
 
 
 def _values(row: Row) -> Iterator[tuple[str, object]]:

@@ -11,6 +11,7 @@ from decouplednet.annotations.roles import assign_roles, choose_classes
 from decouplednet.classes import ClassList
 from decouplednet.comparison.cell import Cell, Digests
 from decouplednet.comparison.method import Method
+from decouplednet.counts import count
 from decouplednet.errors import DataError
 from decouplednet.settings import Settings
 from decouplednet.training.digests import masks_digest
@@ -132,8 +133,9 @@ class Terms:
         if masks not in self.named:
             known = ", ".join(map(str, sorted(self.named)))
             raise DataError(
-                f"{self.catalogue.root}: has no split with {masks} masks a class; it has {known}. "
-                "Name one of them, or let the lists be drawn with another --masks-split-prefix"
+                f"{self.catalogue.root}: has no split with {count(masks, 'mask')} a class; it has "
+                f"{known}. Name one of them, or let the lists be drawn with another "
+                "--masks-split-prefix"
             )
         return self.catalogue, self.named[masks]
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from decouplednet.annotations.roles import masks_only
 from decouplednet.comparison.features import fill_cache
+from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.method import Contender
 from decouplednet.inference.model_folder import save_model
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
-from decouplednet.training.plan import Plan, masks_only, trained_groups
+from decouplednet.training.plan import Plan, trained_groups
 from decouplednet.training.run import train_stages
 from decouplednet.training.run_folder import RunFolder
 
@@ -77,8 +79,12 @@ def _as_they_are(common: Settings) -> Settings:
     return common
 
 
+def _masks_only(common: Settings) -> Settings:
+    return common.model_copy(update={"data": masks_only(common.data)})
+
+
 DECOUPLEDNET = TwoStages(
-    name="decouplednet",
+    name=WITH_TAGS,
     title="DecoupledNet, tags + masks",
     uses_tags=True,
     tuning="the recipe as given; those of this project were chosen in five single runs over side, "
@@ -86,9 +92,9 @@ DECOUPLEDNET = TwoStages(
     change=_as_they_are,
 )
 MASKS_ONLY = TwoStages(
-    name="masks-only",
+    name=WITHOUT_TAGS,
     title="DecoupledNet, masks only",
     uses_tags=False,
     tuning="nothing of its own: settings and schedule of DecoupledNet with tags",
-    change=masks_only,
+    change=_masks_only,
 )

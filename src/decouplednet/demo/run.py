@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from decouplednet.annotations import roles
 from decouplednet.annotations.files import write_atomically
 from decouplednet.demo.compose import MASKS, TAGS, TEST, Composed, Sizes, compose
 from decouplednet.demo.side_by_side import Job, train_side_by_side
@@ -21,7 +22,6 @@ from decouplednet.settings import (
     SegmenterSettings,
     Settings,
 )
-from decouplednet.training.plan import masks_only
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 
@@ -66,6 +66,11 @@ def demo_settings(seed: int) -> Settings:
             updates=800, images_per_update=8, learning_rate=4e-3, augmentation=augmentation
         ),
     )
+
+
+def masks_only(settings: Settings) -> Settings:
+    """Return the same settings with tags of the masked images only: what the tags are worth."""
+    return settings.model_copy(update={"data": roles.masks_only(settings.data)})
 
 
 def on_device(settings: Settings, device: DeviceName) -> Settings:

@@ -165,12 +165,6 @@ def choose(settings: Settings, preset: Preset) -> Settings:
     )
 
 
-def masks_only(settings: Settings) -> Settings:
-    """Return the same settings with tags of the masked images only: what the tags are worth."""
-    narrowed = settings.data.model_copy(update={"tags_split": settings.data.masks_split})
-    return settings.model_copy(update={"data": narrowed})
-
-
 def with_absolute_weights(settings: Settings) -> Settings:
     """Return settings that name the weights file independently of the working directory."""
     weights = settings.classifier.weights

@@ -1,0 +1,57 @@
+"""The project's own training as a method: it is that of ``train``, and its weights are counted."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from decouplednet.comparison.two_stages import DECOUPLEDNET, MASKS_ONLY
+from decouplednet.training.plan import make_plan
+from decouplednet.training.run import Run, begin, start_network
+from decouplednet.training.run_folder import RunFolder
+from tests.training.conftest import quick, same, weights_of
+
+
+def test_decouplednet_is_the_run_that_train_makes(
+    shapes: Path, finished: Run, tmp_path: Path
+) -> None:
+    folder, plan = RunFolder(tmp_path), make_plan(shapes, DECOUPLEDNET.settings(quick()))
+    begin(folder, plan)
+    with folder.locked():
+        contender = DECOUPLEDNET.train(plan, folder)
+
+    assert same(weights_of(tmp_path), weights_of(finished.folder))
+    assert contender.stages == ("classifier", "segmenter")
+    assert (contender.takes_tags, contender.has_tag_scores) == (True, True)
+    assert set(folder.read_facts()["seconds"]) == {"classifier", "segmenter"}
+
+
+@pytest.mark.parametrize("groups", [5, 2])
+def test_trained_weights_are_those_that_the_training_changes(
+    groups: int, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECOUPLEDNET_CACHE", str(tmp_path / "cache"))
+    plan = make_plan(shapes, quick(f"classifier.trained_groups={groups}"))
+    folder = RunFolder(tmp_path / "run")
+    begin(folder, plan)
+    with folder.locked():
+        contender = DECOUPLEDNET.train(plan, folder)
+    after = contender.predictor.network.state_dict()
+    before = start_network(plan).named_parameters()
+    sizes = {name: weight.numel() for name, weight in before}
+    start = start_network(plan).state_dict()
+    changed = sum(n for name, n in sizes.items() if not torch.equal(start[name], after[name]))
+
+    assert contender.parameters == sum(sizes.values())
+    assert contender.trained_parameters == changed
+
+
+def test_masks_only_learns_the_tags_of_the_masked_images_alone(shapes: Path) -> None:
+    common = quick()
+    its = MASKS_ONLY.settings(common)
+
+    assert its.data.tags_split == common.data.masks_split == "strong"
+    assert its.model_copy(update={"data": common.data}) == common
+    assert (DECOUPLEDNET.uses_tags, MASKS_ONLY.uses_tags) == (True, False)
+    assert DECOUPLEDNET.uses_masks
+    assert DECOUPLEDNET.settings(common) == common
