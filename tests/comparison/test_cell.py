@@ -20,8 +20,8 @@ def test_a_cell_has_a_name_for_files_and_words_for_people() -> None:
 @pytest.mark.parametrize(
     ("before", "last", "expected"),
     [
-        (0.50, 0.46, "at rest"),  # 2 % of the start
-        (0.50, 0.54, "at rest"),
+        (0.50, 0.47, "at rest"),  # 1.5 % of the start
+        (0.50, 0.53, "at rest"),
         (0.50, 0.45, "still falling"),
         (0.50, 0.55, "rising"),
     ],
@@ -80,6 +80,7 @@ def test_the_updates_are_those_of_all_stages() -> None:
         ("format_version", 2, "format_version: Input should be 1"),
         ("method", "Our Method", "method: String should match pattern"),
         ("mious", 0.5, "mious: Extra inputs are not permitted"),
+        ("curves", [], "curves: Tuple should have at least 1 item"),
         ("seed", -1, "seed: Input should be greater than or equal to 0"),
     ],
 )

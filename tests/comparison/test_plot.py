@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from decouplednet.comparison import plot
@@ -27,6 +28,11 @@ def drawn(picture: Picture, cells: Sequence[CellResult], monkeypatch: pytest.Mon
         patch.setattr(plot, "_png", keep)
         picture(cells)
     return figures[0]
+
+
+def ups(line: Line2D) -> list[float]:
+    """Return the heights of the points of a line."""
+    return np.asarray(line.get_ydata(), float).tolist()
 
 
 def luminance(colour: str) -> float:
@@ -56,8 +62,8 @@ def test_lines_are_means_over_seeds_and_bands_reach_from_the_lowest_to_the_highe
     (line,) = axes.lines
     band = axes.collections[0].get_datalim(axes.transData)
 
-    assert line.get_xdata().tolist() == [5, 25]
-    assert line.get_ydata() == pytest.approx([0.5, 0.65])
+    assert np.asarray(line.get_xdata()).tolist() == [5, 25]
+    assert ups(line) == pytest.approx([0.5, 0.65])
     assert (band.y0, band.y1) == pytest.approx((0.3, 0.8))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "25"]
 
@@ -70,14 +76,14 @@ def test_scores_with_true_tags_have_a_panel_where_a_method_can_be_told(
 
     assert (left.get_title("left"), right.get_title("left")) == ("predicted tags", "true tags")
     assert [line.get_label() for line in left.lines] == ["Other", "Ours"]
-    assert [list(line.get_ydata()) for line in right.lines] == [[], [0.9]]
+    assert [ups(line) for line in right.lines] == [[], [0.9]]
 
 
 def test_a_method_without_masks_is_a_level_line(monkeypatch: pytest.MonkeyPatch) -> None:
     cells = [a_cell("maps", 0, 0, 0.3), a_cell("maps", 0, 1, 0.5), a_cell("ours", 5, 0, 0.6)]
     (axes,) = drawn(scores_picture, cells, monkeypatch).axes
 
-    assert list(axes.lines[0].get_ydata()) == [0.4, 0.4]
+    assert ups(axes.lines[0]) == [0.4, 0.4]
     assert axes.lines[0].get_linestyle() == "--"
     assert scores_picture(cells[:1]), "no tick is needed where nothing learns from masks"
 
@@ -94,15 +100,25 @@ def test_every_stage_of_every_method_has_its_panel_with_a_line_for_each_cell(
         a_cell("ours", 25, 0, curves=two),
         a_cell("other", 5, 0, title="costs $5 or $6"),
     ]
-    other, empty, first, second = drawn(convergence_picture, cells, monkeypatch).axes
+    other, first, second, *empty = drawn(convergence_picture, cells, monkeypatch).axes
 
-    assert first.get_title("left") == "Ours: classifier\n2 of 2 at rest"
-    assert second.get_title("left") == "Ours: segmenter\n0 of 2 at rest"
-    assert other.get_title("left") == "costs \\$5 or \\$6: segmenter\n1 of 1 at rest"
-    assert not empty.axison
-    assert len([line for line in first.lines if len(line.get_xdata())]) == 2
-    assert tuple(second.lines[0].get_ydata()) == two[1].loss
+    assert first.get_title("left") == "Ours:\nclassifier, 2 of 2 at rest"
+    assert second.get_title("left") == "Ours:\nsegmenter, 0 of 2 at rest"
+    assert other.get_title("left") == "costs \\$5 or \\$6:\nsegmenter, 1 of 1 at rest"
+    assert empty == []
+    assert len([line for line in first.lines if ups(line)]) == 2
+    assert tuple(ups(second.lines[0])) == two[1].loss
     assert first.lines[0].get_color() != first.lines[1].get_color()
+
+
+def test_panels_of_losses_fill_rows_and_leave_no_empty_axes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cells = [a_cell(name) for name in ("a", "b", "c", "d")]
+    every = drawn(convergence_picture, cells, monkeypatch).axes
+
+    assert [axes.axison for axes in every] == [True] * 4 + [False] * 2
+    assert [axes.get_title("left")[0] for axes in every[:4]] == ["A", "B", "C", "D"]
 
 
 def test_colours_can_be_seen_on_white_and_come_with_as_many_marks() -> None:

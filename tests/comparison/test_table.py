@@ -65,13 +65,11 @@ def test_the_sheet_holds_the_same_numbers_for_computing() -> None:
 
 
 def test_a_method_without_masks_and_a_class_that_never_occurs_have_their_places() -> None:
-    cell = a_cell(
-        "maps", 0, predicted_tags=scores_of(0.4, {"background": 0.8, "disc": None}), curves=()
-    )
+    cell = a_cell("maps", 0, predicted_tags=scores_of(0.4, {"background": 0.8, "disc": None}))
     page = markdown([cell], watch([frozenset()], ("disc",), [cell]))
 
     assert "| 0 | Maps | 0.80 (1) | - |\n" in page
-    assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 0 | 1.25 M / 3.00 M | yes |\n" in page
+    assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |\n" in page
 
 
 def test_features_of_the_shared_cache_are_told_apart() -> None:

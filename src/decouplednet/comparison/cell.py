@@ -201,7 +201,7 @@ class CellResult(_Kept):
         feature_minutes: that the features of the shared cache took; 0 where they were there.
         parameters: weights of the trained model.
         trained_parameters: those of them that this training changed.
-        curves: of each stage, in their order.
+        curves: of each stage, in their order; at least one.
         budget: what each cell was allowed, as a sentence.
         tuning: what of the method was tuned and how much, as a sentence.
         where: what computed it.
@@ -221,7 +221,7 @@ class CellResult(_Kept):
     feature_minutes: NonNegativeFloat
     parameters: PositiveInt
     trained_parameters: NonNegativeInt
-    curves: tuple[StageCurve, ...]
+    curves: Annotated[tuple[StageCurve, ...], Field(min_length=1)]
     budget: str
     tuning: str
     where: Where

@@ -21,7 +21,8 @@ COLOURS = (*LIGHT.lines, "#7a6a00", "#b3263b", "#5b4bb7", "#55585f")
 MARKERS = "osD^vPX*"
 _DOTS_PER_INCH = 150
 _PANEL = (4.4, 3.8)  # inches, of a panel of scores
-_SMALL = (4.0, 2.0)  # inches, of a panel of losses
+_SMALL = (3.6, 2.2)  # inches, of a panel of losses
+_ACROSS = 3  # panels of losses
 _LEGEND = 2.9  # inches beside the panels
 
 Score = Callable[[Row], Spread | None]
@@ -55,26 +56,32 @@ def scores_picture(cells: Sequence[CellResult]) -> bytes:
 
 
 def convergence_picture(cells: Sequence[CellResult]) -> bytes:
-    """Return a PNG of the losses: a row for each method, a panel for each of its stages.
+    """Return a PNG of the losses, a panel for each stage of each method.
 
     Every cell is a line, its running mean, coloured by its number of masks.
 
     Args:
         cells: at least one.
     """
-    methods = _methods(rows_of(cells))
-    across = max((len(cell.curves) for cell in cells), default=1) or 1
-    size = (_SMALL[0] * across + 1.4, _SMALL[1] * len(methods) + 0.4)
+    stages = [
+        (method, place)
+        for method in _methods(rows_of(cells))
+        for place in range(max(len(cell.curves) for cell in cells if cell.method == method))
+    ]
+    down = -(-len(stages) // _ACROSS)
+    size = (_SMALL[0] * min(_ACROSS, len(stages)), _SMALL[1] * down + 0.6)
     figure = Figure(figsize=size, layout="constrained")
-    panels = figure.subplots(len(methods), across, squeeze=False)
+    panels = figure.subplots(down, min(_ACROSS, len(stages)), squeeze=False).ravel()
     budgets = sorted({cell.masks for cell in cells})
-    for method, row in zip(methods, panels, strict=True):
-        for place, axes in enumerate(row):
-            _draw_losses(axes, [cell for cell in cells if cell.method == method], place, budgets)
+    for axes, (method, place) in zip(panels, stages, strict=False):
+        of_stage = [c for c in cells if c.method == method and place < len(c.curves)]
+        _draw_losses(axes, of_stage, place, budgets)
+    for axes in panels[len(stages) :]:
+        axes.set_axis_off()
     figure.supxlabel("update", fontsize=10)
     figure.supylabel("loss", fontsize=10)
     lines = [
-        panels[0, 0].plot([], [], color=_colour(style), label=_budget(masks))[0]
+        panels[0].plot([], [], color=_colour(style), label=_budget(masks))[0]
         for style, masks in enumerate(budgets)
     ]
     figure.legend(handles=lines, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
@@ -108,16 +115,12 @@ def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int) -> N
 def _draw_losses(
     axes: Axes, cells: Sequence[CellResult], place: int, budgets: Sequence[int]
 ) -> None:
-    """Draw the losses of one stage of all cells of a method; nothing where it has no such stage."""
-    with_stage = [cell for cell in cells if place < len(cell.curves)]
-    if not with_stage:
-        axes.set_axis_off()
-        return
-    curves = [cell.curves[place] for cell in with_stage]
+    """Draw the losses of one stage of all cells of a method."""
+    curves = [cell.curves[place] for cell in cells]
     rested = sum(curve.verdict == "at rest" for curve in curves)
-    title = f"{with_stage[0].title}: {curves[0].stage}\n{rested} of {len(curves)} at rest"
+    title = f"{cells[0].title}:\n{curves[0].stage}, {rested} of {len(curves)} at rest"
     _dress(axes, title.replace("$", r"\$"))
-    for cell, curve in zip(with_stage, curves, strict=True):
+    for cell, curve in zip(cells, curves, strict=True):
         colour = _colour(budgets.index(cell.masks))
         axes.plot(curve.update, curve.loss, color=colour, linewidth=1.2, alpha=0.85)
     axes.set_ylim(bottom=0)
