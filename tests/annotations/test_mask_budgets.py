@@ -42,7 +42,7 @@ def test_each_class_has_at_least_the_masks_asked_for_and_none_is_there_for_nothi
 @pytest.mark.parametrize("seed", range(7))
 def test_the_list_of_fewer_masks_is_part_of_that_of_more(seed: int) -> None:
     present = some_masks(seed)
-    lists = [set(draw_masks(present, CLASSES, budget, seed)) for budget in (1, 2, 4, 7)]
+    lists = [set(draw_masks(present, CLASSES, budget, seed)) for budget in (1, 2, 3, 5)]
 
     for smaller, larger in pairwise(lists):
         assert smaller < larger

@@ -129,7 +129,9 @@ def test_a_cell_that_began_with_other_settings_is_not_gone_on_with(
 
 
 def test_a_cell_that_another_process_trains_is_left_to_it(shapes: Path, tmp_path: Path) -> None:
-    some, cell = grid(shapes, tmp_path, Untrained()), Cell("untrained", 1, 0)
+    some, cell = grid(shapes, tmp_path, Untrained(fails_at=(0,))), Cell("untrained", 1, 0)
+    some.train(cell)  # begun, as the other process has done
     with some.folder.run(cell).locked():
-        assert some.train(cell) is None
-    assert "another process is training there; wait for it or stop it" in some.folder.faults()[0]
+        assert grid(shapes, tmp_path, Untrained()).train(cell) is None
+    (told,) = some.folder.faults()
+    assert told.endswith("another process is training there; wait for it or stop it")

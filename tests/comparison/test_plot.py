@@ -32,7 +32,7 @@ def drawn(picture: Picture, cells: Sequence[CellResult], monkeypatch: pytest.Mon
 
 def ups(line: Line2D) -> list[float]:
     """Return the heights of the points of a line."""
-    return np.asarray(line.get_ydata(), float).tolist()
+    return [float(up) for up in np.asarray(line.get_ydata())]
 
 
 def luminance(colour: str) -> float:

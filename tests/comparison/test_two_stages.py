@@ -7,20 +7,19 @@ import torch
 
 from decouplednet.comparison.two_stages import DECOUPLEDNET, MASKS_ONLY
 from decouplednet.training.plan import make_plan
-from decouplednet.training.run import Run, begin, start_network
+from decouplednet.training.run import begin, start_network, train
 from decouplednet.training.run_folder import RunFolder
 from tests.training.conftest import quick, same, weights_of
 
 
-def test_decouplednet_is_the_run_that_train_makes(
-    shapes: Path, finished: Run, tmp_path: Path
-) -> None:
-    folder, plan = RunFolder(tmp_path), make_plan(shapes, DECOUPLEDNET.settings(quick()))
+def test_decouplednet_is_the_run_that_train_makes(shapes: Path, tmp_path: Path) -> None:
+    run = train(shapes, out=tmp_path / "run", settings=quick())
+    folder, plan = RunFolder(tmp_path / "cell"), make_plan(shapes, DECOUPLEDNET.settings(quick()))
     begin(folder, plan)
     with folder.locked():
         contender = DECOUPLEDNET.train(plan, folder)
 
-    assert same(weights_of(tmp_path), weights_of(finished.folder))
+    assert same(weights_of(folder.root), weights_of(run.folder))
     assert contender.stages == ("classifier", "segmenter")
     assert (contender.takes_tags, contender.has_tag_scores) == (True, True)
     assert set(folder.read_facts()["seconds"]) == {"classifier", "segmenter"}

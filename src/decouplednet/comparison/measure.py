@@ -1,10 +1,9 @@
 """A trained contender becomes a cell: scored, timed, its curves kept."""
 
-import torch
-
 from decouplednet.comparison.budget import stated
-from decouplednet.comparison.cell import Cell, CellResult, CellScores, StageCurve, Where
+from decouplednet.comparison.cell import Cell, CellResult, CellScores, StageCurve
 from decouplednet.comparison.features import feature_seconds
+from decouplednet.comparison.machine import where
 from decouplednet.comparison.method import Contender, Method
 from decouplednet.comparison.terms import Terms
 from decouplednet.evaluation.evaluate import evaluate_records
@@ -13,7 +12,7 @@ from decouplednet.progress import bar
 from decouplednet.report.curves import read_curves
 from decouplednet.training.fit import seconds_of
 from decouplednet.training.plan import Plan
-from decouplednet.training.run_folder import RunFolder, commit
+from decouplednet.training.run_folder import RunFolder
 
 
 def measure(
@@ -55,7 +54,7 @@ def measure(
         curves=tuple(StageCurve.of(stage, curves[stage]) for stage in contender.stages),
         budget=stated(terms.settings),
         tuning=method.tuning,
-        where=_where(plan),
+        where=where(plan.machine),
         digests=terms.digests(cell.masks),
         failures=predicted.failures,
     )
@@ -70,15 +69,4 @@ def _evaluate(contender: Contender, plan: Plan, *, tags: bool) -> Evaluation:
         plan.roles.validation,
         tags=tags,
         progress=bar(f"scores with {given}", quiet=not plan.machine.progress),
-    )
-
-
-def _where(plan: Plan) -> Where:
-    device = plan.machine.device
-    return Where(
-        device=torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
-        threads=torch.get_num_threads(),
-        torch=str(torch.__version__),
-        precision=plan.machine.precision_word,
-        commit=commit(),
     )
