@@ -95,6 +95,9 @@ def test_a_comparison_goes_on_with_the_settings_it_began_with(folder: Comparison
     assert folder.settings_to_use(None) == Settings()
     folder.begin(began, {})
 
+    assert folder.settings.read_text() == (
+        '\n[segmenter]\nupdates = 70\n\n[compute]\ndevice = "cpu"\n'
+    )
     assert folder.settings_to_use(None) == began
     elsewhere = Settings.read(None, ["segmenter.updates=70", "compute.workers=2"])
     assert folder.settings_to_use(elsewhere).compute.workers == 2

@@ -8,6 +8,7 @@ from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.comparison.cell import Cell, CellResult, Digests
 from decouplednet.comparison.terms import Terms
 from decouplednet.errors import DataError, SettingsError
+from decouplednet.recipe import toml_lines
 from decouplednet.report.finished_run import read_json
 from decouplednet.settings import Settings
 from decouplednet.training.plan import with_absolute_weights
@@ -115,6 +116,9 @@ class ComparisonFolder:
     def begin(self, settings: Settings, drawn: Mapping[str, Sequence[str]]) -> None:
         """Write what all cells have in common, the settings if they are not there.
 
+        Only those that were given are written: the others are left to each run, which chooses by
+        what it learns from.
+
         Args:
             settings: of all cells.
             drawn: the lists of images that were drawn, by the name of their split.
@@ -123,7 +127,8 @@ class ComparisonFolder:
             DataError: the folder cannot be written.
         """
         if not self.settings.exists():
-            write_atomically(self.settings, settings.to_toml().encode())
+            given = settings.model_dump(exclude_unset=True, exclude_none=True, mode="json")
+            write_atomically(self.settings, "".join(toml_lines(given)).encode())
         for split, names in drawn.items():
             content = "".join(f"{name}\n" for name in names)
             write_atomically(self.splits / f"{split}.txt", content.encode())
