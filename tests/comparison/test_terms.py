@@ -7,8 +7,8 @@ import pytest
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.record import Record
 from decouplednet.comparison.cell import Cell
+from decouplednet.comparison.own_training import DECOUPLEDNET, MASKS_ONLY
 from decouplednet.comparison.terms import set_terms
-from decouplednet.comparison.two_stages import DECOUPLEDNET, MASKS_ONLY
 from decouplednet.errors import DataError
 from decouplednet.settings import Settings
 from tests.annotations.folders import native

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from decouplednet.classes import nearest_name
 from decouplednet.comparison.method import Method
-from decouplednet.comparison.two_stages import DECOUPLEDNET, MASKS_ONLY
+from decouplednet.comparison.own_training import DECOUPLEDNET, MASKS_ONLY
 from decouplednet.errors import UsageError
 
 METHODS: tuple[Method, ...] = (DECOUPLEDNET, MASKS_ONLY)

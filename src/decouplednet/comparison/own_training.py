@@ -3,21 +3,23 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+
 from decouplednet.annotations.roles import masks_only
 from decouplednet.comparison.features import fill_cache
 from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.method import Contender
 from decouplednet.inference.model_folder import save_model
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.networks.vgg import GROUPS
+from decouplednet.report.curves import read_curves
 from decouplednet.settings import Settings
-from decouplednet.training.plan import Plan, trained_groups
-from decouplednet.training.run import train_stages
+from decouplednet.training.plan import Plan
+from decouplednet.training.run import start_network, train_stages
 from decouplednet.training.run_folder import RunFolder
 
 
 @dataclass(frozen=True, slots=True)
-class TwoStages:
+class OwnTraining:
     """Train as ``decouplednet train`` does, with settings that differ from those in common.
 
     Args:
@@ -36,7 +38,7 @@ class TwoStages:
 
     @property
     def uses_masks(self) -> bool:
-        """Its second stage learns from masks."""
+        """Its stage 2 learns from masks."""
         return True
 
     def settings(self, common: Settings) -> Settings:
@@ -44,7 +46,7 @@ class TwoStages:
         return self.change(common)
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:
-        """Train both stages, going on from what lies in the folder.
+        """Train all stages, going on from what lies in the folder.
 
         Raises:
             UserError: as ``training.run.train``.
@@ -53,26 +55,24 @@ class TwoStages:
         segmenter = train_stages(plan, folder, folder.read_facts())
         save_model(folder.model, segmenter)
         segmenter.network.to(plan.machine.device)
-        frozen = GROUPS - trained_groups(plan.settings)
         return Contender(
             predictor=segmenter,
             parameters=sum(weight.numel() for weight in segmenter.network.parameters()),
-            trained_parameters=_above(segmenter.network, frozen),
-            stages=("classifier", "segmenter"),
+            trained_parameters=_changed(plan, segmenter.network),
+            stages=tuple(curve.stage for curve in read_curves(folder.curves)),
             takes_tags=True,
             has_tag_scores=True,
         )
 
 
-def _above(network: DecoupledNet, frozen_groups: int) -> int:
-    """Return the weights of a network without those of its lowest groups of convolutions."""
-    still = {
-        id(weight)
-        for group in range(frozen_groups)
-        for layer in network.classifier.encoder.group(group)
-        for weight in layer.parameters()
-    }
-    return sum(weight.numel() for weight in network.parameters() if id(weight) not in still)
+def _changed(plan: Plan, after: DecoupledNet) -> int:
+    """Return the weights of a trained network in all tensors that are not as they started."""
+    start = dict(start_network(plan).named_parameters())
+    return sum(
+        weight.numel()
+        for name, weight in after.named_parameters()
+        if not torch.equal(weight.cpu(), start[name])
+    )
 
 
 def _as_they_are(common: Settings) -> Settings:
@@ -83,7 +83,7 @@ def _masks_only(common: Settings) -> Settings:
     return common.model_copy(update={"data": masks_only(common.data)})
 
 
-DECOUPLEDNET = TwoStages(
+DECOUPLEDNET = OwnTraining(
     name=WITH_TAGS,
     title="DecoupledNet, tags + masks",
     uses_tags=True,
@@ -91,7 +91,7 @@ DECOUPLEDNET = TwoStages(
     "weights of rare classes and updates",
     change=_as_they_are,
 )
-MASKS_ONLY = TwoStages(
+MASKS_ONLY = OwnTraining(
     name=WITHOUT_TAGS,
     title="DecoupledNet, masks only",
     uses_tags=False,
