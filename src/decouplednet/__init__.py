@@ -5,6 +5,7 @@ imported when it is first used, so that ``decouplednet.check`` needs no torch.
 
 * ``check(data)`` opens every file of a data set and returns what is wrong with it.
 * ``train(data, out=..., settings=...)`` trains both stages and leaves a run folder.
+* ``compare(data, out=..., methods=...)`` trains several methods alike and tabulates their scores.
 * ``evaluate(model, data, split=...)`` scores a model on a split.
 * ``load(path, device=...)`` returns the ``Segmenter`` of a run or model folder.
 * ``write_report(run)`` writes the page about a run.
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from decouplednet.annotations.check import check
+    from decouplednet.comparison.compare import compare
     from decouplednet.errors import UserError
     from decouplednet.evaluation.evaluate import evaluate
     from decouplednet.inference.model_folder import load_model as load
@@ -37,6 +39,7 @@ __all__ = [
     "UserError",
     "__version__",
     "check",
+    "compare",
     "evaluate",
     "load",
     "train",
@@ -51,6 +54,7 @@ _HOMES = {
     "Settings": ("decouplednet.settings", "Settings"),
     "UserError": ("decouplednet.errors", "UserError"),
     "check": ("decouplednet.annotations.check", "check"),
+    "compare": ("decouplednet.comparison.compare", "compare"),
     "evaluate": ("decouplednet.evaluation.evaluate", "evaluate"),
     "load": ("decouplednet.inference.model_folder", "load_model"),
     "train": ("decouplednet.training.run", "train"),

@@ -161,3 +161,16 @@ def test_a_missing_class_list_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(DataError, match=r"classes\.txt: there is no class list"):
         Catalogue.read(tmp_path)
+
+
+def test_further_splits_are_known_without_a_file(tmp_path: Path) -> None:
+    catalogue = sound(tmp_path)
+    more = catalogue.with_splits({"few": ["sub/c", "b"]})
+
+    assert [record.name for record in more.split("few")] == ["sub/c", "b"]
+    assert more.splits["val"] == ("sub/c", "a")
+    assert "few" not in catalogue.splits
+    assert more.record("b") is catalogue.record("b")
+    told = "has a split 'val' already; rename its list"
+    with pytest.raises(DataError, match=re.escape(f"{tmp_path}: {told}")):
+        catalogue.with_splits({"val": ["a"]})

@@ -10,6 +10,7 @@ from decouplednet.annotations.roles import (
     check_classes_present,
     choose_classes,
     choose_masked_classes,
+    masks_only,
 )
 from decouplednet.classes import ClassList
 from decouplednet.errors import DataError
@@ -242,3 +243,13 @@ def test_the_classes_whose_masks_are_learnt_are_chosen_by_name() -> None:
 def test_a_class_whose_masks_are_learnt_but_that_is_not_to_be_learnt_is_refused() -> None:
     with pytest.raises(DataError, match=r"data\.masks_classes: .*'catt'.*did you mean 'cat'"):
         choose_masked_classes(CLASSES, DataSettings(masks_classes=("catt",)))
+
+
+def test_with_masks_only_the_masked_images_alone_give_tags() -> None:
+    data = catalogue(tagged="abcd", masked="cd", strong="cd")
+    settings = DataSettings(masks_split="strong", held_out=0)
+
+    assert names(assign_roles(data, settings, 0).tags) == "abcd"
+    narrowed = masks_only(settings)
+    assert names(assign_roles(data, narrowed, 0).tags) == "cd"
+    assert narrowed == DataSettings(masks_split="strong", tags_split="strong", held_out=0)

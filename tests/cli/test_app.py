@@ -63,7 +63,17 @@ def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) 
 def test_without_a_command_the_help_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert run([]) == 2
     shown = capsys.readouterr().out
-    for command in ("check", "init", "train", "predict", "evaluate", "report", "info", "demo"):
+    for command in (
+        "check",
+        "init",
+        "train",
+        "predict",
+        "evaluate",
+        "report",
+        "compare",
+        "info",
+        "demo",
+    ):
         assert command in shown
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError, TrainingError
 from decouplednet.networks.pooling import (
     MAX_POOLING,
@@ -93,6 +94,14 @@ def test_a_plan_holds_roles_classes_and_tags(shapes: Path) -> None:
     assert all(tags is not None and tags <= set(NAMES) for tags in plan.tags)
     assert plan.frame.channel_order == "RGB"
     assert plan.pretrained is None
+
+
+def test_a_catalogue_in_memory_makes_the_same_plan_as_its_folder(shapes: Path) -> None:
+    catalogue = Catalogue.read(shapes)
+    assert make_plan(catalogue, quick()).roles == make_plan(shapes, quick()).roles
+    few = catalogue.with_splits({"few": ["picture_02"]})
+    roles = make_plan(few, quick("data.masks_split=few")).roles
+    assert [record.name for record in roles.masks] == ["picture_02"]
 
 
 def test_a_weights_file_decides_the_frame(shapes: Path, tmp_path: Path) -> None:

@@ -21,6 +21,15 @@ def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> 
         train(shapes, out=interrupted, resume=True, settings=quick("seed=4", "segmenter.updates=9"))
 
 
+def test_changed_settings_are_named_with_their_section() -> None:
+    before = quick("segmenter.augmentation.flip=false")
+    assert runs.changed_settings(before, quick("side=160", "compute.workers=3")) == [
+        "side",
+        "segmenter.augmentation.flip",
+    ]
+    assert runs.changed_settings(quick("side=160"), quick()) == [], "left to be chosen"
+
+
 def test_other_data_do_not_resume_a_run(interrupted: Path, shapes: Path) -> None:
     facts = json.loads((interrupted / "run.json").read_text())
     facts["roles"]["masks"].pop()

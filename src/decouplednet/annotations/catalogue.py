@@ -1,7 +1,7 @@
 """The catalogue of a data set: its classes, its images with their tags and masks, its splits."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +91,21 @@ class Catalogue:
                 f"({len(missing)} of {len(names)} such names)"
             )
         return tuple(self._by_name[listed] for listed in names)
+
+    def with_splits(self, added: Mapping[str, Sequence[str]]) -> "Catalogue":
+        """Return the catalogue with further splits; nothing is written.
+
+        Args:
+            added: split name to names of images.
+
+        Raises:
+            DataError: the data set has a split of that name.
+        """
+        for name in added:
+            if name in self.splits:
+                raise DataError(f"{self.root}: has a split {name!r} already; rename its list")
+        splits = {**self.splits, **{name: tuple(images) for name, images in added.items()}}
+        return replace(self, splits=splits)
 
     def mask_of(self, record: Record) -> NDArray[np.uint8]:
         """Return the mask of a record that has one: (H, W) uint8 ids of ``classes``, checked.

@@ -36,6 +36,11 @@ class Roles:
     calibration: tuple[Record, ...] = ()
 
 
+def masks_only(settings: DataSettings) -> DataSettings:
+    """Return the same settings with tags of the masked images only: what the tags are worth."""
+    return settings.model_copy(update={"tags_split": settings.masks_split})
+
+
 def choose_classes(classes: ClassList, settings: DataSettings) -> ClassList:
     """Return the classes to learn: those of ``data.classes`` in its order, or all.
 

@@ -10,6 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from decouplednet.cli.check import check
+from decouplednet.cli.compare import compare
 from decouplednet.cli.demo import demo
 from decouplednet.cli.evaluate import evaluate
 from decouplednet.cli.faults import of_system, wrong_use
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (check, init, train, predict, evaluate, report, info, demo):
+for command in (check, init, train, predict, evaluate, report, compare, info, demo):
     app.command(cls=Command)(command)
 
 

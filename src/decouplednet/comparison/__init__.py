@@ -1,1 +1,1 @@
-"""Methods beside ours, trained and scored on the same images and masks."""
+"""Several methods on the same images, masks and budget: trained, scored and set side by side."""

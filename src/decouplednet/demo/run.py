@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from decouplednet.annotations import roles
 from decouplednet.annotations.files import write_atomically
 from decouplednet.demo.compose import MASKS, TAGS, TEST, Composed, Sizes, compose
 from decouplednet.demo.side_by_side import Job, train_side_by_side
@@ -69,8 +70,7 @@ def demo_settings(seed: int) -> Settings:
 
 def masks_only(settings: Settings) -> Settings:
     """Return the same settings with tags of the masked images only: what the tags are worth."""
-    narrowed = settings.data.model_copy(update={"tags_split": settings.data.masks_split})
-    return settings.model_copy(update={"data": narrowed})
+    return settings.model_copy(update={"data": roles.masks_only(settings.data)})
 
 
 def on_device(settings: Settings, device: DeviceName) -> Settings:

@@ -114,7 +114,7 @@ def read_run(path: Path) -> FinishedRun:
     return FinishedRun(
         path=path,
         settings=Settings.read(folder.settings),
-        facts=_read_json(folder.facts, Facts),
+        facts=read_json(folder.facts, Facts),
         result=read_result(path),
     )
 
@@ -131,10 +131,15 @@ def read_result(path: Path) -> Result:
             f"{path}: holds no metrics.json, so the run is not finished; go on with it by "
             "decouplednet train --resume"
         )
-    return Result(read_curves(folder.curves), _read_json(folder.metrics, Outcome))
+    return Result(read_curves(folder.curves), read_json(folder.metrics, Outcome))
 
 
-def _read_json(path: Path, model: type[M]) -> M:
+def read_json(path: Path, model: type[M]) -> M:
+    """Return the model that a JSON file holds.
+
+    Raises:
+        DataError: it cannot be read, or holds something else; the message names the first fault.
+    """
     try:
         return model.model_validate_json(path.read_bytes())
     except OSError as fault:

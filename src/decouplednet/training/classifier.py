@@ -49,7 +49,7 @@ def train_classifier(network: DecoupledNet, plan: Plan, folder: RunFolder) -> No
         examples = tagged_images(plan)
         weight = class_weights(examples.tags, settings.largest_class_weight)
         stage = TagStage(upper, settings, weight=weight, seed=plan.settings.seed)
-        source = examples if upper.lowest == 0 else _kept(upper, examples, plan)
+        source = keep_classifier_features(upper, examples, plan) if upper.lowest else examples
         fit(
             stage,
             source,
@@ -101,9 +101,19 @@ def tagged_images(plan: Plan) -> TaggedImages:
     )
 
 
-def _kept(
+def keep_classifier_features(
     upper: UpperClassifier, examples: TaggedImages, plan: Plan
 ) -> Dataset[tuple[Tensor, Tensor]]:
+    """Return what the frozen groups make of the training examples, kept for other runs too.
+
+    Args:
+        upper: some of its groups are frozen.
+        examples: of the plan.
+        plan: of the run.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
     settings, machine = plan.settings, plan.machine
     limit = round(settings.compute.cache_gigabytes * 10**9)
     digest = digest_of(upper.classifier.encoder, machine.precision)

@@ -22,8 +22,18 @@ def digests_of(plan: Plan) -> dict[str, str]:
         "tags": _digest(
             f"{record.name}\t{None if given is None else sorted(given)}" for record, given in tags
         ),
-        "masks": _digest(f"{record.name}\t{_mask(record)}" for record in roles.masks),
+        "masks": masks_digest(roles.masks),
     }
+
+
+def masks_digest(records: Iterable[Record]) -> str:
+    """Return a digest of images' names and of the contents of their masks, in whatever order.
+
+    Raises:
+        DataError: a mask cannot be read.
+    """
+    by_name = sorted(records, key=lambda record: record.name)
+    return _digest(f"{record.name}\t{_mask(record)}" for record in by_name)
 
 
 def _size(record: Record) -> int:

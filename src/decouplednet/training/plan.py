@@ -85,11 +85,11 @@ class Plan:
         return 2 if self.window_side == STRIDE * self.preset.bridge_kernel else 1
 
 
-def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan:
+def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = False) -> Plan:
     """Decide and check what a run will do.
 
     Args:
-        data: the data set's folder.
+        data: the data set, or its folder.
         settings: of the run; what is None is chosen.
         progress: whether the run will show bars.
 
@@ -107,7 +107,7 @@ def make_plan(data: Path, settings: Settings, *, progress: bool = False) -> Plan
     check_side(preset, side, side)
     check_side(preset, window_side, window_side)
     where = machine(chosen.compute, progress=progress)
-    catalogue = Catalogue.read(data)
+    catalogue = data if isinstance(data, Catalogue) else Catalogue.read(data)
     classes = choose_classes(catalogue.classes, chosen.data)
     roles = assign_roles(catalogue, chosen.data, chosen.seed)
     masked = frozenset(roles.masks)

@@ -84,8 +84,7 @@ def train(
         announce(plan)
     facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
-        network = _trained(plan, folder, facts)
-        segmenter = _segmenter(network, plan)
+        segmenter = train_stages(plan, folder, facts)
         save_model(folder.model, segmenter)
         metrics = score(segmenter, plan, facts)
         folder.write_json(folder.metrics, metrics)
@@ -108,10 +107,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
         )
     if given is None:
         return recorded
-    before, now = (
-        with_absolute_weights(one).model_dump(exclude={"compute"}) for one in (recorded, given)
-    )
-    changed = _differences(before, now)
+    changed = changed_settings(recorded, given)
     if changed:
         raise TrainingError(
             f"{folder.root}: a run is resumed with the settings that it began with; "
@@ -120,8 +116,17 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
     return recorded.model_copy(update={"compute": given.compute})
 
 
+def changed_settings(before: Settings, now: Settings) -> list[str]:
+    """Return the names of settings that give another result now, such as ``segmenter.updates``.
+
+    Where it is computed does not count, and what is left to be chosen now differs from nothing.
+    """
+    old, new = (with_absolute_weights(one).model_dump(exclude={"compute"}) for one in (before, now))
+    return _differences(old, new)
+
+
 def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") -> list[str]:
-    """Return the names of settings that differ; one left to be chosen differs from nothing."""
+    """Return the names under which two models differ, with the names of their sections."""
     names = []
     for key, value in new.items():
         if isinstance(value, dict):
@@ -206,8 +211,17 @@ def start_network(plan: Plan) -> DecoupledNet:
     return network
 
 
-def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledNet:
-    """Return the network after both stages, and note how long each took."""
+def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> Segmenter:
+    """Return the model after both stages, which go on from what lies in the folder.
+
+    Args:
+        plan: of the run.
+        folder: of the run, begun and locked.
+        facts: of the run; how long each stage took is noted in them and in their file.
+
+    Raises:
+        UserError: as ``train``.
+    """
     network = start_network(plan)
     stages = [("classifier", train_classifier), ("segmenter", train_segmenter)]
     if plan.settings.self_training.enabled:
@@ -219,7 +233,7 @@ def _trained(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> DecoupledN
         if name not in facts["seconds"]:
             facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)
             folder.write_json(folder.facts, facts)
-    return network
+    return _segmenter(network, plan)
 
 
 def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:

@@ -1,0 +1,116 @@
+"""The baselines as methods of a comparison."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import nn
+
+from decouplednet.comparison.baselines.activation_maps import train_activation_maps
+from decouplednet.comparison.baselines.consistency import train_consistency
+from decouplednet.comparison.baselines.network import start_one_network
+from decouplednet.comparison.baselines.one_network import train_one_network
+from decouplednet.comparison.features import fill_cache
+from decouplednet.comparison.method import Contender
+from decouplednet.comparison.own_training import changed_weights
+from decouplednet.inference.reading import PredictsImages
+from decouplednet.report.curves import read_curves
+from decouplednet.settings import Settings
+from decouplednet.training.plan import Plan
+from decouplednet.training.run import start_network
+from decouplednet.training.run_folder import RunFolder
+
+
+class _Trained(PredictsImages, Protocol):
+    """What a baseline's training returns."""
+
+    @property
+    def network(self) -> nn.Module:
+        """What was trained."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineTraining:
+    """Train a method that is not ours, on what all methods have in common.
+
+    Args:
+        name: what ``--methods`` calls it.
+        title: what tables and plots call it.
+        uses_tags: whether it learns from the tags of images without masks.
+        uses_masks: whether masks train it; if not, they choose a level at most.
+        has_tag_scores: whether its probabilities say which classes are there.
+        tuning: what was tuned, how much and on what, as a sentence.
+        start: the untrained network of a plan.
+        learn: trains and returns what predicts.
+        needs_features: whether it learns from the features of the shared cache.
+    """
+
+    name: str
+    title: str
+    uses_tags: bool
+    uses_masks: bool
+    has_tag_scores: bool
+    tuning: str
+    start: Callable[[Plan], nn.Module]
+    learn: Callable[[Plan, RunFolder], _Trained]
+    needs_features: bool
+
+    def settings(self, common: Settings) -> Settings:
+        """Return the settings in common, without a stage 3: that is ours."""
+        without = common.self_training.model_copy(update={"enabled": False})
+        return common.model_copy(update={"self_training": without})
+
+    def train(self, plan: Plan, folder: RunFolder) -> Contender:
+        """Train, going on from what lies in the folder.
+
+        Raises:
+            UserError: an image or mask cannot be read, or the training had to stop.
+        """
+        if self.needs_features:
+            fill_cache(plan, folder)
+        predictor = self.learn(plan, folder)
+        weights = sum(weight.numel() for weight in predictor.network.parameters())
+        return Contender(
+            predictor=predictor,
+            parameters=weights,
+            trained_parameters=changed_weights(self.start(plan), predictor.network),
+            stages=tuple(curve.stage for curve in read_curves(folder.curves)),
+            takes_tags=True,
+            has_tag_scores=self.has_tag_scores,
+        )
+
+
+ONE_NETWORK = BaselineTraining(
+    name="one-network",
+    title="one network for all classes, masks only",
+    uses_tags=False,
+    uses_masks=True,
+    has_tag_scores=False,
+    tuning="nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2",
+    start=start_one_network,
+    learn=train_one_network,
+    needs_features=False,
+)
+ACTIVATION_MAPS = BaselineTraining(
+    name="activation-maps",
+    title="class activation maps, tags",
+    uses_tags=True,
+    uses_masks=True,
+    has_tag_scores=True,
+    tuning="the level of background, on the masks of the cell",
+    start=lambda plan: start_network(plan).classifier,
+    learn=train_activation_maps,
+    needs_features=True,
+)
+CONSISTENCY = BaselineTraining(
+    name="consistency",
+    title="consistency training, masks + images",
+    uses_tags=False,
+    uses_masks=True,
+    has_tag_scores=False,
+    tuning="nothing: weights and threshold as published, the share of updates before unlabelled "
+    "images are used was set once",
+    start=start_one_network,
+    learn=train_consistency,
+    needs_features=False,
+)

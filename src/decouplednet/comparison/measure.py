@@ -1,0 +1,72 @@
+"""A trained contender becomes a cell: scored, timed, its curves kept."""
+
+from decouplednet.comparison.budget import stated
+from decouplednet.comparison.cell import Cell, CellResult, CellScores, StageCurve
+from decouplednet.comparison.features import feature_seconds
+from decouplednet.comparison.machine import where
+from decouplednet.comparison.method import Contender, Method
+from decouplednet.comparison.terms import Terms
+from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.evaluation.evaluation import Evaluation
+from decouplednet.progress import bar
+from decouplednet.report.curves import read_curves
+from decouplednet.training.fit import seconds_of
+from decouplednet.training.plan import Plan
+from decouplednet.training.run_folder import RunFolder
+
+
+def measure(
+    cell: Cell, method: Method, contender: Contender, *, terms: Terms, plan: Plan, folder: RunFolder
+) -> CellResult:
+    """Return what came of a cell, and write all of its scores to its run's ``metrics.json``.
+
+    Args:
+        cell: that was trained.
+        method: its method.
+        contender: what it handed over.
+        terms: of the comparison.
+        plan: that was carried out.
+        folder: that it was trained in, its checkpoints still there.
+
+    Raises:
+        DataError: no image can be scored, or the curves are damaged.
+        TrainingError: a checkpoint is damaged.
+    """
+    predicted = _evaluate(contender, plan, tags=False)
+    told = _evaluate(contender, plan, tags=True) if contender.takes_tags else None
+    scores = {"predicted_tags": predicted} | ({"true_tags": told} if told else {})
+    folder.write_json(folder.metrics, {name: each.to_json() for name, each in scores.items()})
+    curves = {curve.stage: curve.loss for curve in read_curves(folder.curves)}
+    seconds = sum(seconds_of(folder.checkpoints / stage) for stage in contender.stages)
+    kept = contender.has_tag_scores
+    return CellResult(
+        method=cell.method,
+        title=method.title,
+        uses_tags=method.uses_tags,
+        masks=cell.masks,
+        seed=cell.seed,
+        predicted_tags=CellScores.of(predicted, has_tag_scores=kept),
+        true_tags=CellScores.of(told, has_tag_scores=kept) if told else None,
+        minutes=round(seconds / 60, 2),
+        feature_minutes=round(feature_seconds(folder) / 60, 2),
+        parameters=contender.parameters,
+        trained_parameters=contender.trained_parameters,
+        curves=tuple(StageCurve.of(stage, curves[stage]) for stage in contender.stages),
+        budget=stated(terms.settings),
+        tuning=method.tuning,
+        where=where(plan.machine),
+        digests=terms.digests(cell.masks),
+        failures=predicted.failures,
+    )
+
+
+def _evaluate(contender: Contender, plan: Plan, *, tags: bool) -> Evaluation:
+    """Return the scores in float32, whatever the training was computed in."""
+    given = "true tags" if tags else "predicted tags"
+    return evaluate_records(
+        contender.predictor,
+        plan.catalogue,
+        plan.roles.validation,
+        tags=tags,
+        progress=bar(f"scores with {given}", quiet=not plan.machine.progress),
+    )

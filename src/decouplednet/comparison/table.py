@@ -1,0 +1,180 @@
+"""The table of a comparison, for reading as Markdown and for computing as CSV."""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Sequence
+
+from decouplednet.comparison.cell import REST, CellResult, Where
+from decouplednet.comparison.guard import Guard
+from decouplednet.comparison.rows import Row, Spread, rows_of
+from decouplednet.counts import count
+from decouplednet.evaluation.scores import RULE
+
+_HEAD = (
+    "masks a class",
+    "method",
+    "predicted tags",
+    "true tags",
+    "tag mAP",
+    "minutes",
+    "updates",
+    "weights trained / all",
+    "came to rest",
+)
+
+
+def markdown(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str] = ()) -> str:
+    """Return the page of a comparison: scores, classes, and what must be known to read them.
+
+    Args:
+        cells: at least one.
+        guard: what is said of the tags.
+        faults: one sentence for each cell that failed.
+    """
+    lines = [
+        "# Comparison",
+        "",
+        "Mean IoU, mean ± standard deviation over the seeds (number of seeds).",
+        "",
+        *score_table(cells),
+        "",
+        "## IoU of each class, predicted tags",
+        "",
+        *_class_table(cells),
+        "",
+        "## Notes",
+        "",
+        *(f"- {_plain(note)}" for note in _notes(cells, guard, faults)),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def score_table(cells: Sequence[CellResult]) -> list[str]:
+    """Return the lines of the table of scores, by number of masks, the best method first.
+
+    Args:
+        cells: in any order.
+    """
+    return _table(_HEAD, ([str(row.masks), row.title, *_summary(row)] for row in rows_of(cells)))
+
+
+def sheet(cells: Sequence[CellResult]) -> str:
+    """Return the same numbers as CSV, one line for each method and number of masks.
+
+    Args:
+        cells: at least one.
+    """
+    table = [dict(_values(row)) for row in rows_of(cells)]
+    columns = dict.fromkeys(name for line in table for name in line)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(columns), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(table)
+    return text.getvalue()
+
+
+def _summary(row: Row) -> list[str]:
+    trained, total = row.mean_of("trained_parameters"), row.mean_of("parameters")
+    curves = sum(len(cell.curves) for cell in row.cells)
+    rested = curves - len(row.unrested())
+    return [
+        _text(row.predicted_tags),
+        _text(row.true_tags),
+        _text(row.tag_map),
+        f"{row.mean_of('minutes'):.1f}",
+        f"{row.mean_of('updates'):.0f}",
+        f"{trained / 1e6:.2f} M / {total / 1e6:.2f} M",
+        "yes" if rested == curves else f"{rested} of {count(curves, 'curve')}",
+    ]
+
+
+def _class_table(cells: Sequence[CellResult]) -> list[str]:
+    rows = rows_of(cells)
+    names = dict.fromkeys(name for row in rows for name in row.iou)
+    return _table(
+        ("masks a class", "method", *names),
+        (
+            [str(row.masks), row.title, *(_text(row.iou.get(name), places=2) for name in names)]
+            for row in rows
+        ),
+    )
+
+
+def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> Iterator[str]:
+    averaged = _each(str(cell.predicted_tags.classes_averaged) for cell in cells)
+    yield f"scored on {_each(count(cell.predicted_tags.images, 'image') for cell in cells)}"
+    yield f"rule: {RULE}; classes averaged, background counted: {averaged}"
+    yield f"budget of a cell: {_each(cell.budget for cell in cells)}"
+    yield from _of_time(cells)
+    for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
+        yield f"tuned for {title}: {tuning}"
+    yield "computed on " + _each(_machine(cell.where) for cell in cells)
+    yield from guard.sentences()
+    yield from (f"warning: {warning}" for warning in guard.warnings)
+    for line in dict.fromkeys(line for cell in cells for line in cell.failures):
+        yield f"not scored: {line}"
+    yield from (f"failed: {fault}" for fault in faults)
+
+
+def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
+    features = max(cell.feature_minutes for cell in cells)
+    yield (
+        "minutes are those of training, without scoring and without the features of the shared "
+        f"cache, which took up to {features:.1f} minutes where they were not there"
+    )
+    yield (
+        "a loss came to rest when the mean over its last tenth differs from that over the tenth "
+        f"before by at most {100 * REST:g} % of that over its first"
+    )
+    for row in rows_of(cells):
+        if row.unrested():
+            budget = f"{count(row.masks, 'mask')} a class"
+            yield f"not at rest: {row.title}, {budget}: {'; '.join(row.unrested())}"
+
+
+def _machine(where: Where) -> str:
+    threads = count(where.threads, "thread")
+    return f"{where.device}, {threads}, torch {where.torch}, {where.precision}"
+
+
+def _values(row: Row) -> Iterator[tuple[str, object]]:
+    yield from (("method", row.method), ("title", row.title), ("masks", row.masks))
+    yield "seeds", len(row.cells)
+    yield from _columns("miou", row.predicted_tags)
+    yield from _columns("miou_true_tags", row.true_tags)
+    yield from _columns("tag_map", row.tag_map)
+    for number in ("minutes", "feature_minutes", "updates", "parameters", "trained_parameters"):
+        yield number, f"{row.mean_of(number):.10g}"
+    yield "curves_not_at_rest", len(row.unrested())
+    for name, value in row.iou.items():
+        yield from _columns(f"iou_{name}", value)
+    for name, value in row.iou_true_tags.items():
+        yield from _columns(f"iou_true_tags_{name}", value)
+
+
+def _columns(name: str, value: Spread | None) -> Iterator[tuple[str, str]]:
+    deviation = value.deviation if value else None
+    yield f"{name}_mean", f"{value.mean:.4f}" if value else ""
+    yield f"{name}_deviation", f"{deviation:.4f}" if deviation is not None else ""
+
+
+def _text(value: Spread | None, places: int = 3) -> str:
+    if value is None:
+        return "-"
+    spread = "" if value.deviation is None else f" ± {value.deviation:.{places}f}"
+    return f"{value.mean:.{places}f}{spread} ({len(value.values)})"
+
+
+def _each(words: Iterable[str]) -> str:
+    """Return the different ones."""
+    return "; ".join(dict.fromkeys(words))
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = (f"| {' | '.join(_plain(cell) for cell in row)} |" for row in (head, *rows))
+    first, *others = lines
+    return [first, f"|{'---|' * len(head)}", *others]
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")

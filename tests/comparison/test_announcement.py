@@ -1,0 +1,35 @@
+from pathlib import Path
+
+from decouplednet.comparison.announcement import describe
+from decouplednet.comparison.cell import Cell
+from decouplednet.comparison.compare import Outline
+from decouplednet.comparison.folder import Found
+from tests.comparison.fakes import a_cell, terms_of
+
+
+def test_the_table_says_what_will_be_trained_on_what_and_what_is_there(shapes: Path) -> None:
+    terms = terms_of(shapes, "data.validation_split=val", "classifier.updates=7")
+    cells = (Cell("a", 1, 0), Cell("maps", 0, 0), Cell("a", 1, 2), Cell("maps", 0, 2))
+    found = Found((a_cell("a", 1, 0), a_cell("unet", 1, 0), a_cell("unet", 1, 1)), ("x", "y"))
+    rows = dict(describe(Outline(terms, cells, cells[1:], found)))
+
+    (drawn,) = [len(terms.masked(1))]
+    assert rows == {
+        "data": f"{shapes}, 12 images",
+        "classes": "3: disc, bar, frame; others: ignore",
+        "only scored": "2 images (val)",
+        "masks a class": f"1 in {drawn} images (drawn)",
+        "methods": "a, maps",
+        "seeds": "0, 2",
+        "budget of a cell": "7 updates of 64 images from tags, 600 updates of 8 windows from masks",
+        "cells": "4: 1 done, 3 to do; 2 others there already; 2 files refused",
+    }
+
+
+def test_nothing_to_train_is_said_so(shapes: Path) -> None:
+    terms = terms_of(shapes, "data.validation_split=val")
+    rows = dict(describe(Outline(terms, (), (), Found((a_cell(),), ()))))
+
+    assert rows["masks a class"] == "none (drawn)"
+    assert rows["methods"] == rows["seeds"] == "none"
+    assert rows["cells"] == "0: 0 done, 0 to do; 1 other there already"

@@ -1,0 +1,80 @@
+"""The project's own training as a method: it is that of ``train``, and its weights are counted."""
+
+from pathlib import Path
+
+import pytest
+
+from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
+from decouplednet.settings import PredictionSettings
+from decouplednet.training.plan import make_plan
+from decouplednet.training.run import begin, start_network, train
+from decouplednet.training.run_folder import RunFolder
+from tests.training.conftest import quick, same, weights_of
+
+
+def test_decouplednet_is_the_run_that_train_makes(shapes: Path, tmp_path: Path) -> None:
+    run = train(shapes, out=tmp_path / "run", settings=quick())
+    folder, plan = RunFolder(tmp_path / "cell"), make_plan(shapes, DECOUPLEDNET.settings(quick()))
+    begin(folder, plan)
+    with folder.locked():
+        contender = DECOUPLEDNET.train(plan, folder)
+
+    assert same(weights_of(folder.root), weights_of(run.folder))
+    assert contender.stages == ("classifier", "segmenter")
+    assert (contender.takes_tags, contender.has_tag_scores) == (True, True)
+    assert set(folder.read_facts()["seconds"]) == {"classifier", "segmenter"}
+
+
+@pytest.mark.parametrize("groups", [5, 2])
+def test_trained_weights_are_all_but_those_of_frozen_convolutions(
+    groups: int, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DECOUPLEDNET_CACHE", str(tmp_path / "cache"))
+    plan = make_plan(shapes, quick(f"classifier.trained_groups={groups}"))
+    folder = RunFolder(tmp_path / "run")
+    begin(folder, plan)
+    with folder.locked():
+        contender = DECOUPLEDNET.train(plan, folder)
+    total = sum(tensor.numel() for tensor in start_network(plan).parameters())
+    # The first three groups of tiny, 3 to 8, 16 and 32 channels in 2, 2 and 3 layers: kernels of
+    # 3 x 3, a bias, and two numbers of batch normalisation a channel.
+    layers = ((3, 8), (8, 8), (8, 16), (16, 16), (16, 32), (32, 32), (32, 32))
+    frozen = sum(9 * into * out + 3 * out for into, out in layers)
+
+    assert contender.parameters == total
+    assert contender.trained_parameters == total - (frozen if groups == 2 else 0)
+
+
+def test_masks_only_learns_the_tags_of_the_masked_images_alone(shapes: Path) -> None:
+    common = quick()
+    its = MASKS_ONLY.settings(common)
+
+    assert its.data.tags_split == common.data.masks_split == "strong"
+    assert its.model_copy(update={"data": common.data}) == common
+    assert (DECOUPLEDNET.uses_tags, MASKS_ONLY.uses_tags) == (True, False)
+    assert DECOUPLEDNET.uses_masks
+    assert DECOUPLEDNET.settings(common) == common
+
+
+def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: Path) -> None:
+    common = quick(
+        "self_training.enabled=true", "prediction.veto=soft", "data.calibration_share=0.3"
+    )
+
+    for method in (DECOUPLEDNET, MASKS_ONLY):
+        its = method.settings(common)
+        assert not its.self_training.enabled
+        assert its.prediction == PredictionSettings()
+        assert its.data.calibration_share == 0
+
+
+def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
+    its = IMPROVED.settings(quick("preset=light", "data.masks_classes=disc"))
+
+    assert (its.preset, its.self_training.enabled) == ("skip", True)
+    assert (its.prediction.veto, its.prediction.flip) == ("soft", True)
+    assert its.data.masks_classes == ("disc",)  # what the recipe says of data stays
+
+
+def test_a_small_recipe_is_improved_by_the_small_preset() -> None:
+    assert IMPROVED.settings(quick()).preset == "tiny-skip"

@@ -1,0 +1,78 @@
+import csv
+import io
+
+import numpy as np
+
+from decouplednet.comparison.cell import StageCurve
+from decouplednet.comparison.guard import watch
+from decouplednet.comparison.table import markdown, score_table, sheet
+from tests.comparison.fakes import a_cell, scores_of
+
+# Two seeds of one method and one of another, at five masks; every number below is by hand.
+FALLING = StageCurve.of("segmenter", np.linspace(1, 0, 40))
+CELLS = (
+    a_cell("decouplednet", 5, 0, 0.50, minutes=2.0, true_tags=scores_of(0.7)),
+    a_cell("decouplednet", 5, 1, 0.60, minutes=3.0, true_tags=scores_of(0.8), curves=(FALLING,)),
+    a_cell("masks-only", 5, 0, 0.55, title="a | b", failures=("images/x.png: cut short",)),
+)
+GUARD = watch([frozenset({"disc"})], ("disc", "bar", "frame"), CELLS)
+
+
+def test_the_table_of_scores_is_that_worked_out_by_hand() -> None:
+    assert score_table(CELLS) == [
+        "| masks a class | method | predicted tags | true tags | tag mAP | minutes | updates | "
+        "weights trained / all | came to rest |",
+        "|---|---|---|---|---|---|---|---|---|",
+        "| 5 | Decouplednet | 0.550 ± 0.071 (2) | 0.750 ± 0.071 (2) | 0.750 ± 0.000 (2) | 2.5 | 40 "
+        "| 1.25 M / 3.00 M | 1 of 2 curves |",
+        "| 5 | a \\| b | 0.550 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |",
+    ]
+
+
+def test_the_page_says_all_that_must_be_known_to_read_it() -> None:
+    page = markdown(CELLS, GUARD, ["maps, no masks, seed 0: the loss became nan"])
+
+    for line in (
+        "| 5 | Decouplednet | 0.55 ± 0.07 (2) | 0.55 ± 0.07 (2) | 0.55 ± 0.07 (2) | "
+        "0.55 ± 0.07 (2) |",
+        "- scored on 7 images",
+        "- budget of a cell: 3 minutes",
+        "- tuned for Decouplednet: nothing",
+        "- tuned for a \\| b: nothing",
+        "- computed on cpu, 2 threads, torch 2.13.0, 32-true",
+        "- not at rest: Decouplednet, 5 masks a class: segmenter, seed 1: still falling",
+        "- not scored: images/x.png: cut short",
+        "- failed: maps, no masks, seed 0: the loss became nan",
+        f"- {GUARD.sentences()[0]}",
+        f"- warning: {GUARD.warnings[0]}",
+    ):
+        assert f"{line}\n" in page
+    assert "classes averaged, background counted: 4\n" in page
+    assert "IoU = I / (T + P - I)" in page
+
+
+def test_the_sheet_holds_the_same_numbers_for_computing() -> None:
+    first, second = csv.DictReader(io.StringIO(sheet(CELLS)))
+
+    assert (first["method"], first["masks"], first["seeds"]) == ("decouplednet", "5", "2")
+    assert (first["miou_mean"], first["miou_deviation"]) == ("0.5500", "0.0707")
+    assert (first["miou_true_tags_mean"], first["minutes"]) == ("0.7500", "2.5")
+    assert (first["parameters"], first["trained_parameters"]) == ("3000000", "1250000")
+    assert (first["iou_disc_mean"], first["iou_true_tags_disc_mean"]) == ("0.5500", "0.7500")
+    assert (first["curves_not_at_rest"], second["curves_not_at_rest"]) == ("1", "0")
+    assert (second["miou_deviation"], second["miou_true_tags_mean"]) == ("", "")
+    assert second["title"] == "a | b"
+
+
+def test_a_method_without_masks_and_a_class_that_never_occurs_have_their_places() -> None:
+    cell = a_cell("maps", 0, predicted_tags=scores_of(0.4, {"background": 0.8, "disc": None}))
+    page = markdown([cell], watch([frozenset()], ("disc",), [cell]))
+
+    assert "| 0 | Maps | 0.80 (1) | - |\n" in page
+    assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |\n" in page
+
+
+def test_features_of_the_shared_cache_are_told_apart() -> None:
+    cells = [a_cell(seed=0, feature_minutes=3.8), a_cell(seed=1)]
+
+    assert "cache, which took up to 3.8 minutes" in markdown(cells, GUARD)
