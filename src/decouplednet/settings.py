@@ -4,7 +4,7 @@
 writes it to ``settings.toml`` of the run folder.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
@@ -29,6 +29,7 @@ Share = float
 MOST = 10**9  # of whatever is counted; more is a slip of the keyboard
 Count = Annotated[int, Field(gt=0, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
+Minutes = Annotated[float, Field(gt=0, le=MOST)]
 
 
 class _Frozen(BaseModel):
@@ -94,7 +95,16 @@ class AugmentationSettings(_Frozen):
 class StageSettings(_Frozen):
     """What the two optimisations have in common. Abstract: each stage adds its own."""
 
-    updates: Count = Field(description="number of updates of the weights")
+    updates: Count | None = Field(
+        None,
+        description="number of updates of the weights; None: chosen for the data. With minutes, "
+        "the schedule made for so many updates is stretched or shrunk to the time",
+    )
+    minutes: Minutes | None = Field(
+        None,
+        description="time that the stage may take, beside the features of frozen convolutions; "
+        "its schedule and its end then follow the clock. None: they follow the updates",
+    )
     updates_per_epoch: Count = Field(
         100, description="updates between two checkpoints; resuming continues from the last one"
     )
@@ -134,7 +144,6 @@ class StageSettings(_Frozen):
 class ClassifierSettings(StageSettings):
     """Stage 1: the classification network, from tags."""
 
-    updates: Count = Field(1200, description="number of updates of the weights")
     images_per_update: Count = Field(64, description="images whose gradients make one update")
     learning_rate: PositiveFloat = Field(
         5e-4, description="step size of the first update after warm-up"
@@ -192,7 +201,6 @@ class ClassifierSettings(StageSettings):
 class SegmenterSettings(StageSettings):
     """Stage 2: bridging layers and segmentation network, from masks."""
 
-    updates: Count = Field(600, description="number of updates of the weights")
     updates_per_epoch: Count = Field(
         50, description="updates between two checkpoints; resuming continues from the last one"
     )
@@ -330,6 +338,12 @@ class Settings(_Frozen):
     side: Count | None = Field(
         None, multiple_of=32, description="side of the square frame, in pixels; None: the preset's"
     )
+    minutes: Minutes | None = Field(
+        None,
+        description="time that the whole run may take, features, scores and report included; the "
+        "stages end by the clock, and what is not given is chosen to fit: preset, side, "
+        "segmenter.side, classifier.views. None: the stages end by their updates",
+    )
     seed: NonNegativeInt = Field(0, lt=2**63, description="fixes every random choice of the run")
     data: DataSettings = DataSettings()
     classifier: ClassifierSettings = ClassifierSettings()
@@ -380,6 +394,43 @@ class Settings(_Frozen):
             return cls(**given)
         except SettingsError as fault:
             raise error(f"{where}: {fault}") from None
+
+    def gives(self, name: str) -> bool:
+        """Return whether a setting was given and is not left to be chosen.
+
+        Args:
+            name: as in ``--set``.
+
+        >>> settings = Settings(segmenter={"side": 96})
+        >>> settings.gives("segmenter.side"), settings.gives("segmenter.images_per_update")
+        (True, False)
+        """
+        *sections, key = name.split(".")
+        place: BaseModel = self
+        for section in sections:
+            place = getattr(place, section)
+        return key in place.model_fields_set and getattr(place, key) is not None
+
+    def changed(self, values: Mapping[str, object]) -> Self:
+        """Return the settings with some changed, which count as given from then on.
+
+        Args:
+            values: by name as in ``--set``.
+
+        Raises:
+            SettingsError: a name is unknown, or a value is out of range.
+
+        >>> Settings().changed({"segmenter.side": 96}).segmenter.side
+        96
+        """
+        given = self.model_dump(exclude_unset=True)
+        for name, value in values.items():
+            *sections, key = name.split(".")
+            place = given
+            for section in sections:
+                place = place.setdefault(section, {})
+            place[key] = value
+        return type(self)(**given)
 
     def to_toml(self) -> str:
         """Return the settings as TOML that ``read`` accepts; unset values are left out."""

@@ -99,10 +99,12 @@ def test_options_reach_the_comparison(
 
     monkeypatch.setattr(comparisons, "compare", record)
     words = ["--recipe", str(recipe), "--methods", "b, a", "--seeds", "4,2", "--keep-models"]
+    words += ["--minutes", "2.5"]
     assert run([*call, *words, "--masks-split-prefix", "few-"]) == 130
     settings = seen["settings"]
     assert (settings.side, settings.segmenter.updates, settings.preset) == (160, 77, "tiny")
     assert (settings.data.validation_split, settings.compute.device) == ("val", "cpu")
+    assert settings.minutes == 2.5
     assert (seen["methods"], seen["masks"], seen["seeds"]) == (["b", "a"], [1], [4, 2])
     assert (seen["keep_models"], seen["masks_split_prefix"]) == (True, "few-")
     assert seen["progress"] is True

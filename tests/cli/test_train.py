@@ -112,6 +112,30 @@ def test_settings_come_from_the_recipe_and_the_changes_over_it(
     assert seen["progress"] is True
 
 
+def test_minutes_are_a_setting_of_the_run_that_began_with_the_command(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    seen: dict[str, Any] = {}
+
+    def record(data: Path, **given: object) -> None:
+        seen.update(given, data=data)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "train", record)
+    begun = time.perf_counter()
+    command = ["train", str(shapes), "--out", str(tmp_path / "run")]
+    assert run([*command, "--minutes", "12.5"]) == 130
+    assert seen["settings"].minutes == 12.5
+    assert begun <= seen["started"] <= time.perf_counter()
+    capsys.readouterr()
+    assert run([*command, "--minutes", "0"]) == 2
+    told = 'decouplednet: --set: minutes = "0.0": expected a number above 0\n'
+    assert capsys.readouterr().err == told
+
+
 def test_resume_needs_no_settings_again(
     shapes: Path,
     tmp_path: Path,

@@ -21,7 +21,7 @@ def test_the_table_says_what_will_be_trained_on_what_and_what_is_there(shapes: P
         "masks a class": f"1 in {drawn} images (drawn)",
         "methods": "a, maps",
         "seeds": "0, 2",
-        "budget of a cell": "7 updates of 64 images from tags, 600 updates of 8 windows from masks",
+        "budget of a cell": "7 updates of 64 images from tags, updates chosen for the masks",
         "cells": "4: 1 done, 3 to do; 2 others there already; 2 files refused",
     }
 

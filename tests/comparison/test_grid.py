@@ -118,12 +118,12 @@ def test_a_cell_that_began_with_other_settings_is_not_gone_on_with(
     cell = Cell("untrained", 1, 3)
     grid(shapes, tmp_path, Untrained(fails_at=(3,))).train(cell)
     run = RunFolder(tmp_path / "runs" / cell.name)
-    run.settings.write_text(run.settings.read_text().replace("updates = 600", "updates = 601"))
+    run.settings.write_text(run.settings.read_text().replace("side = 96", "side = 64", 1))
     again = grid(shapes, tmp_path, Untrained())
 
     assert again.train(cell) is None
     assert again.folder.faults() == (
-        f"{cell}: {run.root}: was begun with other settings (segmenter.updates); remove that "
+        f"{cell}: {run.root}: was begun with other settings (side); remove that "
         "folder to train the cell anew",
     )
 

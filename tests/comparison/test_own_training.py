@@ -7,8 +7,9 @@ import pytest
 from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
 from decouplednet.settings import PredictionSettings
 from decouplednet.training.plan import make_plan
-from decouplednet.training.run import begin, start_network, train
+from decouplednet.training.run import begin, train
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.start import start_network
 from tests.training.conftest import quick, same, weights_of
 
 

@@ -11,8 +11,9 @@ from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import Settings
 from decouplednet.training import run as runs
 from decouplednet.training.plan import Plan, make_plan
-from decouplednet.training.run import start_network, train
+from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.start import start_network
 
 QUICK = (
     "preset=tiny",

@@ -4,7 +4,7 @@ import copy
 from pathlib import Path
 
 from decouplednet.training import classifier as stage1
-from decouplednet.training.run import start_network
+from decouplednet.training.start import start_network
 from tests.training.conftest import changed_parts, start
 
 

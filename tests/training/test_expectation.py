@@ -30,6 +30,15 @@ def test_expected_time_counts_frozen_groups_once(shapes: Path) -> None:
     )
 
 
+def test_minutes_of_a_stage_are_its_time(shapes: Path) -> None:
+    plan = make_plan(
+        shapes,
+        quick("classifier.trained_groups=0", "classifier.minutes=3", "segmenter.minutes=0.5"),
+    )
+    features = 10 * 2 * sum(plan.cost.groups)
+    assert expected_seconds(plan, 1.4) == pytest.approx((180 + features, 30))
+
+
 def test_expected_memory_grows_with_the_step_of_each_stage(shapes: Path) -> None:
     plan = make_plan(shapes, quick())
     stage_1 = make_plan(shapes, quick("classifier.images_per_step=1"))

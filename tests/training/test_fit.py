@@ -12,9 +12,9 @@ from decouplednet.networks.decouplednet import freeze
 from decouplednet.training import classifier as stage1
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.curve import read_curve
-from decouplednet.training.fit import is_out_of_memory, seconds_of
-from decouplednet.training.run import start_network
+from decouplednet.training.fit import Effort, effort_of, is_out_of_memory
 from decouplednet.training.stages import MaskStage
+from decouplednet.training.start import start_network
 from decouplednet.training.step_size import step_size
 from tests.shapes import write_shapes
 from tests.training.conftest import changed_parts, quick, start
@@ -141,9 +141,10 @@ def test_the_seconds_of_a_stage_include_those_before_its_last_checkpoint(
     network, plan, folder = start(shapes, tmp_path, "segmenter.updates=2")
     freeze(network.classifier)
     checkpoints = folder.checkpoints / "segmenter"
-    assert seconds_of(checkpoints) == 0
+    assert effort_of(checkpoints) == Effort(0, 0.0)
     stage2.train_segmenter(network, plan, folder)
-    assert 0 < seconds_of(checkpoints) < 60
+    assert effort_of(checkpoints).updates == 2
+    assert 0 < effort_of(checkpoints).seconds < 60
     content = torch.load(checkpoints / "last.ckpt", weights_only=True)
     torch.save(content | {"seconds": 1000.0}, checkpoints / "last.ckpt")
     folder.segmenter.unlink()
@@ -152,7 +153,8 @@ def test_the_seconds_of_a_stage_include_those_before_its_last_checkpoint(
     freeze(network.classifier)
     stage2.train_segmenter(network, plan, folder)
 
-    assert 1000 < seconds_of(checkpoints) < 1060
+    assert effort_of(checkpoints).updates == 4
+    assert 1000 < effort_of(checkpoints).seconds < 1060
 
 
 @pytest.mark.slow

@@ -14,30 +14,18 @@ from decouplednet.networks.pooling import (
     Pooling,
     TopKPooling,
 )
-from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import VGG
-from decouplednet.settings import Settings
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.expectation import expected_seconds
-from decouplednet.training.plan import choose, make_plan, pooling_of
-from decouplednet.training.run import start_network, train
+from decouplednet.training.plan import make_plan
+from decouplednet.training.pooling import pooling_of
+from decouplednet.training.run import train
 from decouplednet.training.segmenter import masked_images
+from decouplednet.training.start import start_network
 from tests.shapes import NAMES
 from tests.training.conftest import quick
 
 WEIGHTS = "classifier.weights"
-
-
-def test_what_is_left_open_is_chosen_by_the_preset() -> None:
-    chosen = choose(Settings(), preset_named("light"))
-    assert chosen.side == 160
-    assert chosen.classifier.weights == "imagenet"
-    assert chosen.classifier.trained_groups == 0
-    assert chosen.segmenter.side == 160
-    chosen = choose(Settings(preset="tiny"), preset_named("tiny"))
-    assert chosen.side == 96
-    assert chosen.classifier.weights == "none"
-    assert chosen.classifier.trained_groups == 5
 
 
 @pytest.mark.parametrize(
@@ -66,17 +54,6 @@ def test_the_pooling_is_chosen_and_reaches_the_network(
     assert (settings.pooling_sharpness, settings.pooling_count) == chosen
     assert pooling_of(settings) == pooling
     assert start_network(plan).classifier.head.pooling == pooling
-
-
-def test_what_is_said_is_kept() -> None:
-    said = Settings.read(
-        None,
-        [
-            *("side=224", "segmenter.side=192"),
-            *("classifier.weights=none", "classifier.trained_groups=2"),
-        ],
-    )
-    assert choose(said, preset_named("light")) == said
 
 
 def test_a_padded_bridge_takes_single_images_at_the_smallest_side(shapes: Path) -> None:

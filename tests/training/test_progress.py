@@ -7,9 +7,9 @@ import pytest
 from rich.console import Console
 
 from decouplednet.training.plan import make_plan
-from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import train_segmenter
+from decouplednet.training.start import start_network
 from tests.training.conftest import quick
 
 Captured = pytest.CaptureFixture[str]

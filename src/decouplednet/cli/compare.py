@@ -111,14 +111,12 @@ def _changes(
     given: list[str], minutes: float | None, validation_split: str | None, device: str | None
 ) -> list[str]:
     """Return the changes of settings, those that have an option of their own last."""
-    from decouplednet.comparison.budget import minutes_as_changes
-
-    return [
-        *given,
-        *([] if minutes is None else minutes_as_changes(minutes)),
-        *([f"data.validation_split={validation_split}"] if validation_split else []),
-        *([f"compute.device={device}"] if device else []),
-    ]
+    options = {
+        "minutes": minutes,
+        "data.validation_split": validation_split,
+        "compute.device": device,
+    }
+    return [*given, *(f"{name}={value}" for name, value in options.items() if value is not None)]
 
 
 def _settings(out: Path, recipe: Path | None, changes: list[str]) -> "Settings":

@@ -1,6 +1,7 @@
 """``decouplednet train``: both stages, the scores and the report."""
 
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -22,6 +23,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as seed=1."),
     ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            metavar="N",
+            help="Time for all of it, report included; what is not given is chosen to fit.",
+            show_default=False,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run that lies in --out.")
     ] = False,
@@ -36,10 +45,13 @@ def train(
     An image to score that cannot be read is named and does not stop the rest; the exit status is
     then 1.
     """
+    started = perf_counter()
     from decouplednet.settings import Settings
     from decouplednet.training.run import train as train_run
 
-    changes = [*(set_ or []), *([f"compute.device={device}"] if device else [])]
+    options = {"compute.device": device, "minutes": minutes}
+    given = [f"{name}={value}" for name, value in options.items() if value is not None]
+    changes = [*(set_ or []), *given]
     recorded = _recorded_recipe(out) if resume else None
     with resumable(data, out):
         settings = Settings.read(recipe or recorded, changes)
@@ -50,6 +62,7 @@ def train(
             resume=resume,
             progress=not quiet,
             announce=None if quiet else _show,
+            started=started,
         )
     page = _report(run.folder, settings.compute.device, quiet)
     if not quiet:

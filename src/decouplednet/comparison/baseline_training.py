@@ -10,15 +10,15 @@ from decouplednet.comparison.baselines.activation_maps import train_activation_m
 from decouplednet.comparison.baselines.consistency import train_consistency
 from decouplednet.comparison.baselines.network import start_one_network
 from decouplednet.comparison.baselines.one_network import train_one_network
-from decouplednet.comparison.features import fill_cache
+from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.method import Contender
 from decouplednet.comparison.own_training import changed_weights
 from decouplednet.inference.reading import PredictsImages
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import Settings
 from decouplednet.training.plan import Plan
-from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.start import start_network
 
 
 class _Trained(PredictsImages, Protocol):
@@ -42,7 +42,7 @@ class BaselineTraining:
         tuning: what was tuned, how much and on what, as a sentence.
         start: the untrained network of a plan.
         learn: trains and returns what predicts.
-        needs_features: whether it learns from the features of the shared cache.
+        stage: whose minutes are all of the cell's.
     """
 
     name: str
@@ -53,12 +53,12 @@ class BaselineTraining:
     tuning: str
     start: Callable[[Plan], nn.Module]
     learn: Callable[[Plan, RunFolder], _Trained]
-    needs_features: bool
+    stage: str
 
     def settings(self, common: Settings) -> Settings:
         """Return the settings in common, without a stage 3: that is ours."""
-        without = common.self_training.model_copy(update={"enabled": False})
-        return common.model_copy(update={"self_training": without})
+        its = common.changed({"self_training.enabled": False})
+        return divided_anew(its, {self.stage: 1.0}, common)
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:
         """Train, going on from what lies in the folder.
@@ -66,8 +66,6 @@ class BaselineTraining:
         Raises:
             UserError: an image or mask cannot be read, or the training had to stop.
         """
-        if self.needs_features:
-            fill_cache(plan, folder)
         predictor = self.learn(plan, folder)
         weights = sum(weight.numel() for weight in predictor.network.parameters())
         return Contender(
@@ -89,7 +87,7 @@ ONE_NETWORK = BaselineTraining(
     tuning="nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2",
     start=start_one_network,
     learn=train_one_network,
-    needs_features=False,
+    stage="segmenter",
 )
 ACTIVATION_MAPS = BaselineTraining(
     name="activation-maps",
@@ -100,7 +98,7 @@ ACTIVATION_MAPS = BaselineTraining(
     tuning="the level of background, on the masks of the cell",
     start=lambda plan: start_network(plan).classifier,
     learn=train_activation_maps,
-    needs_features=True,
+    stage="classifier",
 )
 CONSISTENCY = BaselineTraining(
     name="consistency",
@@ -112,5 +110,5 @@ CONSISTENCY = BaselineTraining(
     "images are used was set once",
     start=start_one_network,
     learn=train_consistency,
-    needs_features=False,
+    stage="segmenter",
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.comparison.budget import of_each_cell
 from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder, Found
 from decouplednet.comparison.grid import Grid, cells_of
@@ -59,7 +60,7 @@ def compare(
         masks: numbers of masks a class, each at least 1.
         seeds: of the trainings.
         settings: common to all cells; None: those the comparison began with, or the defaults. Its
-            seed fixes what is drawn from the data set.
+            seed fixes what is drawn from the data set, its minutes are of the training of a cell.
         masks_split_prefix: what the splits with so many masks a class are called, before the
             number; without such splits the masks are drawn, see ``terms.set_terms``.
         keep_models: leave the model of each cell in its run's folder.
@@ -78,7 +79,8 @@ def compare(
     folder = ComparisonFolder(Path(out))
     common = folder.settings_to_use(settings)
     reading = bar("masks to draw from", quiet=not progress)
-    terms = set_terms(Catalogue.read(Path(data)), common, masks_split_prefix, reading)
+    catalogue = Catalogue.read(Path(data))
+    terms = set_terms(catalogue, of_each_cell(common), masks_split_prefix, reading)
     found, cells = folder.find(terms), cells_of(chosen, masks, seeds)
     to_do = tuple(cell for cell in cells if not folder.file(cell).exists())
     if not to_do and not found.cells:

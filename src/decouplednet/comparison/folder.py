@@ -11,7 +11,7 @@ from decouplednet.errors import DataError, SettingsError
 from decouplednet.recipe import toml_lines
 from decouplednet.report.finished_run import read_json
 from decouplednet.settings import Settings
-from decouplednet.training.plan import with_absolute_weights
+from decouplednet.training.choices import with_absolute_weights
 from decouplednet.training.run import changed_settings
 from decouplednet.training.run_folder import RunFolder
 

@@ -1,5 +1,6 @@
 """The project's own training as a method of a comparison: classes from tags, regions from masks."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -7,15 +8,17 @@ import torch
 from torch import nn
 
 from decouplednet.annotations.roles import masks_only
-from decouplednet.comparison.features import fill_cache
+from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.method import Contender
 from decouplednet.inference.model_folder import save_model
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import PredictionSettings, PresetName, Settings
+from decouplednet.training.budget import SHARES, SHARES_OF_THREE
 from decouplednet.training.plan import Plan
-from decouplednet.training.run import start_network, train_stages
+from decouplednet.training.run import train_stages, watch_of
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.start import start_network
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +54,10 @@ class OwnTraining:
         Raises:
             UserError: as ``training.run.train``.
         """
-        fill_cache(plan, folder)
-        segmenter = train_stages(plan, folder, folder.read_facts())
+        facts = folder.read_facts()
+        now = time.perf_counter()
+        watch = watch_of(plan, folder, facts, time.perf_counter, now)
+        segmenter = train_stages(plan, folder, facts, watch)
         save_model(folder.model, segmenter)
         segmenter.network.to(plan.machine.device)
         return Contender(
@@ -91,26 +96,23 @@ _WITH_SKIPS: dict[PresetName, PresetName] = {
 
 def _faithful(common: Settings) -> Settings:
     """Return two stages and the paper's way to predict, whatever the recipe adds to them."""
-    return common.model_copy(
-        update={
-            "self_training": common.self_training.model_copy(update={"enabled": False}),
-            "prediction": PredictionSettings(),
-            "data": common.data.model_copy(update={"calibration_share": 0.0}),
-        }
-    )
+    two = common.changed({"self_training.enabled": False, "data.calibration_share": 0.0})
+    its = two.model_copy(update={"prediction": PredictionSettings()})
+    return divided_anew(its, SHARES, common)
 
 
 def _improved(common: Settings) -> Settings:
     """Return three stages, skips in place of switches, and a soft veto over two views."""
-    return common.model_copy(
-        update={
+    its = common.changed(
+        {
             "preset": _WITH_SKIPS.get(common.preset, common.preset),
-            "self_training": common.self_training.model_copy(update={"enabled": True}),
-            "prediction": common.prediction.model_copy(
-                update={"threshold": LEAST_PROBABILITY, "veto": "soft", "flip": True}
-            ),
+            "self_training.enabled": True,
+            "prediction.threshold": LEAST_PROBABILITY,
+            "prediction.veto": "soft",
+            "prediction.flip": True,
         }
     )
+    return divided_anew(its, SHARES_OF_THREE, common)
 
 
 def _masks_only(common: Settings) -> Settings:

@@ -38,7 +38,8 @@ class Facts(BaseModel):
         roles: which images were used for what.
         device: the kind of device that computed.
         precision: what Lightning calls it.
-        seconds: of each stage.
+        seconds: of each part of the run.
+        updates: that each stage made.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -52,6 +53,7 @@ class Facts(BaseModel):
     device: str | None = None
     precision: str | None = None
     seconds: Mapping[str, float] = {}
+    updates: Mapping[str, int] = {}
 
 
 class Outcome(BaseModel):

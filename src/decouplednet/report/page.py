@@ -12,6 +12,7 @@ from decouplednet.report.score_rows import class_rows, label_rows, size_rows
 from decouplednet.report.scores import Scores
 from decouplednet.report.setting_rows import setting_rows
 from decouplednet.report.template import duration
+from decouplednet.training.budget import SHARES_OF_THREE
 
 MISTAKES = 10
 """How many of the most frequent mistakes are listed."""
@@ -94,6 +95,7 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
     """Return name and value of what the summary lists."""
     facts = run.facts
     seconds = (f"{_part_of_run(name)}: {duration(time)}" for name, time in facts.seconds.items())
+    updates = (f"{stage_title(name)}: {made}" for name, made in facts.updates.items())
     versions = (f"{name} {number}" for name, number in facts.versions.items())
     rows = (
         ("Folder", str(run.path.resolve())),
@@ -103,6 +105,7 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
         ("Images that gave masks", str(len(facts.roles.masks))),
         ("Images kept for scoring", str(len(facts.roles.validation))),
         ("Time", "; ".join(seconds)),
+        ("Updates", "; ".join(updates)),
         ("Seed", str(facts.seed)),
         ("Computed on", ", ".join(word for word in (facts.device, facts.precision) if word)),
         ("Versions", ", ".join(versions)),
@@ -112,7 +115,7 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
 
 
 def _part_of_run(name: str) -> str:
-    return name if name == "scores" else stage_title(name)
+    return stage_title(name) if name in SHARES_OF_THREE else name
 
 
 def _overlapping(run: FinishedRun) -> int:

@@ -5,10 +5,13 @@ from pathlib import Path
 from decouplednet.annotations.roles import Roles
 from decouplednet.counts import count
 from decouplednet.networks.vgg import GROUPS
-from decouplednet.settings import Settings
+from decouplednet.training.budget import stages_of
+from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import duration
 from decouplednet.training.expectation import expected_bytes, expected_seconds
-from decouplednet.training.plan import Plan, pooling_of, trained_groups
+from decouplednet.training.pace import scheduled_updates
+from decouplednet.training.plan import Plan
+from decouplednet.training.pooling import pooling_of
 from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
@@ -27,8 +30,9 @@ def describe(plan: Plan, operations_per_second: float) -> list[Row]:
     return [
         *_data(plan),
         *_network(plan),
-        *_schedule(plan.settings),
-        *_expected(plan, operations_per_second),
+        *_schedule(plan),
+        _expected(plan, operations_per_second),
+        *(("chosen", str(choice)) for choice in plan.choices),
         *_cautions(plan.roles),
     ]
 
@@ -65,36 +69,53 @@ def _network(plan: Plan) -> list[Row]:
     ]
 
 
-def _schedule(settings: Settings) -> list[Row]:
-    classifier, segmenter = settings.classifier, settings.segmenter
+def _schedule(plan: Plan) -> list[Row]:
+    classifier, segmenter = plan.settings.classifier, plan.settings.segmenter
     return [
         (
             TITLES[0],
-            f"{count(classifier.updates, 'update')} of {_images(classifier.images_per_update)}; "
+            f"{_updates('classifier', plan)} of {_images(classifier.images_per_update)}; "
             f"tags of rare classes count up to {classifier.largest_class_weight:g} times; "
             f"scores pooled by the {pooling_of(classifier)}",
         ),
         (
             TITLES[1],
-            f"{count(segmenter.updates, 'update')} of "
-            f"{count(segmenter.images_per_update, 'window')} of "
-            f"{segmenter.side or settings.side} pixels",
+            f"{_updates('segmenter', plan)} of "
+            f"{count(segmenter.images_per_update, 'window')} of {plan.window_side} pixels",
         ),
     ]
 
 
-def _expected(plan: Plan, operations_per_second: float) -> list[Row]:
+def _updates(name: str, plan: Plan) -> str:
+    """Return how many updates a stage makes, or how long it makes them."""
+    stage, budget = stages_of(plan.settings)[name], plan.budget
+    if budget is not None:
+        made = count(round(budget.updates[name]), "update")
+        return f"about {made} in {duration(budget.seconds[name])}"
+    if stage.minutes is not None:
+        return f"updates for {duration(60 * stage.minutes)}"
+    if plan.settings.minutes is not None:
+        return "updates as the time allows"
+    return count(scheduled_updates(stage), "update")
+
+
+def _expected(plan: Plan, operations_per_second: float) -> Row:
+    time = _expected_time(plan, operations_per_second)
+    return "expected", f"{time}; {expected_bytes(plan) / 10**9:.1f} GB of memory"
+
+
+def _expected_time(plan: Plan, operations_per_second: float) -> str:
+    """Return how long the run will take, by part where those were tried out."""
+    settings, budget = plan.settings, plan.budget
+    if budget is not None:
+        parts = (f"{part} {duration(seconds)}" for part, seconds in budget.seconds.items())
+        return f"{settings.minutes:g} min: {', '.join(parts)}"
+    if settings.minutes is not None:
+        return f"{settings.minutes:g} min, those of earlier attempts included"
     first, second = expected_seconds(plan, operations_per_second)
-    frozen = trained_groups(plan.settings) < GROUPS
+    frozen = trained_groups(settings) < GROUPS
     kept = ", less where features lie in the cache" if frozen else ""
-    gigabytes = expected_bytes(plan) / 10**9
-    return [
-        (
-            "expected",
-            f"about {duration(first)} + {duration(second)} beside start and scoring{kept}; "
-            f"{gigabytes:.1f} GB of memory",
-        )
-    ]
+    return f"about {duration(first)} + {duration(second)} beside start and scoring{kept}"
 
 
 def _cautions(roles: Roles) -> list[Row]:

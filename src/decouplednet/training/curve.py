@@ -12,7 +12,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.settings import StageSettings
 from decouplednet.training.optimizers import learning_rate_factor
-from decouplednet.training.stages import HELD_OUT_IOU
+from decouplednet.training.stages import HELD_OUT_IOU, Stage
 
 COLUMNS = ("stage", "epoch", "update", "loss", "learning_rate", HELD_OUT_IOU)
 
@@ -33,12 +33,23 @@ class Curve(Callback):
         self.settings = settings
         self.rows: list[dict[str, Any]] = []
         self._losses: list[Tensor] = []
+        self._learning_rate = 0.0
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Read the rows that stay."""
         del module
         self.rows = [row for row in read_curve(self.path) if self._stays(row, trainer.global_step)]
         self._losses = []
+
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note the step size; the clock will have gone on when the update is made."""
+        del batch, batch_idx
+        if isinstance(module, Stage):
+            position = module.pace.position(trainer.global_step)
+            factor = learning_rate_factor(position, self.settings)
+            self._learning_rate = self.settings.learning_rate * factor
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -57,7 +68,7 @@ class Curve(Callback):
                     "epoch": trainer.current_epoch,
                     "update": trainer.global_step,
                     "loss": f"{loss:.6g}",
-                    "learning_rate": f"{self._learning_rate(trainer.global_step - 1):.6g}",
+                    "learning_rate": f"{self._learning_rate:.6g}",
                     HELD_OUT_IOU: "",
                 }
             )
@@ -77,9 +88,6 @@ class Curve(Callback):
             table.writeheader()
             table.writerows(self.rows)
             write_atomically(self.path, text.getvalue().encode())
-
-    def _learning_rate(self, update: int) -> float:
-        return self.settings.learning_rate * learning_rate_factor(update, self.settings)
 
     def _stays(self, row: dict[str, Any], update: int) -> bool:
         return row["stage"] != self.stage or int(row["update"]) <= update

@@ -151,18 +151,19 @@ def operations_per_second(device: torch.device, precision: torch.dtype | None) -
         mixed_precision(device, precision),
     ):
         layer(image)
-        _wait(device)
+        wait(device)
         seconds = []
         for _ in range(TRIALS):
             start = time.perf_counter()
             for _ in range(REPEATS):
                 layer(image)
-            _wait(device)
+            wait(device)
             seconds.append(time.perf_counter() - start)
     return REPEATS * operations / min(seconds)
 
 
-def _wait(device: torch.device) -> None:
+def wait(device: torch.device) -> None:
+    """Wait until a device has done what it was given, so that a clock can be read."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
 from decouplednet.networks.vgg import GROUPS
+from decouplednet.settings import StageSettings
+from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import (
     BYTES_PER_FROZEN_WEIGHT,
     BYTES_PER_TRAINED_WEIGHT,
@@ -12,7 +14,8 @@ from decouplednet.training.estimate import (
     STORE_BYTES,
     TRAINING_PASSES,
 )
-from decouplednet.training.plan import Plan, trained_groups
+from decouplednet.training.pace import scheduled_updates
+from decouplednet.training.plan import Plan
 from decouplednet.training.step_size import step_size
 
 BYTES_PER_FEATURE = 2  # kept features are float16
@@ -26,17 +29,23 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, f
         plan: of the run.
         operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
     """
-    cost, settings = plan.cost, plan.settings
-    images = settings.classifier.updates * settings.classifier.images_per_update
+    cost, settings, window = plan.cost, plan.settings, plan.window_cost
+    rate = operations_per_second * plan.machine.devices / OVERHEAD
     learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
     kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
-    first = images * TRAINING_PASSES * learn
-    first += len(plan.roles.tags) * settings.classifier.views * kept
-    maps = settings.segmenter.updates * settings.segmenter.images_per_update
-    window = plan.window_cost
-    second = maps * (sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter)
-    rate = operations_per_second * plan.machine.devices / OVERHEAD
-    return first / rate, second / rate
+    features = len(plan.roles.tags) * settings.classifier.views * kept / rate
+    masks = sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter
+    return (
+        features + _stage_seconds(settings.classifier, TRAINING_PASSES * learn / rate),
+        _stage_seconds(settings.segmenter, masks / rate),
+    )
+
+
+def _stage_seconds(settings: StageSettings, image: float) -> float:
+    """Return the seconds of a stage that takes ``image`` seconds an image."""
+    if settings.minutes is not None:
+        return 60 * settings.minutes
+    return scheduled_updates(settings) * settings.images_per_update * image
 
 
 def expected_bytes(plan: Plan) -> int:

@@ -1,5 +1,7 @@
 """One optimisation run by Lightning: checkpoints, resuming, smaller steps when memory runs out."""
 
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,9 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from decouplednet.training.checkpoints import read_checkpoint
+from decouplednet.training.checkpoints import check_fit, read_checkpoint
 from decouplednet.training.machine import Machine
+from decouplednet.training.pace import Clock, pace_of
 from decouplednet.training.stages import SECONDS, Feed, Stage
 from decouplednet.training.step_size import smaller_step, step_size
 from decouplednet.training.trainer import (
@@ -32,6 +35,7 @@ def fit(
     held_out: Dataset[Any] | None = None,
     patience: int | None = None,
     fewest: int = 1,
+    clock: Clock = time.perf_counter,
 ) -> None:
     """Run a stage to its end, from its last checkpoint if there is one.
 
@@ -49,6 +53,7 @@ def fit(
         patience: epochs without gain on ``held_out`` before the stage stops; the best epoch's
             weights are kept.
         fewest: images that a step may have.
+        clock: ends the stage where its settings give ``minutes``.
 
     Raises:
         DataError: a checkpoint cannot be written.
@@ -58,9 +63,8 @@ def fit(
     last = folder / f"{LAST}.ckpt"
     start = None if last.exists() else _on_cpu(stage.changing_state())
     images = step_size(stage.settings, compute.devices)
-    if last.exists():
-        read_checkpoint(last)  # refused here, before anything is trained
-    finished = not patience_left(last, patience)
+    stage.pace = pace_of(stage.settings, clock)
+    finished = _has_ended(stage, last) or not patience_left(last, patience)
     while not finished:
         stage.feed = Feed(examples, images, compute.workers)
         trainer = trainer_for(stage, folder, curve, compute, patience)
@@ -72,6 +76,29 @@ def fit(
     if patience is not None:
         best = read_checkpoint(folder / f"{BEST}.ckpt")
         stage.load_state_dict(best["state_dict"], strict=not stage.frozen)
+
+
+def _has_ended(stage: Stage, last: Path) -> bool:
+    """Return whether the time of a stage was over at its last checkpoint, and read that back.
+
+    Lightning itself knows when the updates were done, and trains no more.
+
+    Args:
+        stage: its pace given.
+        last: the checkpoint; False where there is none.
+
+    Raises:
+        TrainingError: the checkpoint is damaged.
+    """
+    if not last.exists():
+        return False
+    checkpoint = read_checkpoint(last)  # refused here, before anything is trained
+    seconds = stage.pace.seconds
+    if seconds is None or checkpoint.get(SECONDS, 0.0) < seconds:
+        return False
+    check_fit(checkpoint["state_dict"], stage.changing_state(), last)
+    stage.load_state_dict(checkpoint["state_dict"], strict=not stage.frozen)
+    return True
 
 
 def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -98,17 +125,33 @@ def _finishes(trainer: Trainer, stage: Stage, last: Path, held_out: Dataset[Any]
     return True
 
 
-def seconds_of(folder: Path) -> float:
-    """Return how long a stage took until its last checkpoint, interrupted attempts included.
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a stage took until its last checkpoint, interrupted attempts included.
 
     Args:
-        folder: of its checkpoints; 0 where it has none.
+        updates: of the weights.
+        seconds: of its training.
+    """
+
+    updates: int
+    seconds: float
+
+
+def effort_of(folder: Path) -> Effort:
+    """Return what a stage took until its last checkpoint.
+
+    Args:
+        folder: of its checkpoints; nothing was done where it has none.
 
     Raises:
         TrainingError: the last checkpoint is damaged.
     """
     last = folder / f"{LAST}.ckpt"
-    return float(read_checkpoint(last).get(SECONDS, 0.0)) if last.exists() else 0.0
+    if not last.exists():
+        return Effort(0, 0.0)
+    checkpoint = read_checkpoint(last)
+    return Effort(int(checkpoint["global_step"]), float(checkpoint.get(SECONDS, 0.0)))
 
 
 def is_out_of_memory(fault: BaseException) -> bool:

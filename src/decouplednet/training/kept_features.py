@@ -68,6 +68,10 @@ class FeatureCache:
             return None
         return array if array.dtype == np.float16 else None
 
+    def has(self, key: str) -> bool:
+        """Return whether there is an array of a key, damaged or not."""
+        return bool(self.limit_bytes) and self._path(key).exists()
+
     def put(self, key: str, array: NDArray[np.float16]) -> None:
         """Keep an array; a full disk or a folder that cannot be written only costs the keeping."""
         if not self.limit_bytes:
@@ -165,11 +169,7 @@ def keep_features(
         cache: where features are looked up and kept.
         progress: wraps the images that have to be computed.
     """
-    common = [str(VERSION), torch.__version__, frozen.device.type, frozen.digest, preparation]
-    keys = [
-        _digest([*common, str(views), _content(record.image), *_choices(record, seed, views)])
-        for record in examples.records
-    ]
+    keys = keys_of(examples.records, frozen, views=views, seed=seed, preparation=preparation)
     arrays = [cache.get(key) for key in keys]
     missing = [index for index, array in enumerate(arrays) if array is None]
     for count, index in enumerate(progress(missing), 1):
@@ -180,6 +180,25 @@ def keep_features(
             cache.trim()
     together = np.stack([array for array in arrays if array is not None])
     return KeptFeatures(torch.from_numpy(together), examples.tags, seed)
+
+
+def keys_of(
+    records: Sequence[Record], frozen: Frozen, *, views: int, seed: int, preparation: str
+) -> list[str]:
+    """Return under which keys the features of images are kept: all that they depend on.
+
+    Args:
+        records: of the images.
+        frozen: the frozen convolutions.
+        views: V, views of each image.
+        seed: of the views.
+        preparation: what else decides how a view looks.
+    """
+    common = [str(VERSION), torch.__version__, frozen.device.type, frozen.digest, preparation]
+    return [
+        _digest([*common, str(views), _content(record.image), *_choices(record, seed, views)])
+        for record in records
+    ]
 
 
 def _choices(record: Record, seed: int, views: int) -> list[str]:

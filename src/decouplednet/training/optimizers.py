@@ -8,6 +8,7 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from decouplednet.settings import StageSettings
+from decouplednet.training.pace import scheduled_updates
 
 MOMENTUM = 0.9  # PAPER.md, facts of the original release
 RateOf = Callable[[str], float]
@@ -19,20 +20,25 @@ def full_rate(name: str) -> float:
     return 1.0
 
 
-def learning_rate_factor(update: int, settings: StageSettings) -> float:
-    """Return what the step size is multiplied by at an update, counted from 0.
+def learning_rate_factor(position: float, settings: StageSettings) -> float:
+    """Return what the step size is multiplied by, somewhere in the schedule.
 
     Warm-up takes at most a tenth of the updates, so that a short stage leaves it.
+
+    Args:
+        position: updates of the schedule that are done; by the clock no whole number.
+        settings: the schedule.
 
     Source:
         schedule "steps": PAPER.md, x 0.1 every ``decay_every`` updates.
     """
-    warmup = min(settings.warmup_updates, settings.updates // 10)
-    warmth = min(1.0, (update + 1) / (warmup + 1))
+    updates = scheduled_updates(settings)
+    warmup = min(settings.warmup_updates, updates // 10)
+    warmth = min(1.0, (position + 1) / (warmup + 1))
     if settings.schedule == "linear":
-        return warmth * max(0.0, 1.0 - update / settings.updates)
+        return warmth * max(0.0, 1.0 - position / updates)
     if settings.schedule == "steps" and settings.decay_every is not None:
-        return warmth * float(0.1 ** (update // settings.decay_every))
+        return warmth * float(0.1 ** (position // settings.decay_every))
     return warmth
 
 
@@ -64,14 +70,18 @@ def parameter_groups(
 
 
 def optimizer_for(
-    module: nn.Module, settings: StageSettings, rate_of: RateOf = full_rate
+    module: nn.Module,
+    settings: StageSettings,
+    rate_of: RateOf = full_rate,
+    position: Callable[[int], float] = float,
 ) -> tuple[Optimizer, LambdaLR]:
-    """Return the optimiser over the parameters that learn, and its schedule by update.
+    """Return the optimiser over the parameters that learn, and its schedule.
 
     Args:
         module: what is trained.
         settings: which optimiser, and how it steps.
         rate_of: the share of the step size of a parameter, by its name.
+        position: where in the schedule the stage is, by the updates made.
     """
     groups = parameter_groups(module, settings, rate_of)
     optimizer: Optimizer
@@ -79,4 +89,6 @@ def optimizer_for(
         optimizer = SGD(groups, lr=settings.learning_rate, momentum=MOMENTUM)
     else:
         optimizer = AdamW(groups, lr=settings.learning_rate)
-    return optimizer, LambdaLR(optimizer, lambda update: learning_rate_factor(update, settings))
+    return optimizer, LambdaLR(
+        optimizer, lambda update: learning_rate_factor(position(update), settings)
+    )

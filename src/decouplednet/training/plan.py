@@ -14,15 +14,11 @@ from decouplednet.annotations.roles import (
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame, torchvision_frame
 from decouplednet.errors import SettingsError
-from decouplednet.networks.pooling import (
-    MAX_POOLING,
-    LogSumExpPooling,
-    Pooling,
-    TopKPooling,
-)
 from decouplednet.networks.presets import Preset, check_side, preset_named
-from decouplednet.networks.vgg import GROUPS, STRIDE
-from decouplednet.settings import ClassifierSettings, Settings
+from decouplednet.networks.vgg import STRIDE
+from decouplednet.settings import Settings
+from decouplednet.training.budget import Budget
+from decouplednet.training.choices import Choice, choose
 from decouplednet.training.estimate import Cost, cost_of
 from decouplednet.training.machine import Machine, machine
 from decouplednet.training.pretrained import (
@@ -51,6 +47,9 @@ class Plan:
         machine: where it computes.
         cost: what one image costs in stage 1 and in prediction.
         window_cost: what one window costs in stage 2.
+        choices: what was left open, and why it became what it is.
+        budget: how the time is divided; None where ``minutes`` are not given, or were divided
+            when the run began.
     """
 
     settings: Settings
@@ -65,6 +64,8 @@ class Plan:
     machine: Machine
     cost: Cost
     window_cost: Cost
+    choices: tuple[Choice, ...] = ()
+    budget: Budget | None = None
 
     @property
     def side(self) -> int:
@@ -90,7 +91,7 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
 
     Args:
         data: the data set, or its folder.
-        settings: of the run; what is None is chosen.
+        settings: of the run; what is left open is chosen.
         progress: whether the run will show bars.
 
     Raises:
@@ -100,21 +101,53 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
         DeviceError: the device asked for is absent.
         TrainingError: the images of an update cannot be shared evenly by the devices.
     """
-    preset = preset_named(settings.preset)
-    chosen = choose(settings, preset)
-    side, weights = chosen.side or preset.side, chosen.classifier.weights or "none"
-    window_side = chosen.segmenter.side or side
-    check_side(preset, side, side)
-    check_side(preset, window_side, window_side)
-    where = machine(chosen.compute, progress=progress)
+    where = machine(settings.compute, progress=progress)
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(data)
-    classes = choose_classes(catalogue.classes, chosen.data)
-    roles = assign_roles(catalogue, chosen.data, chosen.seed)
+    classes = choose_classes(catalogue.classes, settings.data)
+    roles = assign_roles(catalogue, settings.data, settings.seed)
     masked = frozenset(roles.masks)
     tags = tuple(
         catalogue.training_tags(record, mask_given=record in masked) for record in roles.tags
     )
     check_classes_present(classes, tags, catalogue.root)
+    return _assembled(settings, where, catalogue=catalogue, classes=classes, roles=roles, tags=tags)
+
+
+def replanned(plan: Plan, settings: Settings) -> Plan:
+    """Return the plan of a run on the same data and machine with other settings.
+
+    Args:
+        plan: of the run before.
+        settings: what is left open is chosen; ``data``, ``seed`` and ``compute`` are as before.
+
+    Raises:
+        SettingsError, ModelError, TrainingError: see ``make_plan``.
+    """
+    return _assembled(
+        settings,
+        plan.machine,
+        catalogue=plan.catalogue,
+        classes=plan.classes,
+        roles=plan.roles,
+        tags=plan.tags,
+    )
+
+
+def _assembled(
+    settings: Settings,
+    where: Machine,
+    *,
+    catalogue: Catalogue,
+    classes: ClassList,
+    roles: Roles,
+    tags: tuple[frozenset[str] | None, ...],
+) -> Plan:
+    preset = preset_named(settings.preset)
+    chosen, choices = choose(settings, preset, tagged=len(roles.tags), masked=len(roles.masks))
+    side, weights = chosen.side or preset.side, chosen.classifier.weights or "none"
+    window_side = chosen.segmenter.side or side
+    check_side(preset, side, side)
+    check_side(preset, window_side, window_side)
     pretrained = None if weights == "none" else read_pretrained(weights)
     if pretrained:
         check_convolutions(pretrained, preset, weights)
@@ -131,6 +164,7 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
         machine=where,
         cost=cost_of(preset, len(classes), side),
         window_cost=cost_of(preset, len(classes), window_side),
+        choices=choices,
     )
     check_step(plan)
     return plan
@@ -153,48 +187,3 @@ def check_step(plan: Plan) -> None:
             f"segmenter.images_per_update a multiple of {2 * devices}, or "
             f"segmenter.side={plan.window_side + STRIDE} or more"
         )
-
-
-def choose(settings: Settings, preset: Preset) -> Settings:
-    """Return the settings with everything chosen that depends on the preset or the place."""
-    settings = with_absolute_weights(settings)
-    classifier = settings.classifier
-    weights = classifier.weights or preset.default_weights
-    groups = classifier.trained_groups
-    if groups is None:
-        groups = GROUPS if weights == "none" else 0
-    side, segmenter = settings.side or preset.side, settings.segmenter
-    pooling = pooling_of(classifier).model_dump(exclude={"name"})
-    chosen = {f"pooling_{name}": value for name, value in pooling.items()}
-    chosen |= {"weights": weights, "trained_groups": groups}
-    return settings.model_copy(
-        update={
-            "side": side,
-            "classifier": classifier.model_copy(update=chosen),
-            "segmenter": segmenter.model_copy(update={"side": segmenter.side or side}),
-        }
-    )
-
-
-def pooling_of(settings: ClassifierSettings) -> Pooling:
-    """Return how the head pools its scores, with what is left to choose chosen."""
-    if settings.pooling == "log-sum-exp":
-        return LogSumExpPooling(sharpness=settings.pooling_sharpness or 4.0)
-    if settings.pooling == "top-k":
-        return TopKPooling(count=settings.pooling_count or 3)
-    return MAX_POOLING
-
-
-def with_absolute_weights(settings: Settings) -> Settings:
-    """Return settings that name the weights file independently of the working directory."""
-    weights = settings.classifier.weights
-    if weights in (None, "imagenet", "none"):
-        return settings
-    classifier = settings.classifier.model_copy(update={"weights": str(Path(weights).absolute())})
-    return settings.model_copy(update={"classifier": classifier})
-
-
-def trained_groups(settings: Settings) -> int:
-    """Return how many groups of convolutions learn, of settings with nothing left to choose."""
-    groups = settings.classifier.trained_groups
-    return GROUPS if groups is None else groups

@@ -1,4 +1,4 @@
-"""How far a stage is: one bar for all of its updates, or a line at every checkpoint."""
+"""How far a stage is, as it is shown: one bar for all of it, or a line at every checkpoint."""
 
 import sys
 import time
@@ -8,7 +8,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.console import Console
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -18,22 +17,23 @@ from rich.progress import (
 from decouplednet.progress import terminal
 from decouplednet.training.curve import Curve
 from decouplednet.training.estimate import duration
+from decouplednet.training.pace import Pace
+from decouplednet.training.stages import Stage
 
 
 class StageProgress(Callback):
-    """Shows the updates of a stage on standard error, in the first process of a run alone.
+    """Shows how far a stage is on standard error, in the first process of a run alone.
 
-    A terminal gets one bar; elsewhere a plain line is written at every checkpoint.
+    A terminal gets one bar; elsewhere a plain line is written at every checkpoint. Both count the
+    updates, or the time where the stage ends by the clock.
 
     Args:
         title: of the stage, such as ``stage 1, tags``.
-        updates: of the whole stage; a resumed one starts at those it has made.
         curve: has the loss of the last update before this callback is asked.
     """
 
-    def __init__(self, title: str, updates: int, curve: Curve) -> None:
+    def __init__(self, title: str, curve: Curve) -> None:
         self.title = title
-        self.updates = updates
         self.curve = curve
         self._first = 0
         self._started = 0.0
@@ -41,13 +41,17 @@ class StageProgress(Callback):
 
     def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
         """Draw the bar at the updates that were made before."""
-        del module
         self._first, self._started = trainer.global_step, time.perf_counter()
         console = terminal()
-        if console and trainer.is_global_zero:
+        if console and trainer.is_global_zero and isinstance(module, Stage):
+            update, pace = trainer.global_step, module.pace
             self._bar = _bar(console)
             self._bar.add_task(
-                self.title, total=self.updates, completed=trainer.global_step, loss=""
+                self.title,
+                total=pace.updates,
+                completed=int(pace.position(update)),
+                done=_done(update, pace),
+                loss="",
             )
             self._bar.start()
 
@@ -55,15 +59,20 @@ class StageProgress(Callback):
         self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar."""
-        del module, outputs, batch, batch_idx
-        if self._bar and self.curve.rows:
-            self._bar.update(TaskID(0), completed=trainer.global_step, loss=f"loss {self._loss()}")
+        del outputs, batch, batch_idx
+        if self._bar and self.curve.rows and isinstance(module, Stage):
+            update, pace = trainer.global_step, module.pace
+            self._bar.update(
+                TaskID(0),
+                completed=pace.position(update),
+                done=_done(update, pace),
+                loss=f"loss {self._loss()}",
+            )
 
     def on_train_epoch_end(self, trainer: Trainer, module: LightningModule) -> None:
         """Write the line of a checkpoint where there is no bar."""
-        del module
-        if trainer.is_global_zero and self._bar is None:
-            sys.stderr.write(self._line(trainer.global_step) + "\n")
+        if trainer.is_global_zero and self._bar is None and isinstance(module, Stage):
+            sys.stderr.write(self._line(trainer.global_step, module.pace) + "\n")
             sys.stderr.flush()
 
     def on_train_end(self, trainer: Trainer, module: LightningModule) -> None:
@@ -83,20 +92,28 @@ class StageProgress(Callback):
             self._bar.stop()
             self._bar = None
 
-    def _line(self, update: int) -> str:
-        seconds = (time.perf_counter() - self._started) / max(1, update - self._first)
-        left = duration(seconds * (self.updates - update))
-        return f"{self.title}: update {update} of {self.updates}, loss {self._loss()}, {left} left"
+    def _line(self, update: int, pace: Pace) -> str:
+        if pace.seconds is None:
+            seconds = (time.perf_counter() - self._started) / max(1, update - self._first)
+            made, left = f"{update} of {pace.updates}", seconds * (pace.updates - update)
+        else:
+            made, left = f"{update}", max(0.0, pace.seconds - pace.taken())
+        return f"{self.title}: update {made}, loss {self._loss()}, {duration(left)} left"
 
     def _loss(self) -> str:
         return f"{float(self.curve.rows[-1]['loss']):.3g}"
+
+
+def _done(update: int, pace: Pace) -> str:
+    """Return the updates made, and of how many where that is known."""
+    return f"{update}/{pace.updates}" if pace.seconds is None else f"update {update}"
 
 
 def _bar(console: Console) -> Progress:
     return Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[done]}"),
         TextColumn("{task.fields[loss]}"),
         TimeRemainingColumn(),
         TextColumn("left"),

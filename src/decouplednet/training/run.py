@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
@@ -16,17 +14,22 @@ from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.networks.vgg import load_convolutions
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
+from decouplednet.training.budget import stages_of
 from decouplednet.training.calibration import calibrate
+from decouplednet.training.choices import with_absolute_weights
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
-from decouplednet.training.fit import seconds_of
-from decouplednet.training.plan import Plan, make_plan, pooling_of, with_absolute_weights
+from decouplednet.training.fit import effort_of
+from decouplednet.training.pace import Clock
+from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 from decouplednet.training.self_training import train_student
+from decouplednet.training.start import start_network
+from decouplednet.training.timed_plan import plan_within_minutes
+from decouplednet.training.timetable import Watch
 
 Announce = Callable[[Plan], None]
 
@@ -52,9 +55,12 @@ def train(
     *,
     out: Path | str,
     settings: Settings | None = None,
+    minutes: float | None = None,
     resume: bool = False,
     progress: bool = False,
     announce: Announce | None = None,
+    clock: Clock = time.perf_counter,
+    started: float | None = None,
 ) -> Run:
     """Train a segmenter from a data set: tags teach the classes, masks teach the regions.
 
@@ -62,35 +68,75 @@ def train(
         data: the data set's folder.
         out: the run's folder; new or empty, unless ``resume``.
         settings: of the run; None: the defaults, or with ``resume`` those the run began with.
+        minutes: time that the run and the report about it may take, in place of that of the
+            settings; what they leave open is chosen to fit.
         resume: go on with the run that lies in ``out`` from its last checkpoint; the result is
-            that of a run without interruption.
+            that of a run without interruption, or what the rest of its minutes allows.
         progress: show bars.
         announce: called once with what will be done, before anything is trained.
+        clock: what minutes are measured by.
+        started: what the clock showed when the run began; None: now.
 
     Raises:
         DataError: the data set cannot be used.
-        SettingsError: settings do not fit together, or differ from those the run began with.
+        SettingsError: settings do not fit together, differ from those the run began with, or give
+            too few minutes.
         ModelError: the weights to start from cannot be read.
         DeviceError: the device asked for is absent.
         TrainingError: ``out`` is in use, or the training had to stop.
     """
+    started = clock() if started is None else started
     folder = RunFolder(Path(out))
+    if minutes is not None:
+        before = folder.recorded_settings() if resume else Settings()
+        settings = (settings or before).changed({"minutes": minutes})
     if resume:
         settings = resumed_settings(folder, settings)
     else:
         folder.check_unused()
-    plan = make_plan(Path(data), settings or Settings(), progress=progress)
+    settings = settings or Settings()
+    plan = make_plan(Path(data), settings, progress=progress)
+    if settings.minutes is not None and not resume:
+        plan = plan_within_minutes(plan, settings, clock, started)
     if announce:
         announce(plan)
     facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
-        segmenter = train_stages(plan, folder, facts)
+        watch = watch_of(plan, folder, facts, clock, started)
+        segmenter = train_stages(plan, folder, facts, watch)
         save_model(folder.model, segmenter)
-        metrics = score(segmenter, plan, facts)
+        metrics = score(segmenter, plan, watch)
         folder.write_json(folder.metrics, metrics)
         folder.write_json(folder.facts, facts)
         folder.remove_checkpoints()
     return Run(folder.root, segmenter, metrics)
+
+
+def watch_of(
+    plan: Plan, folder: RunFolder, facts: dict[str, Any], clock: Clock, started: float
+) -> Watch:
+    """Return what times a run, and notes what its parts take.
+
+    Args:
+        plan: of the run; its minutes count what earlier attempts took.
+        folder: of the run.
+        facts: where seconds are noted, and written to the folder.
+        clock: by which the run is timed.
+        started: its reading when this attempt began.
+    """
+
+    def note(part: str, seconds: float) -> None:
+        facts["seconds"][part] = round(facts["seconds"].get(part, 0.0) + seconds, 1)
+        folder.write_json(folder.facts, facts)
+
+    minutes = plan.settings.minutes
+    if minutes is None:
+        return Watch(clock, note=note)
+    unfinished = (name for name in stages_of(plan.settings) if name not in facts["seconds"])
+    attempted = sum(effort_of(folder.checkpoints / name).seconds for name in unfinished)
+    earlier = sum(facts["seconds"].values()) + attempted
+    note("start", clock() - started)
+    return Watch(clock, end=started + 60 * minutes - earlier, note=note)
 
 
 def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
@@ -121,8 +167,8 @@ def changed_settings(before: Settings, now: Settings) -> list[str]:
 
     Where it is computed does not count, and what is left to be chosen now differs from nothing.
     """
-    old, new = (with_absolute_weights(one).model_dump(exclude={"compute"}) for one in (before, now))
-    return _differences(old, new)
+    given = with_absolute_weights(now).model_dump(exclude={"compute"}, exclude_unset=True)
+    return _differences(with_absolute_weights(before).model_dump(), given)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") -> list[str]:
@@ -153,6 +199,7 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
         "device": plan.machine.device.type,
         "precision": plan.machine.precision_word,
         "seconds": {},
+        "updates": {},
     }
     try:
         folder.root.mkdir(parents=True, exist_ok=True)
@@ -198,45 +245,36 @@ def role_names(plan: Plan) -> dict[str, list[str]]:
     }
 
 
-def start_network(plan: Plan) -> DecoupledNet:
-    """Return the untrained network: drawn from the seed, its convolutions loaded where given."""
-    torch.manual_seed(plan.settings.seed)
-    settings = plan.settings.classifier
-    network = plan.preset.build(
-        len(plan.classes), dropout=settings.dropout, pooling=pooling_of(settings)
-    )
-    if plan.pretrained:
-        load_convolutions(network.classifier.encoder, plan.pretrained.tensors)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
-    return network
-
-
-def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> Segmenter:
-    """Return the model after both stages, which go on from what lies in the folder.
+def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Watch) -> Segmenter:
+    """Return the model after all stages, which go on from what lies in the folder.
 
     Args:
         plan: of the run.
         folder: of the run, begun and locked.
         facts: of the run; how long each stage took is noted in them and in their file.
+        watch: of the run, as from ``watch_of``.
 
     Raises:
         UserError: as ``train``.
     """
     network = start_network(plan)
-    stages = [("classifier", train_classifier), ("segmenter", train_segmenter)]
-    if plan.settings.self_training.enabled:
-        stages.append(("student", train_student))
-    for name, stage in stages:
-        stage(network, plan, folder)
+    stages = {
+        "classifier": train_classifier,
+        "segmenter": train_segmenter,
+        "student": train_student,
+    }
+    for name in stages_of(plan.settings):
+        stages[name](network, plan, folder, watch)
         if folder.threshold.exists():
             facts["threshold"] = folder.read_threshold()
         if name not in facts["seconds"]:
-            facts["seconds"][name] = round(seconds_of(folder.checkpoints / name), 1)
-            folder.write_json(folder.facts, facts)
-    return _segmenter(network, plan)
+            effort = effort_of(folder.checkpoints / name)
+            facts.setdefault("updates", {})[name] = effort.updates
+            watch.note(name, effort.seconds)
+    return _segmenter(network, plan, facts)
 
 
-def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
+def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segmenter:
     """Return the trained network as a model, its probabilities calibrated where asked for."""
     settings, roles = plan.settings, plan.roles
     segmenter = Segmenter(
@@ -250,10 +288,7 @@ def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
             "masked_images": len(roles.masks),
             "seed": settings.seed,
             "weights": Path(settings.classifier.weights or "none").name,
-            "updates": {
-                "classifier": settings.classifier.updates,
-                "segmenter": settings.segmenter.updates,
-            },
+            "updates": facts.get("updates", {}),
             "versions": versions(),
         },
         procedure=Procedure(**settings.prediction.model_dump()),
@@ -263,25 +298,25 @@ def _segmenter(network: DecoupledNet, plan: Plan) -> Segmenter:
     return replace(segmenter, procedure=procedure)
 
 
-def score(segmenter: Segmenter, plan: Plan, facts: dict[str, Any]) -> dict[str, Any]:
+def score(segmenter: Segmenter, plan: Plan, watch: Watch) -> dict[str, Any]:
     """Return the scores on the images kept for scoring, with predicted and with true tags.
 
     They are computed in float32 whatever the training was, as ``decouplednet evaluate`` does.
     """
     if not plan.roles.validation:
         return {}
-    started = time.perf_counter()
     segmenter.network.to(plan.machine.device)
     predictor = segmenter.predictor()
-    scores = {
-        name: evaluate_records(
-            predictor,
-            plan.catalogue,
-            plan.roles.validation,
-            tags=tags,
-            progress=bar(f"scores with {name.replace('_', ' ')}", quiet=not plan.machine.progress),
-        ).to_json()
-        for name, tags in (("predicted_tags", False), ("true_tags", True))
-    }
-    facts["seconds"]["scores"] = round(time.perf_counter() - started, 1)
-    return scores
+    with watch.noted("scores"):
+        return {
+            name: evaluate_records(
+                predictor,
+                plan.catalogue,
+                plan.roles.validation,
+                tags=tags,
+                progress=bar(
+                    f"scores with {name.replace('_', ' ')}", quiet=not plan.machine.progress
+                ),
+            ).to_json()
+            for name, tags in (("predicted_tags", False), ("true_tags", True))
+        }

@@ -20,6 +20,7 @@ from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import MaskStage
 from decouplednet.training.statistics import estimate_statistics
 from decouplednet.training.step_size import step_size
+from decouplednet.training.timetable import UNTIMED, Watch, timed
 
 T = TypeVar("T")
 HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
@@ -45,7 +46,9 @@ class FirstDraws(Dataset[T]):
         return self._examples[draw]
 
 
-def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
+def train_segmenter(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch = UNTIMED
+) -> None:
     """Train bridge and decoder from masks, in place; leave the network in eval mode.
 
     A stage that ended before is read back instead.
@@ -54,6 +57,7 @@ def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Non
         network: its classifier is trained and frozen.
         plan: of the run.
         folder: of the run.
+        watch: says when the run must end.
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
@@ -63,7 +67,7 @@ def train_segmenter(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Non
     if folder.segmenter.exists():
         network.load_state_dict(read_learnt(folder.segmenter, _learnt(network)), strict=False)
     else:
-        _train(network, plan, folder)
+        _train(network, plan, folder, watch)
         write_learnt(folder.segmenter, _learnt(network))
     network.eval()
 
@@ -74,8 +78,8 @@ def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
     return {name: state[name] for name in state if not name.startswith("classifier.")}
 
 
-def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
-    settings = plan.settings.segmenter
+def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> None:
+    settings = timed(plan.settings.segmenter, "segmenter", network, plan, folder, watch)
     train, held_out = split_for_segmenter(plan)
     examples = masked_images(plan, train)
     measured = masked_images(plan, held_out) if settings.held_out else None
@@ -89,6 +93,7 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         held_out=FirstDraws(measured, HELD_OUT_DRAWS * len(held_out)) if measured else None,
         patience=settings.patience,
         fewest=plan.fewest_images,
+        clock=watch.clock,
     )
     if settings.statistics_batches:
         network.to(plan.machine.device)

@@ -13,6 +13,8 @@ from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
+from decouplednet.settings import SelfTrainingSettings
+from decouplednet.training.budget import PSEUDO_MASKS
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import fit
@@ -22,9 +24,12 @@ from decouplednet.training.pseudo_masks import Threshold, choose_threshold, writ
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
+from decouplednet.training.timetable import UNTIMED, Watch, timed
 
 
-def train_student(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
+def train_student(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch = UNTIMED
+) -> None:
     """Train the whole network again, from masks and pseudo-masks; leave it frozen in eval mode.
 
     The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
@@ -34,6 +39,7 @@ def train_student(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         network: after stage 2; changed in place.
         plan: of the run.
         folder: of the run.
+        watch: of the run, which leaves the stage its time.
 
     Raises:
         DataError: an image or mask cannot be read, or a pseudo-mask cannot be written.
@@ -43,9 +49,11 @@ def train_student(network: DecoupledNet, plan: Plan, folder: RunFolder) -> None:
         network.load_state_dict(read_learnt(folder.student, network.state_dict()))
     else:
         freeze(network)
-        pseudo = _pseudo_masks(network, plan, folder)
-        unfreeze(network, plan.settings.self_training.trained_groups)
-        _train(network, plan, folder, pseudo)
+        with watch.noted(PSEUDO_MASKS):
+            pseudo = _pseudo_masks(network, plan, folder)
+        settings = timed(plan.settings.self_training, "student", network, plan, folder, watch)
+        unfreeze(network, settings.trained_groups)
+        _train(network, settings, plan, folder, pseudo)
         write_learnt(folder.student, network.state_dict())
     freeze(network)
 
@@ -119,9 +127,12 @@ def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold
 
 
 def _train(
-    network: DecoupledNet, plan: Plan, folder: RunFolder, pseudo: tuple[Record, ...]
+    network: DecoupledNet,
+    settings: SelfTrainingSettings,
+    plan: Plan,
+    folder: RunFolder,
+    pseudo: tuple[Record, ...],
 ) -> None:
-    settings = plan.settings.self_training
     side = settings.side or plan.window_side
     examples = MixedImages(
         masked_images(plan, plan.roles.masks, side=side),

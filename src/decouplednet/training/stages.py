@@ -1,6 +1,5 @@
 """The two optimisations as Lightning modules: tags train the classes, masks train the regions."""
 
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSe
 from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
+from decouplednet.training.pace import Pace
 
 HELD_OUT_IOU = "held_out_iou"
 SECONDS = "seconds"  # what a checkpoint calls the time that its stage took until then
@@ -57,9 +57,11 @@ class Stage(LightningModule, ABC):
 
     Attributes:
         feed: the examples; given before the stage is trained.
+        pace: how far it is; given before the stage is trained.
     """
 
     feed: Feed
+    pace: Pace
 
     def __init__(
         self,
@@ -81,7 +83,6 @@ class Stage(LightningModule, ABC):
         self.seed = seed
         self.frozen = frozen
         self.strict_loading = not frozen
-        self._earlier, self._started = 0.0, time.perf_counter()
 
     @abstractmethod
     def loss(self, batch: Any) -> Tensor:
@@ -132,16 +133,23 @@ class Stage(LightningModule, ABC):
 
     def configure_optimizers(self) -> Any:
         """Return the optimiser, and the schedule that follows every update."""
-        optimizer, schedule = optimizer_for(self.network, self.settings, self.rate_of)
+        optimizer, schedule = optimizer_for(
+            self.network, self.settings, self.rate_of, self.pace.position
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Look how far the stage is after an update, by the clock of the first device for all."""
+        self.pace.look(self.trainer.strategy.broadcast)
+        super().lr_scheduler_step(scheduler, metric)
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave what never changes out of the checkpoint, and note how long all of it took."""
+        """Leave what never changes out of the checkpoint, and note how long the stage took."""
         checkpoint["state_dict"] = self._changing(checkpoint["state_dict"])
-        checkpoint[SECONDS] = self._earlier + time.perf_counter() - self._started
+        checkpoint[SECONDS] = self.pace.taken()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Refuse a checkpoint of another network, and go on counting the seconds from it.
@@ -151,7 +159,7 @@ class Stage(LightningModule, ABC):
         """
         path = Path(str(self.trainer.ckpt_path))
         check_fit(checkpoint["state_dict"], self.changing_state(), path)
-        self._earlier, self._started = checkpoint.get(SECONDS, 0.0), time.perf_counter()
+        self.pace.continue_from(checkpoint.get(SECONDS, 0.0))
 
     def changing_state(self) -> dict[str, Tensor]:
         """Return what the stage may change, by name."""

@@ -25,7 +25,7 @@ BEST = "best"
 
 
 class LastUpdate(Callback):
-    """Ends the last epoch when the updates are done.
+    """Ends the last epoch when the updates are done, or the time is over.
 
     Lightning's ``max_steps`` would do the same, but a run that resumes under it takes the end of
     an epoch for its middle and trains one batch too many.
@@ -36,7 +36,7 @@ class LastUpdate(Callback):
     ) -> None:
         """Ask the trainer to stop after the update that was the last."""
         del outputs, batch, batch_idx
-        if isinstance(module, Stage) and trainer.global_step >= module.settings.updates:
+        if isinstance(module, Stage) and module.pace.ended(trainer.global_step):
             trainer.should_stop = True
 
 
@@ -89,19 +89,20 @@ def trainer_for(
     """Return what trains a stage, with a checkpoint and a row of the curve at every epoch.
 
     Args:
-        stage: what will be trained, its feed given.
+        stage: what will be trained, its feed and pace given.
         folder: of the checkpoints.
         curve: the file of the learning curve.
         compute: where.
         patience: epochs without gain on held-out examples before the stage stops; None: never.
     """
-    settings, images = stage.settings, stage.feed.images_per_step
+    settings, images, pace = stage.settings, stage.feed.images_per_step, stage.pace
+    epochs = math.ceil(pace.updates / settings.updates_per_epoch)
     return Trainer(
         accelerator=compute.device.type,
         devices=compute.devices,
         strategy="ddp_spawn" if compute.devices > 1 else "auto",
         precision=compute.precision_word,  # type: ignore[arg-type]  # Lightning lists each word
-        max_epochs=math.ceil(settings.updates / settings.updates_per_epoch),
+        max_epochs=epochs if pace.seconds is None else -1,  # -1: the clock alone decides
         accumulate_grad_batches=settings.images_per_update // (images * compute.devices),
         callbacks=_callbacks(stage, folder, curve, compute, patience),
         logger=False,
@@ -147,7 +148,7 @@ def _callbacks(
         rows,
     ]
     if compute.progress:
-        callbacks.append(StageProgress(stage.title, stage.settings.updates, rows))
+        callbacks.append(StageProgress(stage.title, rows))
     if patience is not None:
         callbacks += [
             _early_stopping(patience),

@@ -41,8 +41,8 @@ from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.vgg import STRIDE
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.plan import Plan
-from decouplednet.training.run import start_network
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.start import start_network
 
 LEVELS = tuple(step / 20 for step in range(1, 20))
 """The levels among which the masks choose."""

@@ -34,6 +34,7 @@ from decouplednet.networks.vgg import Encoded
 from decouplednet.settings import SegmenterSettings
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.losses import mask_loss
+from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import masked_images, split_held_out
@@ -111,7 +112,7 @@ class ConsistencyStage(PixelStage):
         target = self._labels(batch.views)
         supervised, feature = self._weak_losses(batch.labelled, batch.views, target)
         strong = self._strong_loss(batch.views, target)
-        risen = ramp_factor(self.global_step, chosen.ramp * self.settings.updates)
+        risen = ramp_factor(self.global_step, chosen.ramp * scheduled_updates(self.settings))
         views = chosen.feature_weight * feature + chosen.image_weight * strong
         return (supervised + risen * views) / 2
 
@@ -225,15 +226,21 @@ def schedules(
         whole: the segmenter's.
         settings: how it is shared.
     """
-    first = with_updates(whole, max(1, round(settings.supervised_share * whole.updates)))
-    second = with_updates(whole, settings.updates or max(1, whole.updates - first.updates))
+    updates = scheduled_updates(whole)
+    first = with_updates(whole, max(1, round(settings.supervised_share * updates)))
+    second = with_updates(whole, settings.updates or max(1, updates - scheduled_updates(first)))
     rate = settings.learning_rate_share * whole.learning_rate
     return first, second.model_copy(update={"learning_rate": rate})
 
 
 def with_updates(whole: SegmenterSettings, updates: int) -> SegmenterSettings:
-    """Return settings with another number of updates, the cuts of the step size moved along."""
-    cuts = whole.decay_every
-    if cuts is not None:
-        cuts = max(1, round(cuts * updates / whole.updates))
-    return whole.model_copy(update={"updates": updates, "decay_every": cuts})
+    """Return settings with another number of updates, cuts of the step size and minutes alike."""
+    share = updates / scheduled_updates(whole)
+    cuts, minutes = whole.decay_every, whole.minutes
+    return whole.model_copy(
+        update={
+            "updates": updates,
+            "decay_every": None if cuts is None else max(1, round(share * cuts)),
+            "minutes": None if minutes is None else share * minutes,
+        }
+    )

@@ -8,7 +8,8 @@ from decouplednet.networks.classification import HeadTrace, Traced
 from decouplednet.networks.decouplednet import Decoder, DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
 from decouplednet.networks.vgg import GROUPS, Encoded, load_convolutions
-from decouplednet.training.plan import Plan, trained_groups
+from decouplednet.training.choices import trained_groups
+from decouplednet.training.plan import Plan
 
 
 class OneNetwork(nn.Module):

@@ -1,0 +1,287 @@
+"""How the minutes that a run was given are divided among its parts."""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from decouplednet.errors import SettingsError
+from decouplednet.networks.presets import preset_named
+from decouplednet.networks.vgg import GROUPS, STRIDE
+from decouplednet.settings import Settings, StageSettings
+from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
+
+# How the stages divide what features, scores and report leave, in their order.
+SHARES = {"classifier": 0.2, "segmenter": 0.8}
+SHARES_OF_THREE = {"classifier": 0.08, "segmenter": 0.15, "student": 0.77}
+# A budget fits when each stage makes this share of the updates that it would make without minutes,
+ENOUGH = 0.5
+# and everything beside the stages takes at most this share of the time.
+MOST_BESIDE = 0.4
+# The last update may end late, and so may take no more than a tenth of its stage.
+LEAST_UPDATES = 10
+LEAST_STUDENT_UPDATES = 1000  # of which half do, see ENOUGH
+# A window of stage 3 beside one of stage 2 of the same size, convolutions learning too: measured
+# for preset skip with three groups, on a CPU.
+STUDENT_COST = 1.6
+SCORINGS = 2  # with predicted and with true tags
+# The report: its charts, the images that it predicts, and those of which it shows activation maps,
+# which take encoder and bridge and no decoder.
+REPORT_SECONDS = 8.0
+REPORT_IMAGES, REPORT_MAPS_A_CLASS = 14, 16
+MAP_SHARE = 0.4
+# Where the settings of each stage stand.
+SECTIONS = {"classifier": "classifier", "segmenter": "segmenter", "student": "self_training"}
+PSEUDO_MASKS = "pseudo-masks"  # the part between stages 2 and 3
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """What there is to learn from and to score.
+
+    Args:
+        tagged: images that give tags.
+        masked: images that give masks.
+        scored: images that are only scored.
+        classes: that are learnt.
+        long_side: the usual long side of an image, in pixels.
+    """
+
+    tagged: int
+    masked: int
+    scored: int
+    classes: int
+    long_side: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What one image takes somewhere, in seconds.
+
+    Args:
+        read: until it is in memory, at any side.
+        compute: what grows with the pixels.
+    """
+
+    read: float
+    compute: float
+
+    def seconds(self, growth: float) -> float:
+        """Return the seconds where there is ``growth`` times as much to compute."""
+        return self.read + growth * self.compute
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """What the pieces of a run took when they were tried out, on one device.
+
+    Args:
+        side: of the frame meanwhile, in pixels.
+        window_side: of the windows of stage 2, in pixels.
+        view: one view through the frozen convolutions.
+        tags: one image of an update of stage 1.
+        masks: one window of an update of stage 2.
+        prediction: one image, with its tags given.
+        saving: seconds in which what the stages learnt is written.
+    """
+
+    side: int
+    window_side: int
+    view: Piece
+    tags: Piece
+    masks: Piece
+    prediction: Piece
+    saving: float
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What is known before the time is divided.
+
+    Args:
+        numbers: of the images and classes.
+        speed: of the preset.
+        missing: share of the tagged images whose features must be computed, by the side of the
+            frame and the number of views.
+        begun: seconds that have gone by already.
+    """
+
+    numbers: Numbers
+    speed: Speed
+    missing: Callable[[int, int], float]
+    begun: float
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How the time of a run is divided.
+
+    Args:
+        settings: with nothing left to choose.
+        choices: what was left open, and why it became what it is.
+        seconds: of each part of the run, in their order; ``start`` is over already.
+        updates: of each stage, about.
+        least: fewest minutes in which these settings can be trained.
+        fits: whether each stage makes enough updates, and the rest leaves them the time.
+    """
+
+    settings: Settings
+    choices: tuple[Choice, ...]
+    seconds: Mapping[str, float]
+    updates: Mapping[str, float]
+    least: float
+    fits: bool
+
+    def check(self) -> None:
+        """Refuse a time that is too short to train in.
+
+        Raises:
+            SettingsError: it is; the message says the least that would do.
+        """
+        minutes = self.settings.minutes or 0.0
+        if minutes < self.least:
+            stages = stages_of(self.settings)
+            beside = sum(seconds for part, seconds in self.seconds.items() if part not in stages)
+            raise SettingsError(
+                f"minutes = {minutes:g}: all but the training takes about {beside / 60:.1f} "
+                f"minutes here, and each stage needs time for {LEAST_UPDATES} updates; give at "
+                f"least {math.ceil(10 * self.least) / 10:g} minutes, or fewer images to learn "
+                "from or to score"
+            )
+
+
+def stages_of(settings: Settings) -> Mapping[str, StageSettings]:
+    """Return the settings of each stage, in their order."""
+    stages = {"classifier": settings.classifier, "segmenter": settings.segmenter}
+    return stages | ({"student": settings.self_training} if settings.self_training.enabled else {})
+
+
+def shares_of(settings: Settings) -> Mapping[str, float]:
+    """Return how the stages divide what features, pseudo-masks, scores and report leave."""
+    return SHARES_OF_THREE if settings.self_training.enabled else SHARES
+
+
+def stage_seconds(name: str, settings: Settings, left: float) -> float:
+    """Return how much of the time a stage gets, when it begins.
+
+    Args:
+        name: of the stage.
+        settings: ``minutes`` that they give to a stage are kept.
+        left: seconds for this stage and those after it.
+
+    Returns:
+        Seconds, below zero where ``left`` is.
+    """
+    shares = shares_of(settings)
+    later = list(shares)[list(shares).index(name) :]
+    given = {stage: stages_of(settings)[stage].minutes for stage in later}
+    own = given[name]
+    if own is not None:
+        return 60 * own
+    left -= 60 * sum(minutes or 0 for minutes in given.values())
+    return left * shares[name] / sum(shares[stage] for stage in later if given[stage] is None)
+
+
+def after_training(
+    settings: Settings, numbers: Numbers, *, prediction: float, saving: float
+) -> Mapping[str, float]:
+    """Return what the parts of a run after its training take, in seconds.
+
+    Args:
+        settings: of the run.
+        numbers: of the images and classes.
+        prediction: seconds to predict one image.
+        saving: seconds to write what was learnt.
+    """
+    segmenter = settings.segmenter
+    labelled = numbers.tagged if settings.self_training.enabled else 0
+    images = segmenter.images_per_step or segmenter.images_per_update
+    pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
+    return {
+        PSEUDO_MASKS: labelled * prediction,
+        "saving": saving + segmenter.statistics_batches * images * prediction,
+        "scores": SCORINGS * numbers.scored * prediction,
+        "report": REPORT_SECONDS + pictures * prediction,
+    }
+
+
+def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> Budget:
+    """Return how the minutes of a run are divided among its parts.
+
+    Args:
+        settings: with ``minutes``, and nothing left to choose.
+        choices: made until now.
+        survey: what is known.
+    """
+    numbers, begun = survey.numbers, survey.begun
+    update, beside = _update_seconds(settings, survey), _seconds_beside(settings, survey)
+    total, taken = 60 * (settings.minutes or 0.0), begun + sum(beside.values())
+    wanted = {
+        "classifier": tag_updates(numbers.tagged, settings.classifier.images_per_update),
+        "segmenter": mask_updates(numbers.masked, settings.segmenter.images_per_update),
+        "student": LEAST_STUDENT_UPDATES,
+    }
+    left, stages = total - taken, dict[str, float]()
+    for name in stages_of(settings):
+        stages[name] = max(0.0, stage_seconds(name, settings, left))
+        left -= stages[name]
+    updates = {name: stages[name] / update[name] for name in stages}
+    enough = all(updates[name] >= ENOUGH * wanted[name] for name in stages)
+    first = {"start": begun, "features": beside.pop("features")}
+    return Budget(
+        settings=settings,
+        choices=choices,
+        seconds=first | stages | beside,
+        updates=updates,
+        least=(taken + _least_training(settings, update)) / 60,
+        fits=enough and taken <= MOST_BESIDE * total,
+    )
+
+
+def _update_seconds(settings: Settings, survey: Survey) -> Mapping[str, float]:
+    """Return the seconds of one update of each stage."""
+    speed, classifier, segmenter = survey.speed, settings.classifier, settings.segmenter
+    side = settings.side or speed.side
+    if trained_groups(settings) < GROUPS:  # the head decides, which sees where its kernel fits
+        kernel = preset_named(settings.preset).kernel
+        now, tried = (pixels // STRIDE - kernel + 1 for pixels in (side, speed.side))
+    else:
+        now, tried = side, speed.side
+    window_growth = ((segmenter.side or side) / speed.window_side) ** 2
+    student = settings.self_training
+    student_growth = ((student.side or segmenter.side or side) / speed.window_side) ** 2
+    devices = settings.compute.devices
+    return {
+        "classifier": classifier.images_per_update
+        * speed.tags.seconds((now / tried) ** 2)
+        / devices,
+        "segmenter": segmenter.images_per_update * speed.masks.seconds(window_growth) / devices,
+        "student": STUDENT_COST
+        * student.images_per_update
+        * speed.masks.seconds(student_growth)
+        / devices,
+    }
+
+
+def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
+    """Return the seconds of each part beside the stages that is still to come."""
+    numbers, speed, views = survey.numbers, survey.speed, settings.classifier.views
+    side = settings.side or speed.side
+    growth = (side / speed.side) ** 2
+    features = 0.0
+    if trained_groups(settings) < GROUPS:
+        seen = numbers.tagged * survey.missing(side, views) * views
+        features = seen * speed.view.seconds(growth)
+    after = after_training(
+        settings, numbers, prediction=speed.prediction.seconds(growth), saving=speed.saving
+    )
+    return {"features": features, **after}
+
+
+def _least_training(settings: Settings, update: Mapping[str, float]) -> float:
+    """Return the fewest seconds in which every stage makes ``LEAST_UPDATES``."""
+    given = {name: stage.minutes for name, stage in stages_of(settings).items()}
+    share_of = shares_of(settings)
+    divided = [name for name in given if given[name] is None]
+    shares = sum(share_of[name] for name in divided)
+    longest = (LEAST_UPDATES * update[name] * shares / share_of[name] for name in divided)
+    return max(longest, default=0.0) + 60 * sum(minutes or 0 for minutes in given.values())

@@ -1,0 +1,150 @@
+"""What a run chooses where its settings leave it open, and why."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from decouplednet.counts import count
+from decouplednet.networks.presets import Preset
+from decouplednet.networks.vgg import GROUPS
+from decouplednet.settings import Settings
+from decouplednet.training.pooling import pooling_of
+
+PASSES = 30  # of stage 1 over the tagged images
+LEAST_TAG_UPDATES, MOST_TAG_UPDATES = 400, 10_000
+FEWEST_IMAGES = 8  # of an update of stage 1
+# recipes/voc-animals-*.toml: 400, 500 and 650 updates at 24, 49 and 122 masks.
+LEAST_MASK_UPDATES, USUAL_MASK_UPDATES, USUAL_MASKS = 200, 400, 24
+MORE_EACH_DOUBLING = 100
+PASSES_OVER_MASKS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A setting that was left open.
+
+    Args:
+        name: as in ``--set``.
+        value: what was chosen.
+        reason: why, in a few words.
+    """
+
+    name: str
+    value: int | float | str
+    reason: str
+
+    def __str__(self) -> str:
+        """Return the choice in one line."""
+        return f"{self.name} = {self.value}: {self.reason}"
+
+
+def choose(
+    settings: Settings, preset: Preset, *, tagged: int, masked: int
+) -> tuple[Settings, tuple[Choice, ...]]:
+    """Return the settings with everything chosen that depends on the preset or the data.
+
+    Args:
+        settings: what they give is kept.
+        preset: that they name.
+        tagged: images that give tags.
+        masked: images that give masks.
+    """
+    settings = with_absolute_weights(settings)
+    classifier, segmenter = settings.classifier, settings.segmenter
+    weights = classifier.weights or preset.default_weights
+    scratch = weights == "none"
+    side = settings.side or preset.side
+    images = _images_per_update(settings, tagged)
+    every: tuple[Choice, ...] = (
+        Choice("side", side, f"the usual one of preset {preset.name}"),
+        Choice("classifier.weights", weights, f"the usual start of preset {preset.name}"),
+        Choice(
+            "classifier.trained_groups",
+            GROUPS if scratch else 0,
+            "all convolutions learn from scratch"
+            if scratch
+            else "trained convolutions are computed once",
+        ),
+        Choice("classifier.images_per_update", images, f"only {count(tagged, 'image')} with tags"),
+        Choice(
+            "classifier.updates",
+            tag_updates(tagged, images),
+            f"about {PASSES} passes over {count(tagged, 'tagged image')}, "
+            f"at least {LEAST_TAG_UPDATES} updates",
+        ),
+        Choice("segmenter.side", side, "that of the frame"),
+        Choice(
+            "segmenter.updates",
+            mask_updates(masked, segmenter.images_per_update),
+            f"for {count(masked, 'mask')}: {USUAL_MASK_UPDATES} for {USUAL_MASKS}, "
+            f"{MORE_EACH_DOUBLING} more each time they double",
+        ),
+    )
+    pooling = pooling_of(classifier).model_dump(exclude={"name"})
+    every += tuple(
+        Choice(f"classifier.pooling_{name}", value, "the usual one of this pooling")
+        for name, value in pooling.items()
+    )
+    chosen = tuple(choice for choice in every if not settings.gives(choice.name))
+    if images == classifier.images_per_update:
+        chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
+    return settings.changed({choice.name: choice.value for choice in chosen}), chosen
+
+
+def tag_updates(tagged: int, images_per_update: int) -> int:
+    """Return the updates of stage 1: so many that each tagged image is seen about 30 times.
+
+    Args:
+        tagged: images that give tags.
+        images_per_update: of stage 1.
+
+    >>> tag_updates(2931, 64), tag_updates(100, 64)
+    (1350, 400)
+    """
+    updates = PASSES * tagged / images_per_update
+    return _rounded(min(MOST_TAG_UPDATES, max(LEAST_TAG_UPDATES, updates)))
+
+
+def mask_updates(masked: int, images_per_update: int) -> int:
+    """Return the updates of stage 2: 400 for 24 masks, 100 more each time the masks double.
+
+    Many masks are each seen three times at least.
+
+    Args:
+        masked: images that give masks, at least one.
+        images_per_update: windows of an update of stage 2.
+
+    >>> [mask_updates(masks, 8) for masks in (1, 24, 49, 122, 2931, 10582)]
+    [200, 400, 500, 650, 1100, 3950]
+    """
+    grown = USUAL_MASK_UPDATES + MORE_EACH_DOUBLING * math.log2(max(1, masked) / USUAL_MASKS)
+    return _rounded(max(LEAST_MASK_UPDATES, grown, PASSES_OVER_MASKS * masked / images_per_update))
+
+
+def with_absolute_weights(settings: Settings) -> Settings:
+    """Return settings that name the weights file independently of the working directory."""
+    weights = settings.classifier.weights
+    if weights in (None, "imagenet", "none"):
+        return settings
+    return settings.changed({"classifier.weights": str(Path(weights).absolute())})
+
+
+def trained_groups(settings: Settings) -> int:
+    """Return how many groups of convolutions learn, of settings with nothing left to choose."""
+    groups = settings.classifier.trained_groups
+    return GROUPS if groups is None else groups
+
+
+def _images_per_update(settings: Settings, tagged: int) -> int:
+    """Return the images of an update of stage 1: the usual ones, fewer where there are not many."""
+    classifier = settings.classifier
+    settled = settings.gives("classifier.images_per_update") or classifier.images_per_step
+    if settled or settings.compute.devices > 1:
+        return classifier.images_per_update
+    largest = 1 << (tagged.bit_length() - 1)  # a power of two, as is usual
+    return min(classifier.images_per_update, max(FEWEST_IMAGES, largest))
+
+
+def _rounded(updates: float) -> int:
+    """Return updates rounded to 50."""
+    return 50 * round(updates / 50)

@@ -1,0 +1,161 @@
+"""When a run must have ended, and what that leaves each stage."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from decouplednet.annotations.images import image_size
+from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.inference.predictor import Predictor
+from decouplednet.inference.procedure import Procedure
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.settings import StageSettings
+from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, stage_seconds
+from decouplednet.training.fit import effort_of
+from decouplednet.training.pace import Clock
+from decouplednet.training.plan import Plan
+from decouplednet.training.run_folder import RunFolder
+
+logger = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=StageSettings)
+TRIED = 4  # images whose prediction is timed
+LOOKED_AT = 32  # images whose sizes stand for those of all
+# A model, and weights, gradients' moments and what was learnt of stage 2, at a usual disk's rate.
+BYTES_A_WEIGHT, BYTES_A_TRAINED_WEIGHT, BYTES_PER_SECOND = 4, 16, 150e6
+LEAST_SECONDS = 1.0
+
+
+def forget(part: str, seconds: float) -> None:
+    """Note nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Times the parts of a run.
+
+    Args:
+        clock: by which the run is timed.
+        end: its reading when the run and its report must have ended; None: no matter when.
+        note: is told the name of a part and the seconds that it took.
+    """
+
+    clock: Clock = time.perf_counter
+    end: float | None = None
+    note: Callable[[str, float], None] = forget
+
+    @contextmanager
+    def noted(self, part: str) -> Iterator[None]:
+        """Note how long what is done meanwhile took, if it comes to its end."""
+        begun = self.clock()
+        yield
+        self.note(part, self.clock() - begun)
+
+
+UNTIMED = Watch()
+
+
+def timed(
+    settings: S, name: str, network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
+) -> S:
+    """Return the settings of a stage that begins now, with the minutes that it may take.
+
+    Scoring is timed on a few images, so that what is set aside for it fits this machine.
+
+    Args:
+        settings: of the stage; unchanged where they give minutes or the run may take any time.
+        name: of the stage.
+        network: that will be scored.
+        plan: of the run.
+        folder: of the run; what earlier attempts took counts as the stage's own time.
+        watch: of the run.
+    """
+    if watch.end is None or settings.minutes is not None:
+        return settings
+    labelled = name == "student"  # the pseudo-masks are there when stage 3 begins
+    aside = seconds_after_training(network, plan, watch.clock, labelled=labelled)
+    earlier = effort_of(folder.checkpoints / name).seconds
+    left = watch.end - watch.clock() - aside + earlier
+    seconds = stage_seconds(name, plan.settings, left)
+    if seconds < LEAST_SECONDS:
+        logger.warning(
+            "%s: nothing is left of minutes = %g for this stage, so it makes a single update; the "
+            "parts before took longer than expected",
+            name,
+            plan.settings.minutes,
+        )
+    return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
+
+
+def seconds_after_training(
+    network: DecoupledNet, plan: Plan, clock: Clock, *, labelled: bool
+) -> float:
+    """Return about how long all but the stages will take.
+
+    Args:
+        network: of the plan.
+        plan: of the run.
+        clock: by which predictions are timed.
+        labelled: whether the pseudo-masks of stage 3 are written already.
+    """
+    prediction = seconds_per_prediction(network, plan, clock)
+    saving = saving_seconds(network)
+    parts = after_training(plan.settings, numbers_of(plan), prediction=prediction, saving=saving)
+    return sum(seconds for part, seconds in parts.items() if part != PSEUDO_MASKS or not labelled)
+
+
+def numbers_of(plan: Plan) -> Numbers:
+    """Return what there is to learn from and to score.
+
+    Raises:
+        DataError: an image cannot be read.
+    """
+    roles = plan.roles
+    some = roles.tags[:: max(1, len(roles.tags) // LOOKED_AT)]
+    sides = sorted(max(image_size(record.image)) for record in some)
+    return Numbers(
+        tagged=len(roles.tags),
+        masked=len(roles.masks),
+        scored=len(roles.validation),
+        classes=len(plan.classes),
+        long_side=sides[len(sides) // 2],
+    )
+
+
+def seconds_per_prediction(network: DecoupledNet, plan: Plan, clock: Clock) -> float:
+    """Return how long it takes to read and score an image, its tags given.
+
+    Args:
+        network: moved to the run's device; its mode is kept.
+        plan: whose images with masks are tried, the first of them only to warm up.
+        clock: by which it is timed.
+
+    Raises:
+        DataError: none of the images can be read.
+    """
+    network.to(plan.machine.device)
+    predictor = Predictor(
+        network=network,
+        classes=plan.classes,
+        frame=plan.frame,
+        device=plan.machine.device,
+        procedure=Procedure(**plan.settings.prediction.model_dump()),
+    )
+    masks = plan.roles.masks
+    some = masks[:: max(1, len(masks) // TRIED)][:TRIED]
+    evaluate_records(predictor, plan.catalogue, some[:1], tags=True)
+    begun = clock()
+    evaluate_records(predictor, plan.catalogue, some, tags=True)
+    return (clock() - begun) / len(some)
+
+
+def saving_seconds(network: DecoupledNet) -> float:
+    """Return about how long it takes to write what stage 2 learnt, its checkpoint and the model."""
+    every, trained = (
+        sum(parameter.numel() for part in parts for parameter in part.parameters())
+        for parts in ((network,), (network.bridge, network.decoder))
+    )
+    return (BYTES_A_WEIGHT * every + BYTES_A_TRAINED_WEIGHT * trained) / BYTES_PER_SECOND
