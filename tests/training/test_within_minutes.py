@@ -96,7 +96,7 @@ def test_the_smallest_frame_is_that_of_the_preset() -> None:
 
 
 def test_what_was_given_is_kept() -> None:
-    given = {
+    given: dict[str, Any] = {
         "side": 224,
         "segmenter__side": 192,
         "classifier__views": 3,
