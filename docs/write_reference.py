@@ -16,7 +16,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from decouplednet.cli.app import app
-from decouplednet.settings import MOST, Settings
+from decouplednet.settings import Settings
+from decouplednet.stage_settings import MOST
 
 REFERENCE = Path(__file__).with_name("reference")
 WRITTEN = "<!-- Written by docs/write_reference.py; change the code, then run it again. -->"

@@ -15,7 +15,7 @@ from decouplednet.dataset.augmentation import (
     union_mask,
 )
 from decouplednet.dataset.view import Box, View, cut_image, cut_mask
-from decouplednet.settings import AugmentationSettings
+from decouplednet.stage_settings import AugmentationSettings
 
 
 class Chooser(Protocol):

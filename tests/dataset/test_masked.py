@@ -20,7 +20,7 @@ from decouplednet.dataset.masked import (
 )
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import DataError
-from decouplednet.settings import AugmentationSettings, SegmenterSettings
+from decouplednet.stage_settings import AugmentationSettings, SegmenterSettings
 from tests.dataset.pictures import noise, record
 
 SOURCE = ClassList(("car", "cat", "cow", "dog"))

@@ -8,7 +8,7 @@ from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.mixed import MixedExample, MixedImages
-from decouplednet.settings import AugmentationSettings, SegmenterSettings
+from decouplednet.stage_settings import AugmentationSettings, SegmenterSettings
 from tests.dataset.pictures import noise, record
 
 CLASSES = ClassList(("cat", "cow"))

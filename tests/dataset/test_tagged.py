@@ -13,7 +13,7 @@ from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import TaggedExample, TaggedImages, tag_targets
 from decouplednet.errors import DataError
-from decouplednet.settings import AugmentationSettings
+from decouplednet.stage_settings import AugmentationSettings
 from tests.dataset.pictures import noise, record
 
 CLASSES = ClassList(("cat", "cow", "dog"))

@@ -16,7 +16,7 @@ from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.networks.vgg import VGG
-from decouplednet.settings import AugmentationSettings
+from decouplednet.stage_settings import AugmentationSettings
 from decouplednet.training.kept_features import (
     FeatureCache,
     Frozen,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.optimizers import (
     learning_rate_factor,
     optimizer_for,

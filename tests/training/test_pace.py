@@ -2,7 +2,7 @@
 
 import pytest
 
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.optimizers import learning_rate_factor
 from decouplednet.training.pace import Pace, pace_of, scheduled_updates
 from tests.training.clock import FakeClock

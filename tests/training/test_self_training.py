@@ -13,7 +13,7 @@ from decouplednet.dataset.mixed import MixedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.saliency import tag_weights
-from decouplednet.settings import SelfTrainingSettings
+from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training import pseudo_masks
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from decouplednet.counts import count
-from decouplednet.settings import Settings, StageSettings
+from decouplednet.settings import Settings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import SECTIONS, shares_of, stages_of
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from decouplednet.classes import IGNORE
 from decouplednet.dataset.view import Box, View, placed_size
-from decouplednet.settings import AugmentationSettings
+from decouplednet.stage_settings import AugmentationSettings
 
 TIGHTEST_MARGIN = 0.05  # of the foreground's height or width, on each of its sides
 SMALLEST_WINDOW = 0.25  # of the image's height and width; less would magnify beyond use

@@ -28,7 +28,7 @@ from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import tag_targets
 from decouplednet.dataset.view import View, cut_image, whole
 from decouplednet.errors import DataError
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 
 SMALLEST_SHARE = 0.01  # of a window's known pixels, from which a class counts as being in it
 

@@ -16,7 +16,7 @@ from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.view import cut_image, whole
 from decouplednet.errors import DataError
-from decouplednet.settings import AugmentationSettings
+from decouplednet.stage_settings import AugmentationSettings
 
 
 class TaggedExample(NamedTuple):

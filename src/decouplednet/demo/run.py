@@ -15,13 +15,8 @@ from decouplednet.errors import DataError
 from decouplednet.inference.devices import choose_device
 from decouplednet.progress import bar
 from decouplednet.report.write import write_report
-from decouplednet.settings import (
-    AugmentationSettings,
-    ClassifierSettings,
-    DataSettings,
-    SegmenterSettings,
-    Settings,
-)
+from decouplednet.settings import DataSettings, Settings
+from decouplednet.stage_settings import AugmentationSettings, ClassifierSettings, SegmenterSettings
 
 DeviceName = Literal["auto", "cpu", "cuda"]
 

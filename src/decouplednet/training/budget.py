@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.vgg import GROUPS, STRIDE
-from decouplednet.settings import Settings, StageSettings
+from decouplednet.settings import Settings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
 
 # How the stages divide what features, scores and report leave, in their order.

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.optimizers import learning_rate_factor
 from decouplednet.training.stages import HELD_OUT_IOU, Stage
 

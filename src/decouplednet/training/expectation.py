@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
 from decouplednet.networks.vgg import GROUPS
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import (
     BYTES_PER_FROZEN_WEIGHT,

@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.pace import scheduled_updates
 
 MOMENTUM = 0.9  # PAPER.md, facts of the original release

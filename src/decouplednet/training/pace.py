@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 
 Clock = Callable[[], float]
 """Seconds since any fixed moment; only differences count."""

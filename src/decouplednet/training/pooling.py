@@ -1,7 +1,7 @@
 """How a run pools the scores of its classifier."""
 
 from decouplednet.networks.pooling import MAX_POOLING, LogSumExpPooling, Pooling, TopKPooling
-from decouplednet.settings import ClassifierSettings
+from decouplednet.stage_settings import ClassifierSettings
 
 SHARPNESS, COUNT = 4.0, 3
 

@@ -13,7 +13,7 @@ from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
-from decouplednet.settings import SelfTrainingSettings
+from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.budget import PSEUDO_MASKS
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images

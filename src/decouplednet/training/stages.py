@@ -15,7 +15,7 @@ from decouplednet.dataset.draws import DrawSampler
 from decouplednet.dataset.masked import MaskedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.settings import ClassifierSettings, SegmenterSettings, StageSettings
+from decouplednet.stage_settings import ClassifierSettings, SegmenterSettings, StageSettings
 from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for

@@ -3,7 +3,7 @@
 import logging
 
 from decouplednet.errors import TrainingError
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from decouplednet.dataset.mixed import MixedExample
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.saliency import tag_weights
-from decouplednet.settings import SelfTrainingSettings
+from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.stages import TITLES, Stage
 

@@ -12,7 +12,7 @@ from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.settings import StageSettings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, stage_seconds
 from decouplednet.training.fit import effort_of
 from decouplednet.training.pace import Clock

@@ -23,7 +23,7 @@ from decouplednet.comparison.baselines.views import MixedExample, Views
 from decouplednet.dataset.masked import ClassExample
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import Stage

@@ -10,7 +10,7 @@ from decouplednet.comparison.baselines.network import start_one_network
 from decouplednet.comparison.baselines.one_network import ClassStage, train_one_network
 from decouplednet.comparison.baselines.pixel_stage import class_overlaps, encoder_rate
 from decouplednet.errors import TrainingError
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.checkpoints import write_learnt
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run_folder import RunFolder

@@ -31,7 +31,7 @@ from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.inference.reading import evaluating
 from decouplednet.networks.vgg import Encoded
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.losses import mask_loss
 from decouplednet.training.pace import scheduled_updates

@@ -6,7 +6,7 @@ from decouplednet.comparison.baselines.network import OneNetwork, start_one_netw
 from decouplednet.comparison.baselines.pixel_stage import PixelStage, encoder_rate, run_stage
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
 from decouplednet.dataset.masked import ClassExample, ClassImages
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.losses import mask_loss
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder

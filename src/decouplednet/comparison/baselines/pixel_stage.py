@@ -12,7 +12,8 @@ from decouplednet.annotations.catalogue import Record
 from decouplednet.classes import IGNORE
 from decouplednet.comparison.baselines.network import OneNetwork
 from decouplednet.dataset.masked import ClassExample, ClassImages
-from decouplednet.settings import SegmenterSettings, Settings
+from decouplednet.settings import Settings
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.fit import fit
 from decouplednet.training.plan import Plan

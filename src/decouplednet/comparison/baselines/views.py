@@ -22,7 +22,7 @@ from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.view import View, cut_image
-from decouplednet.settings import SegmenterSettings
+from decouplednet.stage_settings import SegmenterSettings
 
 STRONG_VIEWS = 2
 
