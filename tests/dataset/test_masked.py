@@ -5,13 +5,11 @@ from typing import Literal
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.classes import ClassList
 from decouplednet.dataset.draws import DrawSampler
-from decouplednet.dataset.frame import Frame
 from decouplednet.dataset.masked import (
     ClassImages,
     MaskedExample,
@@ -19,58 +17,9 @@ from decouplednet.dataset.masked import (
     window_tags,
 )
 from decouplednet.dataset.store import ImageStore
-from decouplednet.errors import DataError
 from decouplednet.stage_settings import AugmentationSettings, SegmenterSettings
+from tests.dataset.masks import CLASSES, FRAME, PLAIN, SOURCE, WHOLE, drawn_mask, masked_images
 from tests.dataset.pictures import noise, record
-
-SOURCE = ClassList(("car", "cat", "cow", "dog"))
-CLASSES = ClassList(("dog", "cat", "cow"))  # ids 4, 2, 3 of the source
-FRAME = Frame(side=12, channel_order="RGB", mean=(0, 0, 0), deviation=(1, 1, 1))
-PLAIN = AugmentationSettings(flip=False, smallest_scale=1, colour=0)
-WHOLE = SegmenterSettings(window_share=0, augmentation=PLAIN)
-
-
-def _mask(height: int, width: int) -> NDArray[np.uint8]:
-    """Return car, cat and dog in three corners, ignored pixels in the fourth."""
-    mask = np.zeros((height, width), np.uint8)
-    mask[:3, :3] = 1
-    mask[:4, -3:] = 2
-    mask[-3:, :4] = 4
-    mask[-2:, -2:] = 255
-    return mask
-
-
-@pytest.fixture
-def records(tmp_path: Path) -> list[Record]:
-    sizes = [(9, 12), (12, 10), (11, 11)]
-    return [
-        record(tmp_path, f"i{i}", noise(i, *size), mask=_mask(*size))
-        for i, size in enumerate(sizes)
-    ]
-
-
-def _images(
-    records: Sequence[Record],
-    *,
-    classes: ClassList = CLASSES,
-    others: Literal["ignore", "background"] = "ignore",
-    masked: ClassList | None = None,
-    settings: SegmenterSettings = WHOLE,
-    frame: Frame = FRAME,
-    seed: int = 3,
-    store: ImageStore | None = None,
-) -> MaskedImages:
-    return MaskedImages(
-        records,
-        source=SOURCE,
-        classes=classes,
-        others=others,
-        masked=masked or classes,
-        frame=frame,
-        settings=settings,
-        seed=seed,
-        store=store,
-    )
 
 
 def _same(left: MaskedExample, right: MaskedExample) -> bool:
@@ -82,7 +31,7 @@ def _same(left: MaskedExample, right: MaskedExample) -> bool:
 def test_the_target_is_the_union_of_the_classes_asked_for(
     records: list[Record], others: Literal["ignore", "background"], car: int
 ) -> None:
-    images = _images(records[:1], others=others)
+    images = masked_images(records[:1], others=others)
     subsets = set()
     for draw in range(40):
         image, asked, target, *_ = images[draw]
@@ -97,7 +46,7 @@ def test_the_target_is_the_union_of_the_classes_asked_for(
                     2: int(asked[1]),
                     4: int(asked[0]),
                     255: 255,
-                }[int(_mask(9, 12)[row, column])]
+                }[int(drawn_mask(9, 12)[row, column])]
         np.testing.assert_array_equal(target, expected)
         assert torch.equal(image, FRAME.image(noise(0, 9, 12)))
         subsets.add(tuple(asked.tolist()))
@@ -108,11 +57,11 @@ def test_the_target_is_the_union_of_the_classes_asked_for(
 def test_the_target_of_all_classes_is_the_class_of_each_pixel(
     records: list[Record], others: Literal["ignore", "background"], car: int
 ) -> None:
-    image, target = ClassImages(_images(records[:1], others=others))[5]
+    image, target = ClassImages(masked_images(records[:1], others=others))[5]
     expected = np.full((12, 12), 255)
     for row in range(9):
         for column in range(12):
-            of_source = int(_mask(9, 12)[row, column])
+            of_source = int(drawn_mask(9, 12)[row, column])
             expected[row, column] = {0: 0, 1: car, 2: 2, 4: 1, 255: 255}[of_source]
 
     np.testing.assert_array_equal(target, expected)
@@ -126,7 +75,7 @@ def test_windows_of_all_classes_hold_each_of_them_and_vary(tmp_path: Path) -> No
     one = record(tmp_path, "one", noise(0, 40, 50), mask=mask)
     settings = SegmenterSettings(window_share=1)
     frame = FRAME.model_copy(update={"side": 64})
-    examples = ClassImages(_images([one], settings=settings, frame=frame))
+    examples = ClassImages(masked_images([one], settings=settings, frame=frame))
 
     seen = [examples[draw] for draw in range(12)]
 
@@ -149,7 +98,7 @@ def test_an_image_that_encodes_its_mask_stays_on_it(tmp_path: Path) -> None:
     frame = FRAME.model_copy(update={"side": 64})
     one = record(tmp_path, "one", image, mask=mask)
     for warped in (False, True):
-        images = _images(
+        images = masked_images(
             [one], settings=settings.model_copy(update={"warp_windows": warped}), frame=frame
         )
         for draw in range(40):
@@ -168,7 +117,7 @@ def test_windows_bring_the_foreground_closer(tmp_path: Path) -> None:
 
     def shares(window_share: float) -> list[float]:
         settings = SegmenterSettings(window_share=window_share, augmentation=PLAIN)
-        images = _images([one], settings=settings)
+        images = masked_images([one], settings=settings)
         targets = [images[draw].target for draw in range(40)]
         return [float((t == 1).sum() / (t != 255).sum()) for t in targets]
 
@@ -184,7 +133,7 @@ def test_warped_windows_fill_the_frame(records: list[Record]) -> None:
         settings = SegmenterSettings(
             window_share=share, warp_windows=True, augmentation=AugmentationSettings()
         )
-        images = _images(records, others="background", settings=settings)
+        images = masked_images(records, others="background", settings=settings)
 
         # The only ignored pixels are the masks' own 2 x 2.
         assert all((images[draw].target == 255).float().mean() < 0.5 for draw in range(10))
@@ -193,7 +142,7 @@ def test_warped_windows_fill_the_frame(records: list[Record]) -> None:
 
 def test_augmentation_settings_reach_the_example(records: list[Record]) -> None:
     def drawn(augmentation: AugmentationSettings) -> list[MaskedExample]:
-        images = _images(
+        images = masked_images(
             records[2:], settings=SegmenterSettings(window_share=0, augmentation=augmentation)
         )
         return [images[draw] for draw in range(20)]
@@ -212,85 +161,21 @@ def test_augmentation_settings_reach_the_example(records: list[Record]) -> None:
 
 def test_an_example_depends_on_seed_and_draw_only(records: list[Record]) -> None:
     settings = SegmenterSettings()
-    in_turn = [_images(records, settings=settings)[draw] for draw in range(12)]
-    one = _images(records, settings=settings, store=ImageStore(10**6))
+    in_turn = [masked_images(records, settings=settings)[draw] for draw in range(12)]
+    one = masked_images(records, settings=settings, store=ImageStore(10**6))
     backwards = [one[draw] for draw in reversed(range(12))][::-1]
 
     assert all(_same(*pair) for pair in zip(in_turn, backwards, strict=True))
-    other = [_images(records, settings=settings, seed=4)[draw] for draw in range(12)]
+    other = [masked_images(records, settings=settings, seed=4)[draw] for draw in range(12)]
     assert not any(_same(*pair) for pair in zip(in_turn, other, strict=True))
 
 
 def test_every_pass_shows_every_image(records: list[Record]) -> None:
-    images = _images(records)
+    images = masked_images(records)
     plain = [FRAME.image(noise(i, *size)) for i, size in enumerate([(9, 12), (12, 10), (11, 11)])]
     for first in (0, 3, 6):
         seen = [images[draw].image for draw in range(first, first + 3)]
         assert all(any(torch.equal(image, one) for image in seen) for one in plain)
-
-
-def test_images_without_a_chosen_class_are_excluded_and_named(
-    records: list[Record], tmp_path: Path
-) -> None:
-    sky = record(tmp_path, "sky", noise(5, 8, 9), mask=np.zeros((8, 9), np.uint8))
-    car = record(tmp_path, "car", noise(6, 8, 9), mask=np.full((8, 9), 1, np.uint8))
-
-    images = _images([sky, *records, car])
-
-    assert images.records == tuple(records)
-    assert images.excluded == ("sky", "car")
-    assert all(images[draw].asked.any() for draw in range(6))
-
-
-def test_masks_without_any_chosen_class_are_refused(records: list[Record]) -> None:
-    message = (
-        "none of the 3 masks to train from holds one of the classes cow; "
-        "add masks, or choose other classes"
-    )
-    with pytest.raises(DataError, match=message):
-        _images(records, classes=ClassList(("cow",)))
-
-
-def test_no_masks_are_refused() -> None:
-    with pytest.raises(DataError, match="none of the 0 masks to train from holds"):
-        _images([])
-
-
-def test_an_image_without_mask_is_refused(tmp_path: Path) -> None:
-    bare = record(tmp_path, "bare", noise(0, 5, 7))
-
-    with pytest.raises(DataError, match=r"bare\.png: the image has no mask to train from"):
-        _images([bare])
-
-
-def test_a_mask_of_another_size_is_refused_before_training(tmp_path: Path) -> None:
-    bad = record(tmp_path, "bad", noise(0, 5, 7), mask=np.ones((5, 8), np.uint8))
-
-    with pytest.raises(
-        DataError, match=r"bad_mask\.png: the mask is 8 x 5 pixels, its image 7 x 5"
-    ):
-        _images([bad])
-
-
-def test_an_id_beyond_the_source_is_refused_before_training(tmp_path: Path) -> None:
-    bad = record(tmp_path, "bad", noise(0, 5, 7), mask=np.full((5, 7), 5, np.uint8))
-
-    with pytest.raises(DataError, match=r"bad_mask\.png: id 5 at row 0, column 0 is no class"):
-        _images([bad])
-
-
-def test_a_mask_of_ignored_pixels_alone_is_excluded_where_the_tags_name_no_class(
-    records: list[Record], tmp_path: Path
-) -> None:
-    ignored = record(
-        tmp_path,
-        "ignored",
-        noise(0, 9, 9),
-        tags=frozenset(),
-        mask=np.full((9, 9), 255, np.uint8),
-    )
-
-    assert _images([*records, ignored]).excluded == ("ignored",)
 
 
 def test_progress_sees_every_record(records: list[Record]) -> None:
@@ -320,7 +205,7 @@ def test_the_store_keeps_masks_from_the_start_and_images_once_drawn(
     records: list[Record],
 ) -> None:
     store = ImageStore(10**6)
-    images = _images(records, store=store)
+    images = masked_images(records, store=store)
     pixels = 9 * 12 + 12 * 10 + 11 * 11
     assert store.kept_bytes == pixels
 
@@ -330,7 +215,7 @@ def test_the_store_keeps_masks_from_the_start_and_images_once_drawn(
 
 
 def test_a_loader_gives_batches(records: list[Record]) -> None:
-    images = _images(records, settings=SegmenterSettings())
+    images = masked_images(records, settings=SegmenterSettings())
 
     (batch,) = DataLoader(images, batch_size=5, sampler=DrawSampler(5))
 
@@ -344,7 +229,7 @@ def test_a_loader_gives_batches(records: list[Record]) -> None:
 def test_a_class_without_masks_is_ignored_in_masks_and_never_asked_for(
     records: list[Record],
 ) -> None:
-    images = _images(records, masked=ClassList(("cat",)))  # dog is learnt from tags alone
+    images = masked_images(records, masked=ClassList(("cat",)))  # dog is learnt from tags alone
 
     for draw in range(20):
         example = images[draw]
@@ -353,17 +238,10 @@ def test_a_class_without_masks_is_ignored_in_masks_and_never_asked_for(
         assert example.tags.tolist() == [1, 1, 0]  # whole images: the tag is known all the same
 
 
-def test_masks_of_classes_without_masks_alone_are_refused(records: list[Record]) -> None:
-    with pytest.raises(
-        DataError, match=r"none of the 3 masks to train from holds one of the cl.*cow"
-    ):
-        _images(records, masked=ClassList(("cow",)))
-
-
 def test_the_mask_of_a_window_holds_every_class_where_the_target_holds_the_asked_ones(
     records: list[Record],
 ) -> None:
-    images = _images(records)
+    images = masked_images(records)
 
     for draw in range(12):
         example = images[draw]

@@ -23,7 +23,9 @@ def test_other_settings_do_not_resume_a_run(interrupted: Path, shapes: Path) -> 
 
 def test_changed_settings_are_named_with_their_section() -> None:
     before = quick("segmenter.augmentation.flip=false")
-    assert runs.changed_settings(before, quick("side=160", "compute.workers=3")) == [
+    assert runs.changed_settings(
+        before, quick("side=160", "segmenter.augmentation.flip=true", "compute.workers=3")
+    ) == [
         "side",
         "segmenter.augmentation.flip",
     ]

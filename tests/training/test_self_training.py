@@ -197,7 +197,7 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
     facts = json.loads((studied / "run.json").read_text())
     stages = {str(row["stage"]) for row in read_curve(studied / "curves.csv")}
 
-    assert list(facts["seconds"])[:3] == ["classifier", "segmenter", "student"]
+    assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
     assert stages == {"classifier", "segmenter", "student"}
     assert facts["threshold"]["certainty"] in THRESHOLDS
     assert 0 <= facts["threshold"]["right"] <= 1

@@ -13,31 +13,38 @@ if TYPE_CHECKING:
     from decouplednet.training.plan import Plan
 
 
+Data = Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)]
+Out = Annotated[Path, typer.Option(help="The run's folder, new or empty.", show_default=False)]
+Recipe = Annotated[
+    Path | None, typer.Option(help="Settings of the run, a TOML file.", show_default=False)
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as seed=1."),
+]
+Minutes = Annotated[
+    float | None,
+    typer.Option(
+        metavar="N",
+        help="Time for all of it, report included; what is not given is chosen to fit.",
+        show_default=False,
+    ),
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run that lies in --out.")]
+Device = Annotated[
+    Literal["auto", "cpu", "cuda"] | None,
+    typer.Option(help="Where to compute; compute.device by default.", show_default=False),
+]
+
+
 def train(
-    data: Annotated[Path, typer.Argument(help="The data set's folder.", show_default=False)],
-    out: Annotated[Path, typer.Option(help="The run's folder, new or empty.", show_default=False)],
-    recipe: Annotated[
-        Path | None, typer.Option(help="Settings of the run, a TOML file.", show_default=False)
-    ] = None,
-    set_: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change one setting, such as seed=1."),
-    ] = None,
-    minutes: Annotated[
-        float | None,
-        typer.Option(
-            metavar="N",
-            help="Time for all of it, report included; what is not given is chosen to fit.",
-            show_default=False,
-        ),
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run that lies in --out.")
-    ] = False,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"] | None,
-        typer.Option(help="Where to compute; compute.device by default.", show_default=False),
-    ] = None,
+    data: Data,
+    out: Out,
+    recipe: Recipe = None,
+    set_: Changes = None,
+    minutes: Minutes = None,
+    resume: Resume = False,
+    device: Device = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show no table and no bars.")] = False,
 ) -> None:
     """Train a segmenter from the tags and masks of DATA.

@@ -83,8 +83,8 @@ class Row:
 def spread(values: Iterable[float | None]) -> Spread | None:
     """Return mean and standard deviation of the values that are there; None without any.
 
-    >>> spread([0.5, None, 0.7, 0.6])
-    Spread(mean=0.6, deviation=0.1, values=(0.5, 0.7, 0.6))
+    >>> spread([0.25, None, 0.75, 0.5])
+    Spread(mean=0.5, deviation=0.25, values=(0.25, 0.75, 0.5))
     """
     there = tuple(value for value in values if value is not None)
     if not there:

@@ -194,11 +194,10 @@ def after_training(
         saving: seconds to write what was learnt.
     """
     segmenter = settings.segmenter
-    labelled = numbers.tagged if settings.self_training.enabled else 0
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
-    return {
-        PSEUDO_MASKS: labelled * prediction,
+    labelling = {PSEUDO_MASKS: numbers.tagged * prediction}
+    return (labelling if settings.self_training.enabled else {}) | {
         "saving": saving + segmenter.statistics_batches * images * prediction,
         "scores": SCORINGS * numbers.scored * prediction,
         "report": REPORT_SECONDS + pictures * prediction,

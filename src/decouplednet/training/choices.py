@@ -8,6 +8,7 @@ from decouplednet.counts import count
 from decouplednet.networks.presets import Preset
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
+from decouplednet.stage_settings import ClassifierSettings
 from decouplednet.training.pooling import pooling_of
 
 PASSES = 30  # of stage 1 over the tagged images
@@ -80,15 +81,19 @@ def choose(
             f"{MORE_EACH_DOUBLING} more each time they double",
         ),
     )
-    pooling = pooling_of(classifier).model_dump(exclude={"name"})
-    every += tuple(
-        Choice(f"classifier.pooling_{name}", value, "the usual one of this pooling")
-        for name, value in pooling.items()
-    )
+    every += _pooling_choices(classifier)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
     return settings.changed({choice.name: choice.value for choice in chosen}), chosen
+
+
+def _pooling_choices(classifier: ClassifierSettings) -> tuple[Choice, ...]:
+    numbers = pooling_of(classifier).model_dump(exclude={"name"})
+    return tuple(
+        Choice(f"classifier.pooling_{name}", value, "the usual one of this pooling")
+        for name, value in numbers.items()
+    )
 
 
 def tag_updates(tagged: int, images_per_update: int) -> int:

@@ -51,7 +51,7 @@ def batch() -> MixedExample:
 def stage_of(**changes: Any) -> ConsistencyStage:
     return ConsistencyStage(
         small_one_network(),
-        SegmenterSettings(),
+        SegmenterSettings(updates=600),
         ConsistencySettings(**({"threshold": 0.6} | changes)),
         seed=0,
         encoder_rate=1.0,
@@ -104,7 +104,7 @@ def test_the_loss_is_half_that_of_the_masks_and_half_that_of_the_views() -> None
     with torch.no_grad():
         loss = float(stage.loss(batch()))
 
-    assert min(masks, weak, strong) > 0.01
+    assert min(masks, weak, strong) > 1e-3  # none of them could be left out unnoticed
     assert loss == pytest.approx((masks + 0.5 * weak + 0.5 * strong) / 2, rel=1e-3)
 
 

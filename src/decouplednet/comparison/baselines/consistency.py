@@ -25,7 +25,7 @@ from decouplednet.comparison.baselines.one_network import train_from_masks
 from decouplednet.comparison.baselines.perturbation import StrongSettings, paste
 from decouplednet.comparison.baselines.pixel_stage import PixelStage, encoder_rate, run_stage
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
-from decouplednet.comparison.baselines.pseudo_labels import pseudo_labels, pseudo_loss
+from decouplednet.comparison.baselines.sure_pixels import sure_classes, sure_loss
 from decouplednet.comparison.baselines.views import STRONG_VIEWS, MixedExample, MixedImages, Views
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
@@ -120,7 +120,7 @@ class ConsistencyStage(PixelStage):
         """Return (B, H, W) what the network is sure of in the weak views; 255 elsewhere."""
         with evaluating(self.network), torch.no_grad():
             score = self.network(views.weak)
-        return pseudo_labels(score, views.seen, self.consistency.threshold)
+        return sure_classes(score, views.seen, self.consistency.threshold)
 
     def _weak_losses(
         self, labelled: ClassExample, views: Views, target: Tensor
@@ -133,7 +133,7 @@ class ConsistencyStage(PixelStage):
         score = self.network.decode(Encoded(pool5, encoded.switches))
         return (
             mask_loss(score[:count], labelled.target),
-            pseudo_loss(score[count:], target, views.seen),
+            sure_loss(score[count:], target, views.seen),
         )
 
     def _strong_loss(self, views: Views, target: Tensor) -> Tensor:
@@ -142,7 +142,7 @@ class ConsistencyStage(PixelStage):
         images = [paste(views.strong[:, view], patch) for view, patch in enumerate(patches)]
         targets = [paste(target, patch) for patch in patches]
         seen = [paste(views.seen, patch) for patch in patches]
-        return pseudo_loss(self.network(torch.cat(images)), torch.cat(targets), torch.cat(seen))
+        return sure_loss(self.network(torch.cat(images)), torch.cat(targets), torch.cat(seen))
 
 
 def ramp_factor(update: int, length: float) -> float:

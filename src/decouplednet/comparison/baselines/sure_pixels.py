@@ -1,4 +1,4 @@
-"""Labels that a network gives to images without masks, and what it loses against them."""
+"""Where a network is sure of images without masks, and what it loses against that."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -6,7 +6,7 @@ from torch import Tensor
 from decouplednet.classes import IGNORE
 
 
-def pseudo_labels(score: Tensor, seen: Tensor, threshold: float) -> Tensor:
+def sure_classes(score: Tensor, seen: Tensor, threshold: float) -> Tensor:
     """Return the class of each pixel where the network is sure of it, 255 elsewhere.
 
     Args:
@@ -21,15 +21,15 @@ def pseudo_labels(score: Tensor, seen: Tensor, threshold: float) -> Tensor:
     return label.masked_fill((probability < threshold) | ~seen, IGNORE)
 
 
-def pseudo_loss(score: Tensor, target: Tensor, seen: Tensor) -> Tensor:
-    """Return the cross-entropy against pseudo labels, over all pixels of the images' content.
+def sure_loss(score: Tensor, target: Tensor, seen: Tensor) -> Tensor:
+    """Return the cross-entropy against these classes, over all pixels of the images' content.
 
     A pixel that nobody is sure of adds nothing and still counts, so the fewer the network is sure
     of, the less they weigh.
 
     Args:
         score: (B, L + 1, H, W) before the softmax, background first.
-        target: (B, H, W) int64 as from ``pseudo_labels``.
+        target: (B, H, W) int64 as from ``sure_classes``.
         seen: (B, H, W) bool, False in the padding.
 
     Returns:

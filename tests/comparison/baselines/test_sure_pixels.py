@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from decouplednet.comparison.baselines.pseudo_labels import pseudo_labels, pseudo_loss
+from decouplednet.comparison.baselines.sure_pixels import sure_classes, sure_loss
 
 B, C, H, W = 2, 4, 3, 5
 
@@ -27,7 +27,7 @@ def softmax(score: Tensor, image: int, row: int, column: int) -> list[float]:
 
 
 def test_only_what_is_sure_and_seen_is_labelled() -> None:
-    labels = pseudo_labels(scores(), content(), 0.8)
+    labels = sure_classes(scores(), content(), 0.8)
 
     kinds = set()
     for image in range(B):
@@ -43,14 +43,14 @@ def test_only_what_is_sure_and_seen_is_labelled() -> None:
 
 @pytest.mark.parametrize(("threshold", "labelled"), [(0.0, True), (1.0, False)])
 def test_the_threshold_decides_how_much_is_labelled(threshold: float, labelled: bool) -> None:
-    labels = pseudo_labels(scores(), content(), threshold)
+    labels = sure_classes(scores(), content(), threshold)
 
     assert bool((labels[content()] != 255).all()) == labelled
     assert bool((labels[~content()] == 255).all())
 
 
 def test_the_loss_is_that_of_sure_pixels_by_the_number_of_pixels_seen() -> None:
-    target = pseudo_labels(scores(), content(), 0.8)
+    target = sure_classes(scores(), content(), 0.8)
     strong, expected = scores(1), 0.0
     for image in range(B):
         total = 0.0
@@ -61,14 +61,14 @@ def test_the_loss_is_that_of_sure_pixels_by_the_number_of_pixels_seen() -> None:
                     total -= math.log(softmax(strong, image, row, column)[label])
         expected += total / int(content()[image].sum()) / B
 
-    assert float(pseudo_loss(strong, target, content())) == pytest.approx(expected, rel=1e-5)
+    assert float(sure_loss(strong, target, content())) == pytest.approx(expected, rel=1e-5)
 
 
 def test_without_any_sure_or_seen_pixel_the_loss_is_zero_and_has_a_gradient() -> None:
     strong = scores(1).requires_grad_()
     nothing = torch.full((B, H, W), 255)
 
-    loss = pseudo_loss(strong, nothing, torch.zeros(B, H, W, dtype=torch.bool))
+    loss = sure_loss(strong, nothing, torch.zeros(B, H, W, dtype=torch.bool))
     loss.backward()  # type: ignore[no-untyped-call]  # torch's own
 
     assert float(loss.detach()) == 0
