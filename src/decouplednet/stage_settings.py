@@ -239,3 +239,11 @@ class SelfTrainingSettings(StageSettings):
         lt=1,
         description="share of the believed pixels of held-out masks that should be right",
     )
+    undenied: Share = Field(
+        0.9,
+        ge=0,
+        lt=1,
+        description="share of the pixels of a class on held-out masks that must not be denied to "
+        "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there is "
+        "either given to that class or left open",
+    )

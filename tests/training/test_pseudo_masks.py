@@ -13,7 +13,9 @@ from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
+    HIGHEST_DOUBT,
     THRESHOLDS,
+    Threshold,
     certainty,
     choose_threshold,
     pseudo_mask,
@@ -36,6 +38,11 @@ def _prediction(**maps: np.ndarray) -> Prediction:
     )
 
 
+def _believing(certainty: float, **doubt: float) -> Threshold:
+    """Return a threshold that doubts no class but those that are named."""
+    return Threshold(certainty, 1.0, 1.0, dict.fromkeys(CLASSES, 1.1) | doubt)
+
+
 def _maps(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).dirichlet((0.7, 0.7, 0.7), (5, 7)).transpose(2, 0, 1)
 
@@ -51,7 +58,7 @@ def test_certainty_is_the_largest_map_of_each_pixel_background_among_them() -> N
 
 def test_a_pseudo_mask_keeps_sure_pixels_and_leaves_the_others_open() -> None:
     maps = _maps(1)
-    mask = pseudo_mask(_prediction(cow=maps[1], dog=maps[2]), CLASSES, 0.6)
+    mask = pseudo_mask(_prediction(cow=maps[1], dog=maps[2]), CLASSES, _believing(0.6))
 
     for row in range(5):
         for column in range(7):
@@ -60,10 +67,25 @@ def test_a_pseudo_mask_keeps_sure_pixels_and_leaves_the_others_open() -> None:
             assert mask[row, column] == expected
 
 
+def test_a_pixel_is_not_denied_to_a_class_whose_map_is_at_its_doubt() -> None:
+    maps = _maps(2)
+    mask = pseudo_mask(_prediction(cow=maps[1], dog=maps[2]), CLASSES, _believing(0.4, dog=0.2))
+
+    doubted = 0
+    for row in range(5):
+        for column in range(7):
+            winner = int(maps[:, row, column].argmax())
+            doubt = winner != 2 and maps[2, row, column] >= 0.2
+            sure = maps[winner, row, column] >= 0.4 and not doubt
+            assert mask[row, column] == ((0, 2, 3)[winner] if sure else IGNORE)
+            doubted += doubt
+    assert doubted
+
+
 def test_a_tagged_class_that_is_found_nowhere_is_not_denied_where_it_may_be() -> None:
     maps = np.full((20, 30), 0.05)
     maps[4:9, 10:20] = 0.3  # less than background everywhere
-    mask = pseudo_mask(_prediction(cat=maps), CLASSES, 0.6)
+    mask = pseudo_mask(_prediction(cat=maps), CLASSES, _believing(0.6))
 
     assert (mask[4:9, 10:20] == IGNORE).all()
     assert (np.delete(mask.ravel(), np.flatnonzero(maps.ravel() > 0.1)) == 0).all()
@@ -72,7 +94,7 @@ def test_a_tagged_class_that_is_found_nowhere_is_not_denied_where_it_may_be() ->
 def test_an_image_that_shows_none_of_the_classes_is_all_background() -> None:
     nothing = Prediction(np.zeros((3, 4), np.uint8), {}, dict.fromkeys(CLASSES, 0.1), ())
 
-    assert (pseudo_mask(nothing, CLASSES, 0.99) == 0).all()
+    assert (pseudo_mask(nothing, CLASSES, _believing(0.99)) == 0).all()
 
 
 @pytest.fixture
@@ -85,13 +107,19 @@ def planned(shapes: Path, tmp_path: Path) -> tuple[Plan, Predictor]:
     return plan, Predictor(network=network, classes=plan.classes, frame=plan.frame, device=device)
 
 
+def _sure_of_little(plan: Plan) -> Threshold:
+    return Threshold(0.5, 1.0, 1.0, dict.fromkeys(plan.classes, 1.1))
+
+
 def test_pseudo_masks_hold_tagged_classes_alone_at_the_size_of_their_images(
     planned: tuple[Plan, Predictor], tmp_path: Path
 ) -> None:
     plan, predictor = planned
     records, tags = plan.roles.tags[:5], plan.tags[:5]
 
-    written = write_pseudo_masks(predictor, records, tags, tmp_path / "pseudo", threshold=0.5)
+    written = write_pseudo_masks(
+        predictor, records, tags, tmp_path / "pseudo", threshold=_sure_of_little(plan)
+    )
 
     tags_of = {record.name: names for record, names in zip(records, tags, strict=True)}
     assert written
@@ -118,7 +146,7 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
     plan, predictor = planned
     records, folder = plan.roles.tags[:3], tmp_path / "pseudo"
     tags = (plan.tags[0], None, plan.tags[2])
-    write_pseudo_masks(predictor, records[:1], tags[:1], folder, threshold=0.5)
+    write_pseudo_masks(predictor, records[:1], tags[:1], folder, threshold=_sure_of_little(plan))
     first = folder / f"{records[0].name}.png"
     earlier = first.stat().st_mtime_ns
     done: list[str] = []
@@ -128,7 +156,9 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
         done.extend(record.name for record in missing)
         return missing
 
-    written = write_pseudo_masks(predictor, records, tags, folder, threshold=0.5, progress=note)
+    written = write_pseudo_masks(
+        predictor, records, tags, folder, threshold=_sure_of_little(plan), progress=note
+    )
 
     assert done == [records[2].name]
     assert not (folder / f"{records[1].name}.png").exists()
@@ -157,7 +187,9 @@ def test_the_threshold_is_the_first_that_is_right_often_enough(
         shares.append(right / kept if kept else 0.0)
     wanted = sorted(shares)[len(shares) // 2]
 
-    chosen = choose_threshold(predictor, plan.catalogue, masked, masked=plan.classes, wanted=wanted)
+    chosen = choose_threshold(
+        predictor, plan.catalogue, masked, masked=plan.classes, wanted=wanted, undenied=0.9
+    )
 
     place = next(i for i, share in enumerate(shares) if share >= wanted)
     assert chosen.certainty == THRESHOLDS[place]
@@ -171,7 +203,51 @@ def test_the_highest_threshold_is_taken_where_none_is_right_often_enough(
     plan, predictor = planned
 
     chosen = choose_threshold(
-        predictor, plan.catalogue, plan.roles.masks, masked=plan.classes, wanted=1.0
+        predictor, plan.catalogue, plan.roles.masks, masked=plan.classes, wanted=1.0, undenied=0.9
     )
 
     assert chosen.certainty == THRESHOLDS[-1]
+
+
+def test_so_many_of_its_own_pixels_reach_the_doubt_of_a_class(
+    planned: tuple[Plan, Predictor],
+) -> None:
+    plan, predictor = planned
+    names = tuple(plan.catalogue.classes)
+    own: dict[str, list[float]] = {name: [] for name in plan.classes}
+    for record in plan.roles.masks:
+        truth = plan.catalogue.mask_of(record)
+        there = {names[i - 1] for i in np.unique(truth) if 0 < i < IGNORE}
+        told = predictor.predict([_pixels(record)], [there])[0]
+        for name, class_map in told.class_maps.items():
+            own[name] += class_map[truth == plan.catalogue.classes.index(name)].tolist()
+
+    chosen = choose_threshold(
+        predictor,
+        plan.catalogue,
+        plan.roles.masks,
+        masked=plan.classes,
+        wanted=0.5,
+        undenied=0.7,
+    )
+
+    assert set(chosen.doubt) == set(plan.classes)
+    for name, values in own.items():
+        doubt = chosen.doubt[name]
+        assert np.mean([value >= doubt - 1e-6 for value in values]) >= 0.7
+        if doubt < HIGHEST_DOUBT:
+            assert np.mean([value >= doubt + 0.01 for value in values]) < 0.7
+
+
+def test_a_class_without_held_out_pixels_is_doubted_like_the_most_doubtful_other(
+    planned: tuple[Plan, Predictor],
+) -> None:
+    plan, predictor = planned
+    seen = ClassList(tuple(plan.classes)[:2])
+
+    chosen = choose_threshold(
+        predictor, plan.catalogue, plan.roles.masks, masked=seen, wanted=0.5, undenied=0.9
+    )
+
+    *others, last = plan.classes
+    assert chosen.doubt[last] == min(chosen.doubt[name] for name in others)

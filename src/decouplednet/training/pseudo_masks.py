@@ -1,7 +1,9 @@
 """Pseudo-masks: what a trained network makes of tagged images when it is told their tags."""
 
-from collections.abc import Callable, Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,8 @@ THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """The certainties that ``choose_threshold`` chooses from."""
 
 FEWEST_PIXELS = 0.002  # share of the image under which a tagged class counts as not found
+LEVELS = 100  # of a map's value, in which doubt is chosen
+HIGHEST_DOUBT = 0.5  # a map above it is the winner, as the maps of a pixel sum to 1
 PERHAPS = 0.5  # share of its largest value from which the map of such a class is not denied
 
 Progress = Callable[[Sequence[Record]], Iterable[Record]]
@@ -27,17 +31,45 @@ Progress = Callable[[Sequence[Record]], Iterable[Record]]
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """From which certainty on pixels are believed, and what that gave on held-out masks.
+    """From where on pixels are believed, and what that gave on held-out masks.
 
     Args:
-        certainty: in [0.5, 1).
+        certainty: from which a pixel is believed, in [0.5, 1).
         right: share of the believed pixels that were right, in [0, 1].
         believed: share of all pixels that were believed, in [0, 1].
+        doubt: of each class, the value of its map from which a pixel is not given to anything
+            else, in [0, 1].
     """
 
     certainty: float
     right: float
     believed: float
+    doubt: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Counts:
+    """What is counted on held-out masks.
+
+    Args:
+        right: (T,) believed and right pixels, for each of ``THRESHOLDS``.
+        believed: (T,) believed pixels.
+        pixels: that count.
+        own: (L, LEVELS) pixels of each class by the value of its own map.
+    """
+
+    right: NDArray[np.int64]
+    believed: NDArray[np.int64]
+    pixels: int
+    own: NDArray[np.int64]
+
+    def __add__(self, other: "_Counts") -> "_Counts":
+        return _Counts(
+            self.right + other.right,
+            self.believed + other.believed,
+            self.pixels + other.pixels,
+            self.own + other.own,
+        )
 
 
 def choose_threshold(
@@ -47,44 +79,82 @@ def choose_threshold(
     *,
     masked: ClassList,
     wanted: float,
+    undenied: float,
 ) -> Threshold:
-    """Return the lowest certainty from which pixels of held-out masks are right often enough.
+    """Return from where on pixels are believed, chosen on held-out masks.
 
     Args:
         predictor: has not learnt from these masks.
         catalogue: the data set.
-        records: with masks; the network is told the classes of each.
+        records: with masks, at least one; the network is told the classes of each.
         masked: the classes whose masks may be used; pixels of others do not count.
         wanted: share of the believed pixels that should be right, in [0, 1].
+        undenied: share of the pixels of a class where its map shall be at least its doubt, in
+            [0, 1].
 
     Returns:
-        The first of ``THRESHOLDS`` that reaches ``wanted``, or the highest.
+        The first of ``THRESHOLDS`` that reaches ``wanted``, or the highest. A class without a pixel
+        in these masks is doubted like the most doubtful of the others.
 
     Raises:
         DataError: an image or mask cannot be read.
     """
-    right, believed = np.zeros((2, len(THRESHOLDS)))
-    pixels = 0
     table = index_table(catalogue.classes, predictor.classes, "ignore", masked)
-    for batch in batched((record, read_image(record.image)) for record in records):
-        masks = [catalogue.mask_of(record) for record, _ in batch]
-        tags = [_known(classes_in(mask, catalogue.classes), predictor.classes) for mask in masks]
-        for mask, prediction in zip(
-            masks, predictor.predict([image for _, image in batch], tags), strict=True
-        ):
-            truth, sure = table[mask], certainty(prediction)
-            counted = truth != IGNORE
-            pixels += int(counted.sum())
-            for place, threshold in enumerate(THRESHOLDS):
-                kept = counted & (sure >= threshold)
-                believed[place] += kept.sum()
-                right[place] += (prediction.label_map == truth)[kept].sum()
-    shares = right / np.maximum(believed, 1)
+    counts = reduce(
+        operator.add,
+        (
+            _count(table[mask], prediction, predictor.classes)
+            for mask, prediction in _told(predictor, catalogue, records)
+        ),
+    )
+    shares = counts.right / np.maximum(counts.believed, 1)
     enough = np.flatnonzero(shares >= wanted)
     place = int(enough[0]) if enough.size else len(THRESHOLDS) - 1
     return Threshold(
-        THRESHOLDS[place], float(shares[place]), float(believed[place] / max(pixels, 1))
+        THRESHOLDS[place],
+        float(shares[place]),
+        float(counts.believed[place] / max(counts.pixels, 1)),
+        dict(zip(predictor.classes, _doubts(counts.own, undenied), strict=True)),
     )
+
+
+def _told(
+    predictor: Predictor, catalogue: Catalogue, records: Sequence[Record]
+) -> Iterator[tuple[NDArray[np.uint8], Prediction]]:
+    """Yield each mask and what is predicted of its image when its classes are told."""
+    for batch in batched((record, read_image(record.image)) for record in records):
+        masks = [catalogue.mask_of(record) for record, _ in batch]
+        tags = [_known(classes_in(mask, catalogue.classes), predictor.classes) for mask in masks]
+        predictions = predictor.predict([image for _, image in batch], tags)
+        yield from zip(masks, predictions, strict=True)
+
+
+def _count(truth: NDArray[np.uint8], prediction: Prediction, classes: ClassList) -> _Counts:
+    """Count one image; ``truth`` is (H, W) in the ids of ``classes``."""
+    counted, sure = truth != IGNORE, certainty(prediction)
+    kept = [counted & (sure >= threshold) for threshold in THRESHOLDS]
+    right = prediction.label_map == truth
+    own = np.zeros((len(classes), LEVELS), np.int64)
+    for name, class_map in prediction.class_maps.items():
+        label = classes.index(name)
+        level = np.minimum(class_map[truth == label] * LEVELS, LEVELS - 1).astype(np.int64)
+        own[label - 1] = np.bincount(level, minlength=LEVELS)
+    return _Counts(
+        np.array([right[pixels].sum() for pixels in kept]),
+        np.array([pixels.sum() for pixels in kept]),
+        int(counted.sum()),
+        own,
+    )
+
+
+def _doubts(own: NDArray[np.int64], undenied: float) -> list[float]:
+    """Return for each class the largest level that ``undenied`` of its own pixels reach."""
+    pixels = own.sum(axis=1)
+    reaching = own[:, ::-1].cumsum(axis=1)[:, ::-1]  # pixels at a level or above
+    levels = (reaching >= undenied * pixels[:, None]).sum(axis=1) - 1
+    doubts = np.minimum(levels / LEVELS, HIGHEST_DOUBT)
+    lowest = float(doubts[pixels > 0].min(initial=HIGHEST_DOUBT))
+    return [float(doubt) if count else lowest for doubt, count in zip(doubts, pixels, strict=True)]
 
 
 def write_pseudo_masks(
@@ -93,7 +163,7 @@ def write_pseudo_masks(
     tags: Sequence[frozenset[str] | None],
     folder: Path,
     *,
-    threshold: float,
+    threshold: Threshold,
     progress: Progress = iter,
 ) -> tuple[Record, ...]:
     """Write a pseudo-mask for each tagged image; those that are there already are kept.
@@ -105,7 +175,7 @@ def write_pseudo_masks(
             no pseudo-mask.
         folder: a palette PNG for each, at the path of its name, in the model's ids, 255 where the
             network is not sure.
-        threshold: certainty from which a pixel is believed.
+        threshold: from where on pixels are believed.
         progress: shows how far the images are done.
 
     Returns:
@@ -135,26 +205,31 @@ def write_pseudo_masks(
     )
 
 
-def pseudo_mask(prediction: Prediction, classes: ClassList, threshold: float) -> NDArray[np.uint8]:
+def pseudo_mask(
+    prediction: Prediction, classes: ClassList, threshold: Threshold
+) -> NDArray[np.uint8]:
     """Return the label map of an image whose tags were given, 255 where it is not to be believed.
 
-    A class that is not tagged cannot appear, because the network was not asked for it. One that is
-    tagged but nowhere found is not denied where its map is at least ``PERHAPS`` of its largest
-    value: these pixels become 255. They do not become the class: of such pixels, 18 in 100 were
-    the class on photographs.
+    A class that is not tagged cannot appear, because the network was not asked for it. A pixel is
+    not denied to a tagged class where the class's map is at least its doubt: what the network
+    misses would teach the next one to miss it. One that is nowhere found is not denied where its
+    map is at least ``PERHAPS`` of its largest value either. These pixels become 255. They do not
+    become the class: of such pixels, 18 in 100 were the class on photographs.
 
     Args:
         prediction: with class maps.
         classes: of the model.
-        threshold: certainty from which a pixel is believed.
+        threshold: from where on pixels are believed.
 
     Returns:
         (H, W) uint8 ids of ``classes``.
     """
     label_map = prediction.label_map.copy()
-    label_map[certainty(prediction) < threshold] = IGNORE
+    label_map[certainty(prediction) < threshold.certainty] = IGNORE
     for name, class_map in prediction.class_maps.items():
-        if (prediction.label_map == classes.index(name)).mean() < FEWEST_PIXELS:
+        own = prediction.label_map == classes.index(name)
+        label_map[~own & (class_map >= threshold.doubt[name])] = IGNORE
+        if own.mean() < FEWEST_PIXELS:
             label_map[class_map >= PERHAPS * class_map.max()] = IGNORE
     return label_map
 

@@ -160,7 +160,7 @@ class RunFolder:
             )
         return dict(facts)
 
-    def read_threshold(self) -> dict[str, float]:
+    def read_threshold(self) -> dict[str, Any]:
         """Return what ``threshold.json`` holds.
 
         Raises:

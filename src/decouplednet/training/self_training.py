@@ -99,7 +99,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         [record for record, _ in rest],
         [names for _, names in rest],
         folder.pseudo_masks,
-        threshold=threshold.certainty,
+        threshold=threshold,
         progress=bar("pseudo-masks", quiet=not machine.progress),
     )
     if not labelled:
@@ -121,6 +121,7 @@ def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold
         held_out,
         masked=plan.masked_classes,
         wanted=plan.settings.self_training.right,
+        undenied=plan.settings.self_training.undenied,
     )
     folder.write_json(folder.threshold, asdict(threshold))
     return threshold
