@@ -1,0 +1,188 @@
+"""Measure what a class is worth that has tags and no mask: leave out the masks of each in turn.
+
+``python -m benchmarks.classes_without_masks DATA --out DIR --recipe FILE.toml`` trains once with
+the masks of all classes, then once for each class without its masks, whose pixels then count as
+255 in the masks that are learnt from. Its tags are learnt as before. Runs that are done are not done again,
+and one that was interrupted goes on. ``DIR/table.md`` and ``DIR/results.json`` are written anew
+after each run.
+"""
+
+import json
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.annotations.files import write_atomically
+from decouplednet.annotations.roles import choose_classes
+from decouplednet.classes import ClassList
+from decouplednet.errors import SettingsError, UserError
+from decouplednet.settings import Settings
+from decouplednet.training.run import train
+from decouplednet.training.run_folder import RunFolder
+
+WITH_ALL = "with-all-masks"
+KINDS = ("predicted_tags", "true_tags")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The IoU of one class in two runs that differ in its masks alone.
+
+    Args:
+        name: of the class.
+        tags: how it was found on the scored images: ``predicted_tags`` or ``true_tags``.
+        with_masks: IoU where its masks were learnt; None where it does not occur.
+        without_masks: IoU where they were not.
+    """
+
+    name: str
+    tags: str
+    with_masks: float | None
+    without_masks: float | None
+
+    @property
+    def share(self) -> float | None:
+        """How much of the IoU is left without masks; None where there is none with them."""
+        if not self.with_masks or self.without_masks is None:
+            return None
+        return self.without_masks / self.with_masks
+
+
+def run_name(left_out: str | None) -> str:
+    """Return the folder of a run.
+
+    >>> run_name(None), run_name("cat")
+    ('with-all-masks', 'without-masks-of-cat')
+    """
+    return WITH_ALL if left_out is None else f"without-masks-of-{left_out}"
+
+
+def train_all(
+    data: Path, out: Path, settings: Settings, *, progress: bool, tell: Callable[[str], None]
+) -> tuple[Row, ...]:
+    """Train the runs that are missing, write what came of those that are done, and return it.
+
+    Args:
+        data: the data set's folder.
+        out: where the runs go.
+        settings: of every run; ``data.masks_classes`` is what differs and so may not be given.
+        progress: show bars.
+        tell: called with a line before each run.
+
+    Raises:
+        SettingsError: ``data.masks_classes`` is given, or there are fewer than two classes.
+        UserError: as ``training.run.train``.
+    """
+    classes = choose_classes(Catalogue.read(data).classes, settings.data)
+    if settings.data.masks_classes is not None:
+        raise SettingsError("data.masks_classes is what this program changes; leave it out")
+    if len(classes) < 2:
+        raise SettingsError("one class alone has no others whose masks could be learnt; give two")
+    for left_out in (None, *classes):
+        kept = [name for name in classes if name != left_out]
+        tell(run_name(left_out))
+        _finish(
+            data, out / run_name(left_out), settings.changed({"data.masks_classes": kept}), progress
+        )
+        rows = rows_of(out, classes)
+        content = [asdict(row) | {"share": row.share} for row in rows]
+        write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
+        write_atomically(out / "table.md", table(rows).encode())
+    return rows
+
+
+def _finish(data: Path, folder: Path, settings: Settings, progress: bool) -> None:
+    """Train a run, go on with it, or leave it where it is done."""
+    run = RunFolder(folder)
+    if not run.metrics.exists():
+        train(data, out=folder, settings=settings, resume=run.has_facts(), progress=progress)
+
+
+def rows_of(out: Path, classes: ClassList) -> tuple[Row, ...]:
+    """Return a row for each class and kind of tags whose two runs are done.
+
+    Args:
+        out: where the runs are; that with all masks is done.
+        classes: to look for.
+
+    Raises:
+        SettingsError: no image was scored.
+    """
+
+    def iou_of(left_out: str | None, tags: str, name: str) -> float | None:
+        file = RunFolder(out / run_name(left_out)).metrics
+        metrics = json.loads(file.read_text(encoding="utf-8"))
+        if not metrics:
+            raise SettingsError(f"{file}: no image was scored; name some in data.validation_split")
+        value: float | None = metrics[tags]["iou"][name]
+        return value
+
+    done = [name for name in classes if RunFolder(out / run_name(name)).metrics.exists()]
+    return tuple(
+        Row(name, tags, iou_of(None, tags, name), iou_of(name, tags, name))
+        for name in done
+        for tags in KINDS
+    )
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Return the rows as a Markdown table.
+
+    >>> print(table([Row("cat", "true_tags", 0.8, 0.6)]))
+    | class | tags | IoU with masks | without | share |
+    |---|---|---|---|---|
+    | cat | true | 0.800 | 0.600 | 75 % |
+    <BLANKLINE>
+    """
+    lines = ["| class | tags | IoU with masks | without | share |", "|---|---|---|---|---|"]
+    for row in rows:
+        cells = ["-" if x is None else f"{x:.3f}" for x in (row.with_masks, row.without_masks)]
+        share = "-" if row.share is None else f"{row.share:.0%}".replace("%", " %")
+        lines.append(f"| {row.name} | {row.tags.split('_')[0]} | {' | '.join(cells)} | {share} |")
+    return "\n".join(lines) + "\n"
+
+
+def parser() -> ArgumentParser:
+    """Return what reads the command line."""
+    made = ArgumentParser(
+        prog="python -m benchmarks.classes_without_masks",
+        description="Train without the masks of each class in turn; runs that are done are left.",
+    )
+    made.add_argument("data", type=Path, help="the data set's folder")
+    made.add_argument("--out", type=Path, required=True, help="where the runs go")
+    made.add_argument("--recipe", type=Path, help="settings of every run, a TOML file")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    made.add_argument("--quiet", action="store_true", help="show no bars")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, print the table, and return the exit status: 0 done, 1 refused, 130 interrupted.
+
+    Args:
+        arguments: words of the command line; None: those this process was started with.
+    """
+    given: Namespace = parser().parse_args(arguments)
+    try:
+        settings = Settings.read(given.recipe, given.changes)
+        rows = train_all(given.data, given.out, settings, progress=not given.quiet, tell=_say)
+    except UserError as fault:
+        sys.stderr.write(f"benchmarks: {' '.join(str(fault).split())}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write(f"benchmarks: interrupted; the same command goes on in {given.out}\n")
+        return 130
+    _say(table(rows))
+    return 0
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
