@@ -2,9 +2,9 @@
 
 ``python -m benchmarks.classes_without_masks DATA --out DIR --recipe FILE.toml`` trains once with
 the masks of all classes, then once for each class without its masks, whose pixels then count as
-255 in the masks that are learnt from. Its tags are learnt as before. Runs that are done are not done again,
-and one that was interrupted goes on. ``DIR/table.md`` and ``DIR/results.json`` are written anew
-after each run.
+255 in the masks that are learnt from. Its tags are learnt as before. Runs that are done are
+not done again, and one that was interrupted goes on. ``DIR/table.md`` and ``DIR/results.json`` are
+written anew after each run.
 """
 
 import json
