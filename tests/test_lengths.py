@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FILES = [
     path
-    for folder in ("src", "tests", "docs", "recipes")
+    for folder in ("src", "tests", "docs", "recipes", "benchmarks")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 LONGEST_FILE, LONGEST_FUNCTION = 350, 40
