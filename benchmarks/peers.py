@@ -148,8 +148,6 @@ def peer(name: str, title: str, build: Build) -> BaselineTraining:
 
 
 PEERS = (
-    peer("smp-unet", "U-Net of segmentation-models-pytorch, masks only", unet),
-    peer(
-        "smp-deeplabv3plus", "DeepLabV3+ of segmentation-models-pytorch, masks only", deeplabv3plus
-    ),
+    peer("smp-unet", "smp U-Net, masks only", unet),
+    peer("smp-deeplabv3plus", "smp DeepLabV3+, masks only", deeplabv3plus),
 )
