@@ -24,7 +24,12 @@ def pattern(phrase: str) -> re.Pattern[str]:
 
 
 def texts() -> list[Path]:
-    folders = {"src": ("*.py", "*.html"), "docs": ("*.md", "*.py"), "recipes": ("*.toml", "*.py")}
+    folders = {
+        "src": ("*.py", "*.html"),
+        "docs": ("*.md", "*.py"),
+        "recipes": ("*.toml", "*.py"),
+        "benchmarks": ("*.py",),
+    }
     found = [
         path
         for folder, kinds in folders.items()

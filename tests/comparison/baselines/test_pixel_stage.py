@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from decouplednet.comparison.baselines.network import start_one_network
+from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
 from decouplednet.comparison.baselines.one_network import ClassStage, train_one_network
 from decouplednet.comparison.baselines.pixel_stage import class_overlaps, encoder_rate
 from decouplednet.errors import TrainingError
@@ -114,6 +114,7 @@ def test_only_what_learns_changes(shapes: Path, tmp_path: Path) -> None:
 
     after = train_one_network(plan, RunFolder(tmp_path), groups=1).network
 
+    assert isinstance(after, OneNetwork)
     changed = changed_parts(before, after.state_dict())
     frozen = [layer for number in range(4) for layer in after.encoder.group(number)]
     names = {name for name, part in after.named_modules() if any(part is one for one in frozen)}

@@ -89,6 +89,8 @@ class ConsistencyStage(PixelStage):
         encoder_rate: share of the step size of the convolutions that learn.
     """
 
+    network: OneNetwork
+
     def __init__(
         self,
         network: OneNetwork,

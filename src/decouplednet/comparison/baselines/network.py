@@ -3,16 +3,17 @@
 import torch
 from torch import Tensor, nn
 
+from decouplednet.comparison.baselines.pixel_network import PixelNetwork
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.classification import HeadTrace, Traced
 from decouplednet.networks.decouplednet import Decoder, DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
-from decouplednet.networks.vgg import GROUPS, Encoded, load_convolutions
+from decouplednet.networks.vgg import GROUPS, VGG, Encoded, load_convolutions
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.plan import Plan
 
 
-class OneNetwork(nn.Module):
+class OneNetwork(PixelNetwork):
     """Score background and every class at each pixel, in one pass and without the tags.
 
     It is DecoupledNet without what decouples it: the same encoder, bridge and decoder, whose bridge
@@ -27,6 +28,8 @@ class OneNetwork(nn.Module):
         2015, is the network that DecoupledNet was compared with (PAPER.md, numbers to stand
         against: DeconvNet). Differs: the layers between the two halves are the bridge's.
     """
+
+    encoder: VGG
 
     def __init__(self, network: DecoupledNet, class_count: int, *, trained_groups: int) -> None:
         super().__init__()
@@ -45,6 +48,10 @@ class OneNetwork(nn.Module):
         for group in range(self.lowest):
             for layer in self.encoder.group(group):
                 freeze(layer)
+
+    def parts_from_scratch(self) -> tuple[nn.Module, ...]:
+        """Return bridge and decoder."""
+        return self.get_submodule("bridge"), self.get_submodule("decoder")
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the (B, L + 1, H, W) scores before the softmax, background first.

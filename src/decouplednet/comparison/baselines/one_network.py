@@ -2,7 +2,8 @@
 
 from torch import Tensor
 
-from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.comparison.baselines.network import start_one_network
+from decouplednet.comparison.baselines.pixel_network import PixelNetwork
 from decouplednet.comparison.baselines.pixel_stage import PixelStage, encoder_rate, run_stage
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
 from decouplednet.dataset.masked import ClassExample, ClassImages
@@ -27,7 +28,7 @@ class ClassStage(PixelStage):
     """
 
     def __init__(
-        self, network: OneNetwork, settings: SegmenterSettings, *, seed: int, encoder_rate: float
+        self, network: PixelNetwork, settings: SegmenterSettings, *, seed: int, encoder_rate: float
     ) -> None:
         super().__init__(
             network, settings, name=STAGE, title=TITLE, seed=seed, encoder_rate=encoder_rate
@@ -65,15 +66,21 @@ def train_one_network(
 
 
 def train_from_masks(
-    network: OneNetwork, settings: SegmenterSettings, plan: Plan, folder: RunFolder
+    network: PixelNetwork,
+    settings: SegmenterSettings,
+    plan: Plan,
+    folder: RunFolder,
+    *,
+    fewest: int = 1,
 ) -> None:
     """Train a network from the masks of a run, in place; see ``train_one_network``.
 
     Args:
-        network: as ``start_one_network`` returned it.
+        network: untrained, such as ``start_one_network`` returns.
         settings: the schedule, where it is not the plan's.
         plan: of the run.
         folder: of the run.
+        fewest: images that a step may have.
     """
     seed = plan.settings.seed
     train, held_out = split_held_out(plan.roles.masks, settings.held_out, seed)
@@ -86,5 +93,5 @@ def train_from_masks(
         folder,
         labelled=examples,
         held_out=held_out,
-        fewest=plan.fewest_images,
+        fewest=max(fewest, plan.fewest_images),
     )

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.classes import IGNORE
-from decouplednet.comparison.baselines.network import OneNetwork
+from decouplednet.comparison.baselines.pixel_network import PixelNetwork
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import SegmenterSettings
@@ -36,13 +36,13 @@ class PixelStage(Stage, ABC):
         encoder_rate: share of the step size of the convolutions that learn.
     """
 
-    network: OneNetwork
+    network: PixelNetwork
     settings: SegmenterSettings
     pixels: Tensor
 
     def __init__(
         self,
-        network: OneNetwork,
+        network: PixelNetwork,
         settings: SegmenterSettings,
         *,
         name: str,
@@ -160,5 +160,5 @@ def _estimate_statistics(stage: PixelStage, labelled: ClassImages, plan: Plan) -
     size = step_size(stage.settings, machine.devices)
     draws = FirstDraws(labelled, stage.settings.statistics_batches * size)
     batches = ((example.image,) for example in DataLoader(draws, batch_size=size))
-    parts = [network.get_submodule(name) for name in ("bridge", "decoder")]
+    parts = stage.network.parts_from_scratch()
     estimate_statistics(network, parts, batches, machine.device, machine.precision)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from decouplednet.classes import ClassList
-from decouplednet.comparison.baselines.network import OneNetwork
+from decouplednet.comparison.baselines.pixel_network import PixelNetwork
 from decouplednet.dataset.frame import Frame
 from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
@@ -38,7 +38,7 @@ class PixelPredictor:
         precision: type of the matrix products; None for float32 throughout.
     """
 
-    network: OneNetwork
+    network: PixelNetwork
     classes: ClassList
     others: Literal["ignore", "background"]
     frame: Frame
@@ -106,7 +106,7 @@ def _winners(probability: Tensor) -> list[int]:
     return [index - 1 for index in found if index]
 
 
-def pixel_predictor(network: OneNetwork, plan: Plan) -> PixelPredictor:
+def pixel_predictor(network: PixelNetwork, plan: Plan) -> PixelPredictor:
     """Return what predicts with a trained network, on the device of the run."""
     return PixelPredictor(
         network=network.to(plan.machine.device),
