@@ -75,6 +75,14 @@ class StageSettings(Frozen):
     warmup_updates: CountOrZero = Field(
         20, description="updates over which the step size rises from zero, at most a tenth of all"
     )
+    average: Share = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="the stage ends with the weights and batch statistics of all its updates "
+        "averaged, each update counting this share of the next; 0.99 looks back on about 100. "
+        "0: with those of its last update",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
