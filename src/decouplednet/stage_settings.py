@@ -178,6 +178,13 @@ class SegmenterSettings(StageSettings):
         description="warp each window to 350/320 of the frame and cut the frame out of it, as the "
         "paper does, instead of keeping its aspect ratio",
     )
+    pasted_share: Share = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples that show a class of a drawn mask pasted onto an image "
+        "which lacks it: another image with a mask, or one whose tags do not name the class",
+    )
     augmentation: AugmentationSettings = AugmentationSettings()
     statistics_batches: CountOrZero = Field(
         0, description="batches over which batch statistics are estimated again after training"

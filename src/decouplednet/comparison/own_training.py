@@ -99,6 +99,7 @@ _ADDED: dict[str, object] = {
     "data.calibration_share": 0.0,
     "classifier.average": 0.0,
     "segmenter.average": 0.0,
+    "segmenter.pasted_share": 0.0,
 }
 """What the paper has not, switched off."""
 

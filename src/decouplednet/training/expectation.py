@@ -90,11 +90,12 @@ def segmenter_bytes(plan: Plan) -> int:
     cost = plan.window_cost
     frozen = (*cost.group_sizes, cost.head_size)
     images = step_size(plan.settings.segmenter, plan.machine.devices)
+    hosts = plan.roles.tags if plan.settings.segmenter.pasted_share else ()
     return (
         _bytes_per_weight(plan.settings.segmenter) * cost.segmenter_size.weights
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
         + images * cost.segmenter_size.kept_bytes
-        + store_bytes(plan, plan.roles.masks, channels=4)
+        + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
     )
 
 
