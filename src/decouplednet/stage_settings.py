@@ -153,7 +153,23 @@ class ClassifierSettings(StageSettings):
         return self
 
 
-class SegmenterSettings(StageSettings):
+class RegionSettings(StageSettings):
+    """What the stages that learn from masks have in common. Abstract: each adds its own."""
+
+    border_weight: NonNegativeFloat = Field(
+        0.0,
+        le=MOST,
+        description="how much more pixels near the border of the foreground count than the "
+        "others, which count 1; 0: all count the same",
+    )
+    border_width: Count = Field(
+        5,
+        description="pixels of a window with foreground and background within this distance are "
+        "near a border; it must reach over the ignored borders of masks",
+    )
+
+
+class SegmenterSettings(RegionSettings):
     """Stage 2: bridging layers and segmentation network, from masks."""
 
     updates_per_epoch: Count = Field(
@@ -203,7 +219,7 @@ class SegmenterSettings(StageSettings):
         return self
 
 
-class SelfTrainingSettings(StageSettings):
+class SelfTrainingSettings(RegionSettings):
     """Stage 3: the whole network again, from masks and from its own labels of the tagged images.
 
     Windows are cut and varied as in stage 2.

@@ -65,6 +65,7 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         "classifier.average=0.9",
         "segmenter.average=0.9",
         "segmenter.pasted_share=0.5",
+        "segmenter.border_weight=2",
     )
 
     for method in (DECOUPLEDNET, MASKS_ONLY):
@@ -73,7 +74,7 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.prediction == PredictionSettings()
         assert its.data.calibration_share == 0
         assert (its.classifier.average, its.segmenter.average) == (0, 0)
-        assert its.segmenter.pasted_share == 0
+        assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
 
 def test_the_improved_method_has_all_that_the_paper_has_not() -> None:

@@ -100,6 +100,7 @@ _ADDED: dict[str, object] = {
     "classifier.average": 0.0,
     "segmenter.average": 0.0,
     "segmenter.pasted_share": 0.0,
+    "segmenter.border_weight": 0.0,
 }
 """What the paper has not, switched off."""
 
