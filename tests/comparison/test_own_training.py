@@ -63,6 +63,7 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         "prediction.veto=soft",
         "data.calibration_share=0.3",
         "classifier.average=0.9",
+        "classifier.label_smoothing=0.1",
         "segmenter.average=0.9",
         "segmenter.pasted_share=0.5",
         "segmenter.border_weight=2",
@@ -74,6 +75,7 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.prediction == PredictionSettings()
         assert its.data.calibration_share == 0
         assert (its.classifier.average, its.segmenter.average) == (0, 0)
+        assert its.classifier.label_smoothing == 0
         assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
 

@@ -98,6 +98,7 @@ _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,
     "classifier.average": 0.0,
+    "classifier.label_smoothing": 0.0,
     "segmenter.average": 0.0,
     "segmenter.pasted_share": 0.0,
     "segmenter.border_weight": 0.0,
