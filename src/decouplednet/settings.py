@@ -84,6 +84,11 @@ class PredictionSettings(Frozen):
     threshold: Share = Field(
         0.5, ge=0, le=1, description="a class is identified above this probability"
     )
+    threshold_choice: Literal["fixed", "calibrated"] = Field(
+        "fixed",
+        description="fixed: threshold for all classes; calibrated: for each class the one that "
+        "finds its tags best (by F1) on the images of data.calibration_share",
+    )
     veto: Literal["hard", "soft"] = Field(
         "hard",
         description="hard: an identified class claims pixels like any other, as in the paper; "

@@ -29,6 +29,20 @@ def test_calibration_has_a_slope_and_an_offset_for_each_class() -> None:
             assert float(probability[row, place]) == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_class_is_identified_above_its_threshold_or_above_the_one_that_is_given() -> None:
+    probability = torch.tensor([[0.3, 0.5, 0.7], [0.6, 0.2, 0.1]])
+    by_class = Procedure(threshold=0.4, thresholds=(0.65, 0.1, 0.7))
+
+    def found(procedure: Procedure, threshold: float | None = None) -> list[list[bool]]:
+        found: list[list[bool]] = procedure.identified(probability, threshold).tolist()
+        return found
+
+    assert found(Procedure(threshold=0.4)) == [[False, True, True], [True, False, False]]
+    assert found(by_class) == [[False, True, False], [False, True, False]]
+    assert found(by_class, 0.55) == [[False, False, True], [True, False, False]]
+    assert found(by_class, 0.0) == [[True] * 3] * 2
+
+
 def test_a_hard_veto_lets_every_class_claim_all() -> None:
     claims = Procedure().claims(torch.tensor([0.2, 0.9]), torch.tensor([False, True]))
 
@@ -54,6 +68,7 @@ def test_a_soft_veto_of_nothing_probable_claims_nothing(asked: list[bool]) -> No
 def test_a_procedure_comes_back_from_json() -> None:
     procedure = Procedure(
         threshold=0.1,
+        thresholds=(0.25, 0.75),
         veto="soft",
         calibration=Calibration(slope=(0.5, 2.0), offset=(0.1, -0.4)),
         flip=True,
@@ -67,6 +82,8 @@ def test_a_procedure_comes_back_from_json() -> None:
     ("values", "message"),
     [
         ({"threshold": 2}, r"prediction\.threshold: Input should be less than or equal to 1"),
+        ({"thresholds": [0.5, 1.5]}, r"prediction\.thresholds\.1: Input should be less than or"),
+        ({"thresholds": [0.5]}, r"prediction\.thresholds: 1 numbers for the model's 2 classes"),
         ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
         ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
         ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),

@@ -30,9 +30,6 @@ from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.networks.vgg import STRIDE
 
-THRESHOLD = 0.5
-"""A class is identified above this probability (PAPER.md, inference)."""
-
 
 @dataclass(frozen=True, slots=True)
 class _View:
@@ -69,9 +66,9 @@ class Predictor:
         frame: how the network sees an image.
         device: where to compute.
         precision: type of the matrix products; None for float32 throughout.
-        threshold: a class is identified above this probability, in [0, 1].
-        procedure: how scores are read and in which views images are seen; its threshold does not
-            count.
+        threshold: a class is identified above this probability, in [0, 1]; None: above the one, or
+            those of each class, of the procedure.
+        procedure: how scores are read and in which views images are seen.
         maps_at_once: most class passes computed together, which bounds the memory.
         others: what pixels of classes that are not the model's were in training.
 
@@ -84,15 +81,16 @@ class Predictor:
     frame: Frame
     device: torch.device
     precision: torch.dtype | None = None
-    threshold: float = THRESHOLD
+    threshold: float | None = None
     procedure: Procedure = field(default_factory=Procedure)
     maps_at_once: int = 16
     others: Literal["ignore", "background"] = "ignore"
 
     def __post_init__(self) -> None:
         """Refuse numbers that would predict nothing sensible."""
-        if not isinstance(self.threshold, Real) or not 0 <= self.threshold <= 1:
-            raise SettingsError(f"threshold = {self.threshold!r}: a probability lies in 0 to 1")
+        given = self.threshold
+        if given is not None and not (isinstance(given, Real) and 0 <= given <= 1):
+            raise SettingsError(f"threshold = {given!r}: a probability lies in 0 to 1")
         if self.maps_at_once < 1:
             raise SettingsError(f"maps_at_once = {self.maps_at_once}: at least 1")
 
@@ -122,7 +120,8 @@ class Predictor:
         with evaluating(self.network), torch.inference_mode():
             views = [self._see(view, images) for view in self._views()]
             probability = self._probability(views)
-            asked = asked_classes(probability > self.threshold, given)
+            identified = self.procedure.identified(probability, self.threshold)
+            asked = asked_classes(identified, given)
             claims = self._claims(probability, asked, given)
             weights = tag_weights(probability, asked)
             maps = [self._maps(view, weights, asked, claims) for view in views]
