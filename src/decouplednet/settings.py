@@ -100,6 +100,17 @@ class PredictionSettings(Frozen):
         min_length=1,
         description="sides in which an image is seen, as shares of the frame's; averaged",
     )
+    refinement: Literal["none", "guided"] = Field(
+        "none",
+        description="guided: a guided filter draws the maps to the edges of the image before the "
+        "largest wins; small and thin objects often lose by it",
+    )
+    refinement_radius: Share = Field(
+        0.02, gt=0, le=1, description="how far an edge draws a map, as share of the long side"
+    )
+    refinement_contrast: Share = Field(
+        0.03, gt=0, le=1, description="difference of grey levels in [0, 1] that is an edge"
+    )
 
 
 class ComputeSettings(Frozen):

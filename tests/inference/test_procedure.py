@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from decouplednet.errors import ModelError
-from decouplednet.inference.procedure import Calibration, Procedure
+from decouplednet.inference.procedure import Calibration, Procedure, procedure_of
+from decouplednet.settings import PredictionSettings
 
 
 def test_without_calibration_a_probability_is_the_sigmoid_of_its_score() -> None:
@@ -73,6 +74,9 @@ def test_a_procedure_comes_back_from_json() -> None:
         calibration=Calibration(slope=(0.5, 2.0), offset=(0.1, -0.4)),
         flip=True,
         scales=(1.0, 1.25),
+        refinement="guided",
+        refinement_radius=0.05,
+        refinement_contrast=0.1,
     )
 
     assert Procedure.from_dict(json.loads(json.dumps(procedure.to_dict())), 2) == procedure
@@ -87,6 +91,9 @@ def test_a_procedure_comes_back_from_json() -> None:
         ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
         ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
         ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),
+        ({"refinement": "crf"}, r"prediction\.refinement: Input should be 'none' or 'guided'"),
+        ({"refinement_radius": 0}, r"prediction\.refinement_radius: Input should be greater than"),
+        ({"refinement_contrast": 2}, r"prediction\.refinement_contrast: Input should be less than"),
         ({"flips": True}, r"prediction\.flips: Extra inputs are not permitted"),
         ([], r"prediction: Input should be"),
         (
@@ -102,3 +109,22 @@ def test_a_procedure_comes_back_from_json() -> None:
 def test_a_damaged_procedure_is_refused(values: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Procedure.from_dict(values, 2)
+
+
+def test_every_setting_of_prediction_reaches_the_procedure() -> None:
+    values = {
+        "threshold": 0.2,
+        "veto": "soft",
+        "flip": True,
+        "scales": (0.7, 1.0),
+        "refinement": "guided",
+        "refinement_radius": 0.04,
+        "refinement_contrast": 0.2,
+    }
+    settings = PredictionSettings.model_validate({**values, "threshold_choice": "calibrated"})
+
+    procedure = procedure_of(settings)
+
+    assert set(PredictionSettings.model_fields) == {*values, "threshold_choice"}
+    assert procedure.model_dump() == {**values, "thresholds": None, "calibration": None}
+    assert procedure_of(PredictionSettings()) == Procedure()

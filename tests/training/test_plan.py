@@ -124,7 +124,7 @@ def test_thresholds_without_tags_to_choose_them_by_are_refused(share: float, sha
     chosen = "prediction.threshold_choice=calibrated"
     with pytest.raises(
         SettingsError,
-        match=rf'"calibrated" chooses by .* data\.calibration_share = {share} keeps none; set data\.',
+        match=rf'"calibrated" chooses by .*\.calibration_share = {share} keeps none; set data\.',
     ):
         make_plan(shapes, quick(chosen, f"data.calibration_share={share}"))
     assert make_plan(shapes, quick(chosen, "data.calibration_share=0.5")).roles.calibration

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,6 +25,7 @@ from decouplednet.inference.reading import (
     read_maps,
     size_of,
 )
+from decouplednet.inference.refinement import refine
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
@@ -128,7 +130,7 @@ class Predictor:
             of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
                 read_maps(
-                    _mean_map(views, of_views, image), wanted, told, self.classes, keep=class_maps
+                    self._map(views, of_views, image), wanted, told, self.classes, keep=class_maps
                 )
                 for image, of_views, wanted, told in of_images
             ]
@@ -192,6 +194,18 @@ class Predictor:
             # The joint pass comes last; the only pass of a single class is its own joint pass.
             claim = claims[image, asked[image]][:, None, None]
             yield normalise(of_image[-1, 0], of_image[: len(claim), 1] * claim)
+
+    def _map(self, seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image) -> Tensor:
+        """Return the (K + 1, H, W) maps of an image at its own size, refined where asked for."""
+        mean, procedure = _mean_map(seen, maps, image), self.procedure
+        if procedure.refinement == "none":
+            return mean
+        return refine(
+            mean,
+            torch.tensor(np.ascontiguousarray(image), device=mean.device),
+            radius=procedure.refinement_radius,
+            contrast=procedure.refinement_contrast,
+        )
 
     def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor) -> Tensor:
         """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time."""

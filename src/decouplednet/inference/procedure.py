@@ -45,6 +45,9 @@ class Procedure(BaseModel):
         calibration: of the scores; None: the sigmoid alone.
         flip: also see each image mirrored, and average.
         scales: sides of the frames in which an image is seen, as shares of the model's; averaged.
+        refinement: ``guided`` draws the maps to the edges of the image before the largest wins.
+        refinement_radius: see ``refine``.
+        refinement_contrast: see ``refine``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -55,6 +58,9 @@ class Procedure(BaseModel):
     calibration: Calibration | None = None
     flip: bool = False
     scales: tuple[_Scale, ...] = Field((1.0,), min_length=1)
+    refinement: Literal["none", "guided"] = "none"
+    refinement_radius: float = Field(0.02, gt=0, le=1)
+    refinement_contrast: float = Field(0.03, gt=0, le=1)
 
     @classmethod
     def from_dict(cls, values: object, class_count: int) -> Self:
