@@ -84,6 +84,11 @@ class PredictionSettings(Frozen):
     threshold: Share = Field(
         0.5, ge=0, le=1, description="a class is identified above this probability"
     )
+    threshold_choice: Literal["fixed", "calibrated"] = Field(
+        "fixed",
+        description="fixed: threshold for all classes; calibrated: for each class the one that "
+        "finds its tags best (by F1) on the images of data.calibration_share",
+    )
     veto: Literal["hard", "soft"] = Field(
         "hard",
         description="hard: an identified class claims pixels like any other, as in the paper; "
@@ -94,6 +99,17 @@ class PredictionSettings(Frozen):
         (1.0,),
         min_length=1,
         description="sides in which an image is seen, as shares of the frame's; averaged",
+    )
+    refinement: Literal["none", "guided"] = Field(
+        "none",
+        description="guided: a guided filter draws the maps to the edges of the image before the "
+        "largest wins; small and thin objects often lose by it",
+    )
+    refinement_radius: Share = Field(
+        0.02, gt=0, le=1, description="how far an edge draws a map, as share of the long side"
+    )
+    refinement_contrast: Share = Field(
+        0.03, gt=0, le=1, description="difference of grey levels in [0, 1] that is an edge"
     )
 
 

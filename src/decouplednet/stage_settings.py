@@ -75,6 +75,14 @@ class StageSettings(Frozen):
     warmup_updates: CountOrZero = Field(
         20, description="updates over which the step size rises from zero, at most a tenth of all"
     )
+    average: Share = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="the stage ends with the weights and batch statistics of all its updates "
+        "averaged, each update counting this share of the next; 0.99 looks back on about 100. "
+        "0: with those of its last update",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -127,6 +135,13 @@ class ClassifierSettings(StageSettings):
         description="present tags of a class count absent / present times, at most this often; "
         "1: classes are not balanced",
     )
+    label_smoothing: Share = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="how much of every tag is taken back: a present one counts as present to 1 "
+        "minus half of it; 0: tags are believed. It brings probabilities closer to 0.5",
+    )
     views: Count = Field(
         2,
         description="views of each image whose features are kept where groups are frozen; the "
@@ -145,7 +160,23 @@ class ClassifierSettings(StageSettings):
         return self
 
 
-class SegmenterSettings(StageSettings):
+class RegionSettings(StageSettings):
+    """What the stages that learn from masks have in common. Abstract: each adds its own."""
+
+    border_weight: NonNegativeFloat = Field(
+        0.0,
+        le=MOST,
+        description="how much more pixels near the border of the foreground count than the "
+        "others, which count 1; 0: all count the same",
+    )
+    border_width: Count = Field(
+        5,
+        description="pixels of a window with foreground and background within this distance are "
+        "near a border; it must reach over the ignored borders of masks",
+    )
+
+
+class SegmenterSettings(RegionSettings):
     """Stage 2: bridging layers and segmentation network, from masks."""
 
     updates_per_epoch: Count = Field(
@@ -170,6 +201,13 @@ class SegmenterSettings(StageSettings):
         description="warp each window to 350/320 of the frame and cut the frame out of it, as the "
         "paper does, instead of keeping its aspect ratio",
     )
+    pasted_share: Share = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="share of the samples that show a class of a drawn mask pasted onto an image "
+        "which lacks it: another image with a mask, or one whose tags do not name the class",
+    )
     augmentation: AugmentationSettings = AugmentationSettings()
     statistics_batches: CountOrZero = Field(
         0, description="batches over which batch statistics are estimated again after training"
@@ -188,7 +226,7 @@ class SegmenterSettings(StageSettings):
         return self
 
 
-class SelfTrainingSettings(StageSettings):
+class SelfTrainingSettings(RegionSettings):
     """Stage 3: the whole network again, from masks and from its own labels of the tagged images.
 
     Windows are cut and varied as in stage 2.
@@ -222,6 +260,9 @@ class SelfTrainingSettings(StageSettings):
     )
     tag_weight: NonNegativeFloat = Field(
         0.5, description="how much the tags of a window count beside its pixels"
+    )
+    label_smoothing: Share = Field(
+        0.0, ge=0, lt=1, description="how much of every tag is taken back, as in stage 1"
     )
     position_weight: NonNegativeFloat = Field(
         1.0, description="how much the class of each position counts beside the pixels"

@@ -59,7 +59,14 @@ def test_masks_only_learns_the_tags_of_the_masked_images_alone(shapes: Path) -> 
 
 def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: Path) -> None:
     common = quick(
-        "self_training.enabled=true", "prediction.veto=soft", "data.calibration_share=0.3"
+        "self_training.enabled=true",
+        "prediction.veto=soft",
+        "data.calibration_share=0.3",
+        "classifier.average=0.9",
+        "classifier.label_smoothing=0.1",
+        "segmenter.average=0.9",
+        "segmenter.pasted_share=0.5",
+        "segmenter.border_weight=2",
     )
 
     for method in (DECOUPLEDNET, MASKS_ONLY):
@@ -67,6 +74,9 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert not its.self_training.enabled
         assert its.prediction == PredictionSettings()
         assert its.data.calibration_share == 0
+        assert (its.classifier.average, its.segmenter.average) == (0, 0)
+        assert its.classifier.label_smoothing == 0
+        assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
 
 def test_the_improved_method_has_all_that_the_paper_has_not() -> None:

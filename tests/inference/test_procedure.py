@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from decouplednet.errors import ModelError
-from decouplednet.inference.procedure import Calibration, Procedure
+from decouplednet.inference.procedure import Calibration, Procedure, procedure_of
+from decouplednet.settings import PredictionSettings
 
 
 def test_without_calibration_a_probability_is_the_sigmoid_of_its_score() -> None:
@@ -27,6 +28,20 @@ def test_calibration_has_a_slope_and_an_offset_for_each_class() -> None:
             line = calibration.slope[place] * float(score[row, place]) + calibration.offset[place]
             expected = 1 / (1 + math.exp(-line))
             assert float(probability[row, place]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_class_is_identified_above_its_threshold_or_above_the_one_that_is_given() -> None:
+    probability = torch.tensor([[0.3, 0.5, 0.7], [0.6, 0.2, 0.1]])
+    by_class = Procedure(threshold=0.4, thresholds=(0.65, 0.1, 0.7))
+
+    def found(procedure: Procedure, threshold: float | None = None) -> list[list[bool]]:
+        found: list[list[bool]] = procedure.identified(probability, threshold).tolist()
+        return found
+
+    assert found(Procedure(threshold=0.4)) == [[False, True, True], [True, False, False]]
+    assert found(by_class) == [[False, True, False], [False, True, False]]
+    assert found(by_class, 0.55) == [[False, False, True], [True, False, False]]
+    assert found(by_class, 0.0) == [[True] * 3] * 2
 
 
 def test_a_hard_veto_lets_every_class_claim_all() -> None:
@@ -54,10 +69,14 @@ def test_a_soft_veto_of_nothing_probable_claims_nothing(asked: list[bool]) -> No
 def test_a_procedure_comes_back_from_json() -> None:
     procedure = Procedure(
         threshold=0.1,
+        thresholds=(0.25, 0.75),
         veto="soft",
         calibration=Calibration(slope=(0.5, 2.0), offset=(0.1, -0.4)),
         flip=True,
         scales=(1.0, 1.25),
+        refinement="guided",
+        refinement_radius=0.05,
+        refinement_contrast=0.1,
     )
 
     assert Procedure.from_dict(json.loads(json.dumps(procedure.to_dict())), 2) == procedure
@@ -67,9 +86,14 @@ def test_a_procedure_comes_back_from_json() -> None:
     ("values", "message"),
     [
         ({"threshold": 2}, r"prediction\.threshold: Input should be less than or equal to 1"),
+        ({"thresholds": [0.5, 1.5]}, r"prediction\.thresholds\.1: Input should be less than or"),
+        ({"thresholds": [0.5]}, r"prediction\.thresholds: 1 numbers for the model's 2 classes"),
         ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
         ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
         ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),
+        ({"refinement": "crf"}, r"prediction\.refinement: Input should be 'none' or 'guided'"),
+        ({"refinement_radius": 0}, r"prediction\.refinement_radius: Input should be greater than"),
+        ({"refinement_contrast": 2}, r"prediction\.refinement_contrast: Input should be less than"),
         ({"flips": True}, r"prediction\.flips: Extra inputs are not permitted"),
         ([], r"prediction: Input should be"),
         (
@@ -85,3 +109,22 @@ def test_a_procedure_comes_back_from_json() -> None:
 def test_a_damaged_procedure_is_refused(values: object, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         Procedure.from_dict(values, 2)
+
+
+def test_every_setting_of_prediction_reaches_the_procedure() -> None:
+    values = {
+        "threshold": 0.2,
+        "veto": "soft",
+        "flip": True,
+        "scales": (0.7, 1.0),
+        "refinement": "guided",
+        "refinement_radius": 0.04,
+        "refinement_contrast": 0.2,
+    }
+    settings = PredictionSettings.model_validate({**values, "threshold_choice": "calibrated"})
+
+    procedure = procedure_of(settings)
+
+    assert set(PredictionSettings.model_fields) == {*values, "threshold_choice"}
+    assert procedure.model_dump() == {**values, "thresholds": None, "calibration": None}
+    assert procedure_of(PredictionSettings()) == Procedure()

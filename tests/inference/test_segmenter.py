@@ -64,6 +64,15 @@ def test_tags_replace_the_gate_and_the_threshold_moves_it() -> None:
     assert segmenter.predict(PIXELS, []).identified == ()
 
 
+def test_thresholds_of_each_class_are_the_model_s_own_until_one_is_given() -> None:
+    own = replace(small_segmenter(), procedure=Procedure(thresholds=(0.7, 0.1, 0.5)))
+    answer(own.network, (0.6, 0.2, 0.8))
+
+    assert own.predict(PIXELS).identified == ("cow", "dog")
+    assert own.predict(PIXELS, threshold=0.5).identified == ("cat", "dog")
+    assert own.predict(PIXELS, ["cat"]).identified == ("cat",)
+
+
 def test_the_predictor_takes_threshold_and_precision() -> None:
     predictor = small_segmenter().predictor(threshold=0.25, precision=torch.bfloat16)
 

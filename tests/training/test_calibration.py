@@ -7,9 +7,14 @@ import pytest
 import torch
 from scipy.optimize import minimize
 
+from decouplednet.annotations.images import read_image
+from decouplednet.dataset.tagged import tag_targets
+from decouplednet.inference.model_folder import load_model
+from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Procedure
 from decouplednet.training.calibration import PRIOR, calibrate, fit_calibration
 from decouplednet.training.run import train
+from decouplednet.training.thresholds import choose_thresholds
 from tests.training.conftest import quick, start
 
 
@@ -62,14 +67,41 @@ def test_scores_that_say_the_opposite_still_get_a_slope_above_zero() -> None:
 
 def test_nothing_is_calibrated_where_nothing_was_kept_for_it(shapes: Path, tmp_path: Path) -> None:
     network, plan, _ = start(shapes, tmp_path)
-    from decouplednet.inference.predictor import Predictor
+    procedure = Procedure(threshold=0.2, flip=True)
+    predictor = Predictor(
+        network=network,
+        classes=plan.classes,
+        frame=plan.frame,
+        device=torch.device("cpu"),
+        procedure=procedure,
+    )
 
+    assert plan.roles.calibration == ()
+    assert calibrate(predictor, plan) == procedure
+
+
+def test_thresholds_are_chosen_by_the_calibrated_probabilities_of_held_out_tags(
+    shapes: Path, tmp_path: Path
+) -> None:
+    settings = ("data.calibration_share=0.8", "prediction.threshold=0.3")
+    network, plan, _ = start(shapes, tmp_path, *settings, "prediction.threshold_choice=calibrated")
+    network.eval()
     predictor = Predictor(
         network=network, classes=plan.classes, frame=plan.frame, device=torch.device("cpu")
     )
 
-    assert plan.roles.calibration == ()
-    assert calibrate(predictor, plan) is None
+    procedure = calibrate(predictor, plan)
+
+    records = plan.roles.calibration
+    assert len(records) == 3
+    scores = torch.cat([predictor.scores([read_image(record.image)]) for record in records])
+    tags = tag_targets([record.tags for record in records], plan.classes)
+    probability = Procedure(calibration=fit_calibration(scores, tags)).probability(scores)
+    assert procedure.thresholds == pytest.approx(
+        choose_thresholds(probability, tags, usual=0.3), abs=1e-5
+    )
+    fixed = calibrate(predictor, start(shapes, tmp_path, *settings)[1])
+    assert fixed == procedure.model_copy(update={"thresholds": None})
 
 
 def test_a_run_records_how_its_model_predicts(shapes: Path, tmp_path: Path) -> None:
@@ -81,6 +113,7 @@ def test_a_run_records_how_its_model_predicts(shapes: Path, tmp_path: Path) -> N
             "prediction.veto=soft",
             "prediction.flip=true",
             "prediction.threshold=0.1",
+            "prediction.threshold_choice=calibrated",
             "prediction.scales=[1.0, 1.34]",
         ),
     )
@@ -88,8 +121,12 @@ def test_a_run_records_how_its_model_predicts(shapes: Path, tmp_path: Path) -> N
     procedure = run.segmenter.procedure
     assert procedure.calibration is not None
     assert procedure.calibration.slope != (1.0, 1.0, 1.0)
+    assert procedure.thresholds is not None
+    assert len(procedure.thresholds) == 3
+    assert load_model(run.folder / "model").procedure == procedure
     assert procedure == Procedure(
         threshold=0.1,
+        thresholds=procedure.thresholds,
         veto="soft",
         flip=True,
         scales=(1.0, 1.34),

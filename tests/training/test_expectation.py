@@ -86,3 +86,8 @@ def test_decoded_images_are_kept_by_every_process_that_reads(
     assert store_bytes(plan, plan.roles.masks, channels=4) == 2 * 4 * 6 * PICTURE
     monkeypatch.setattr(expectation, "STORE_BYTES", 7)
     assert store_bytes(plan, plan.roles.masks, channels=4) == 14
+
+
+def test_hosts_are_decoded_too_where_objects_are_pasted(shapes: Path) -> None:
+    plan, pasted = (make_plan(shapes, quick(f"segmenter.pasted_share={share}")) for share in (0, 1))
+    assert segmenter_bytes(pasted) - segmenter_bytes(plan) == 4 * 10 * PICTURE

@@ -41,6 +41,36 @@ def test_tag_loss_matches_a_reading_tag_by_tag() -> None:
     assert float(tag_loss(score, tags, weight)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.2, 0.0])
+def test_smoothed_tags_match_a_reading_tag_by_tag(smoothing: float) -> None:
+    score = torch.tensor([[0.3, -1.2, 2.0], [0.0, 0.7, -0.4]], dtype=torch.float64)
+    tags = torch.tensor([[1.0, 0.0, NAN], [0.0, 1.0, 1.0]])
+    weight = torch.tensor([2.0, 1.0, 3.0])
+
+    expected = 0.0
+    for row in range(2):
+        terms = []
+        for column in range(3):
+            tag, probability = float(tags[row, column]), _sigmoid(float(score[row, column]))
+            if not math.isnan(tag):
+                present = 1 - smoothing / 2 if tag == 1 else smoothing / 2
+                terms.append(
+                    -float(weight[column]) * present * math.log(probability)
+                    - (1 - present) * math.log(1 - probability)
+                )
+        expected += sum(terms) / len(terms) / 2
+
+    assert float(tag_loss(score, tags, weight, smoothing)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_smoothed_tags_are_met_best_by_a_probability_that_is_not_quite_sure() -> None:
+    for tag, best in ((1.0, 0.85), (0.0, 0.15)):
+        score = torch.tensor([[math.log(best / (1 - best))]], requires_grad=True)
+        tag_loss(score, torch.tensor([[tag]]), torch.ones(1), 0.3).backward()  # type: ignore[no-untyped-call]  # torch
+        assert score.grad is not None
+        assert float(score.grad) == pytest.approx(0, abs=1e-6)
+
+
 def test_an_image_without_any_known_tag_adds_nothing_to_the_tag_loss() -> None:
     score = torch.tensor([[5.0, -5.0], [0.5, 0.2]], requires_grad=True)
     tags = torch.tensor([[NAN, NAN], [1.0, 0.0]])
@@ -89,6 +119,32 @@ def test_mask_loss_matches_a_reading_pixel_by_pixel(outputs: int) -> None:
         expected += sum(terms) / len(terms) / 2
 
     assert float(mask_loss(score, target)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pixels_that_count_more_weigh_more_in_the_mean_of_their_map() -> None:
+    rng = torch.Generator().manual_seed(2)
+    score = torch.randn(3, 2, 4, 5, generator=rng)
+    target = torch.randint(0, 2, (3, 4, 5), generator=rng, dtype=torch.uint8)
+    target[0, 1, 2] = target[1, 3, 0] = 255
+    target[2] = 255  # a map of which nothing is known
+    pixels = 3 * torch.rand(3, 4, 5, generator=rng)
+
+    expected = 0.0
+    for image in range(2):
+        loss, total = 0.0, 0.0
+        for row in range(4):
+            for column in range(5):
+                truth, count = int(target[image, row, column]), float(pixels[image, row, column])
+                if truth != 255:
+                    gap = float(score[image, 1 - truth, row, column])
+                    gap -= float(score[image, truth, row, column])
+                    loss += count * math.log(1 + math.exp(gap))
+                    total += count
+        expected += loss / total / 3
+
+    assert float(mask_loss(score, target, pixels=pixels)) == pytest.approx(expected, rel=1e-5)
+    ones = torch.ones(3, 4, 5)
+    torch.testing.assert_close(mask_loss(score, target, pixels=ones), mask_loss(score, target))
 
 
 def test_ignored_pixels_and_maps_give_no_gradient() -> None:

@@ -119,6 +119,17 @@ def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
         make_plan(shapes, quick("classifier.weights=w.safetensors"))
 
 
+@pytest.mark.parametrize("share", [0, 0.1])  # of four images, none
+def test_thresholds_without_tags_to_choose_them_by_are_refused(share: float, shapes: Path) -> None:
+    chosen = "prediction.threshold_choice=calibrated"
+    with pytest.raises(
+        SettingsError,
+        match=rf'"calibrated" chooses by .*\.calibration_share = {share} keeps none; set data\.',
+    ):
+        make_plan(shapes, quick(chosen, f"data.calibration_share={share}"))
+    assert make_plan(shapes, quick(chosen, "data.calibration_share=0.5")).roles.calibration
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_a_gpu_that_is_absent_is_refused(shapes: Path) -> None:
     with pytest.raises(DeviceError, match="finds no GPU on this machine"):

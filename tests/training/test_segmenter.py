@@ -1,17 +1,23 @@
 """What stage 2 may change, and which masks it keeps to decide when to stop."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from decouplednet.annotations.record import Record
+from decouplednet.dataset.masked import MaskedImages
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.segmenter import FirstDraws, masked_images, split_held_out
+from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage
 from tests.training.conftest import changed_parts, start
+from tests.training.test_self_training import STUDY
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -82,3 +88,46 @@ def test_first_draws_are_those_of_the_stream_and_the_same_each_time(
     for draw in range(3):
         for one, other in zip(draws[draw], stream[draw], strict=True):
             assert torch.equal(one, other)
+
+
+def test_hosts_are_the_tagged_images_without_a_mask_and_what_may_be_known_of_them(
+    shapes: Path, tmp_path: Path
+) -> None:
+    _, plan, _ = start(shapes, tmp_path)
+    tags = {record.name: record.tags for record in plan.catalogue.records}
+
+    hosts = {record.name: record.tags for record in stage2.hosts_of(plan)}
+
+    assert sorted(hosts) == [f"picture_{number:02d}" for number in range(8, 12)]
+    assert hosts == {name: tags[name] for name in hosts}
+    unknown = replace(plan, tags=(None, *plan.tags[1:-1], None))
+    assert len(stage2.hosts_of(unknown)) == 3
+
+
+@pytest.mark.parametrize("stage", ["segmenter", "student"])
+def test_objects_are_pasted_where_a_stage_learns_from_drawn_masks_and_not_where_it_is_measured(
+    stage: str, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[int, float, bool]] = []
+    masked = MaskedImages.__init__
+
+    def note(images: MaskedImages, records: list[Record], **given: Any) -> None:
+        pasted = given["hosts"] is not None
+        made.append((len(records), given["settings"].pasted_share, pasted))
+        masked(images, records, **given)
+
+    monkeypatch.setattr(MaskedImages, "__init__", note)
+    changes = ["segmenter.pasted_share=0.5", "segmenter.held_out=0.3", "segmenter.patience=9"]
+    if stage == "student":
+        changes += [*STUDY, "self_training.updates=1"]
+    network, plan, folder = start(shapes, tmp_path, *changes)
+    freeze(network.classifier)
+    if stage == "segmenter":
+        stage2.train_segmenter(network, plan, folder)
+        assert made == [(4, 0.5, True), (2, 0.5, False)]
+    else:
+        train_student(network, plan, folder)
+        pseudo = len(list(folder.pseudo_masks.rglob("*.png")))
+        assert made[0] == (6, 0.5, True)
+        assert made[1][0] <= pseudo
+        assert made[1][1:] == (0.5, False)

@@ -7,8 +7,10 @@ import torch
 
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import freeze
+from decouplednet.stage_settings import ClassifierSettings
 from decouplednet.training import segmenter as stage2
-from decouplednet.training.stages import MaskStage
+from decouplednet.training.losses import tag_loss
+from decouplednet.training.stages import MaskStage, TagStage
 from tests.training.conftest import changed_parts, start
 
 
@@ -54,3 +56,15 @@ def test_worker_processes_change_nothing_but_the_time(shapes: Path, tmp_path: Pa
         stage2.train_segmenter(network, plan, folder)
         states.append(network.state_dict())
     assert not changed_parts(*states)
+
+
+def test_the_smoothing_of_tags_reaches_the_loss_of_stage_1() -> None:
+    score, weight = torch.tensor([[1.3, -0.2], [0.4, -2.1]]), torch.tensor([1.0, 2.5])
+    tags = torch.tensor([[1.0, 0.0], [0.0, torch.nan]])
+    losses = []
+    for smoothing in (0.0, 0.4):
+        settings = ClassifierSettings(label_smoothing=smoothing)
+        stage = TagStage(torch.nn.Identity(), settings, weight=weight, seed=0)
+        losses.append(stage.loss((score, tags)))
+        torch.testing.assert_close(losses[-1], tag_loss(score, tags, weight, smoothing))
+    assert losses[0] != losses[1]

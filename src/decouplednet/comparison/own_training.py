@@ -94,9 +94,21 @@ _WITH_SKIPS: dict[PresetName, PresetName] = {
 }
 
 
+_ADDED: dict[str, object] = {
+    "self_training.enabled": False,
+    "data.calibration_share": 0.0,
+    "classifier.average": 0.0,
+    "classifier.label_smoothing": 0.0,
+    "segmenter.average": 0.0,
+    "segmenter.pasted_share": 0.0,
+    "segmenter.border_weight": 0.0,
+}
+"""What the paper has not, switched off."""
+
+
 def _faithful(common: Settings) -> Settings:
     """Return two stages and the paper's way to predict, whatever the recipe adds to them."""
-    two = common.changed({"self_training.enabled": False, "data.calibration_share": 0.0})
+    two = common.changed(_ADDED)
     its = two.model_copy(update={"prediction": PredictionSettings()})
     return divided_anew(its, SHARES, common)
 

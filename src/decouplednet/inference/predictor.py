@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,14 +25,12 @@ from decouplednet.inference.reading import (
     read_maps,
     size_of,
 )
+from decouplednet.inference.refinement import refine
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.networks.vgg import STRIDE
-
-THRESHOLD = 0.5
-"""A class is identified above this probability (PAPER.md, inference)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ class Predictor:
         frame: how the network sees an image.
         device: where to compute.
         precision: type of the matrix products; None for float32 throughout.
-        threshold: a class is identified above this probability, in [0, 1].
-        procedure: how scores are read and in which views images are seen; its threshold does not
-            count.
+        threshold: a class is identified above this probability, in [0, 1]; None: above the one, or
+            those of each class, of the procedure.
+        procedure: how scores are read and in which views images are seen.
         maps_at_once: most class passes computed together, which bounds the memory.
         others: what pixels of classes that are not the model's were in training.
 
@@ -84,15 +83,16 @@ class Predictor:
     frame: Frame
     device: torch.device
     precision: torch.dtype | None = None
-    threshold: float = THRESHOLD
+    threshold: float | None = None
     procedure: Procedure = field(default_factory=Procedure)
     maps_at_once: int = 16
     others: Literal["ignore", "background"] = "ignore"
 
     def __post_init__(self) -> None:
         """Refuse numbers that would predict nothing sensible."""
-        if not isinstance(self.threshold, Real) or not 0 <= self.threshold <= 1:
-            raise SettingsError(f"threshold = {self.threshold!r}: a probability lies in 0 to 1")
+        given = self.threshold
+        if given is not None and not (isinstance(given, Real) and 0 <= given <= 1):
+            raise SettingsError(f"threshold = {given!r}: a probability lies in 0 to 1")
         if self.maps_at_once < 1:
             raise SettingsError(f"maps_at_once = {self.maps_at_once}: at least 1")
 
@@ -122,14 +122,15 @@ class Predictor:
         with evaluating(self.network), torch.inference_mode():
             views = [self._see(view, images) for view in self._views()]
             probability = self._probability(views)
-            asked = asked_classes(probability > self.threshold, given)
+            identified = self.procedure.identified(probability, self.threshold)
+            asked = asked_classes(identified, given)
             claims = self._claims(probability, asked, given)
             weights = tag_weights(probability, asked)
             maps = [self._maps(view, weights, asked, claims) for view in views]
             of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
                 read_maps(
-                    _mean_map(views, of_views, image), wanted, told, self.classes, keep=class_maps
+                    self._map(views, of_views, image), wanted, told, self.classes, keep=class_maps
                 )
                 for image, of_views, wanted, told in of_images
             ]
@@ -193,6 +194,18 @@ class Predictor:
             # The joint pass comes last; the only pass of a single class is its own joint pass.
             claim = claims[image, asked[image]][:, None, None]
             yield normalise(of_image[-1, 0], of_image[: len(claim), 1] * claim)
+
+    def _map(self, seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image) -> Tensor:
+        """Return the (K + 1, H, W) maps of an image at its own size, refined where asked for."""
+        mean, procedure = _mean_map(seen, maps, image), self.procedure
+        if procedure.refinement == "none":
+            return mean
+        return refine(
+            mean,
+            torch.tensor(np.ascontiguousarray(image), device=mean.device),
+            radius=procedure.refinement_radius,
+            contrast=procedure.refinement_contrast,
+        )
 
     def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor) -> Tensor:
         """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time."""

@@ -8,7 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 from torch import Tensor
 
 from decouplednet.errors import ModelError
+from decouplednet.settings import PredictionSettings
 
+THRESHOLD = 0.5
+"""A class is identified above this probability (PAPER.md, inference)."""
+
+_Probability = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Scale = Annotated[float, Field(allow_inf_nan=False, gt=0, le=8)]
 
@@ -34,20 +39,28 @@ class Procedure(BaseModel):
 
     Attributes:
         threshold: a class is identified above this probability.
+        thresholds: (L,) the same for each class; None: ``threshold`` for all.
         veto: what an identified class may claim: ``hard``, every pixel alike; ``soft``, the more
             the more probable it is beside the other identified classes.
         calibration: of the scores; None: the sigmoid alone.
         flip: also see each image mirrored, and average.
         scales: sides of the frames in which an image is seen, as shares of the model's; averaged.
+        refinement: ``guided`` draws the maps to the edges of the image before the largest wins.
+        refinement_radius: see ``refine``.
+        refinement_contrast: see ``refine``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    threshold: float = Field(0.5, ge=0, le=1)
+    threshold: float = Field(THRESHOLD, ge=0, le=1)
+    thresholds: tuple[_Probability, ...] | None = None
     veto: Literal["hard", "soft"] = "hard"
     calibration: Calibration | None = None
     flip: bool = False
     scales: tuple[_Scale, ...] = Field((1.0,), min_length=1)
+    refinement: Literal["none", "guided"] = "none"
+    refinement_radius: float = Field(0.02, gt=0, le=1)
+    refinement_contrast: float = Field(0.03, gt=0, le=1)
 
     @classmethod
     def from_dict(cls, values: object, class_count: int) -> Self:
@@ -58,8 +71,8 @@ class Procedure(BaseModel):
             class_count: L.
 
         Raises:
-            ModelError: a key is unknown, holds a value of another kind, or the calibration is not
-                one of L classes.
+            ModelError: a key is unknown, holds a value of another kind, or the calibration or the
+                thresholds are not those of L classes.
         """
         try:
             procedure = cls.model_validate_json(json.dumps(values))
@@ -67,14 +80,21 @@ class Procedure(BaseModel):
             first = faults.errors()[0]
             name = ".".join(["prediction", *(str(part) for part in first["loc"])])
             raise ModelError(f"{name}: {first['msg']}") from None
-        given = procedure.calibration
-        for name, numbers in (("slope", given.slope), ("offset", given.offset)) if given else ():
+        for name, numbers in procedure._of_classes().items():
             if len(numbers) != class_count:
                 raise ModelError(
-                    f"prediction.calibration.{name}: {len(numbers)} numbers for the model's "
+                    f"prediction.{name}: {len(numbers)} numbers for the model's "
                     f"{class_count} classes"
                 )
         return procedure
+
+    def _of_classes(self) -> dict[str, tuple[float, ...]]:
+        """Return what holds a number for each class, by its name in JSON."""
+        numbers = {} if self.thresholds is None else {"thresholds": self.thresholds}
+        if self.calibration is not None:
+            numbers["calibration.slope"] = self.calibration.slope
+            numbers["calibration.offset"] = self.calibration.offset
+        return numbers
 
     def to_dict(self) -> dict[str, object]:
         """Return the procedure as values that JSON can hold."""
@@ -87,6 +107,17 @@ class Procedure(BaseModel):
         slope, offset = score.new_tensor([self.calibration.slope, self.calibration.offset])
         calibrated: Tensor = slope * score + offset
         return calibrated.sigmoid()
+
+    def identified(self, probability: Tensor, threshold: float | None = None) -> Tensor:
+        """Return (B, L) bool, which classes are above their thresholds.
+
+        Args:
+            probability: (B, L) of each class.
+            threshold: in place of those of the procedure, for all classes; None: those.
+        """
+        if threshold is None and self.thresholds is not None:
+            return probability > probability.new_tensor(self.thresholds)
+        return probability > (self.threshold if threshold is None else threshold)
 
     def claims(self, probability: Tensor, asked: Tensor) -> Tensor:
         """Return how much each class may claim of the pixels of an image.
@@ -104,3 +135,8 @@ class Procedure(BaseModel):
         asked_probability = torch.where(asked, probability, 0.0)
         largest = asked_probability.amax()
         return asked_probability / largest if largest > 0 else asked_probability
+
+
+def procedure_of(settings: PredictionSettings) -> Procedure:
+    """Return how a model predicts by the settings of its run, before anything is calibrated."""
+    return Procedure(**settings.model_dump(exclude={"threshold_choice"}))

@@ -78,7 +78,7 @@ class Segmenter:
             frame=self.frame,
             device=self.device,
             precision=precision,
-            threshold=self.procedure.threshold if threshold is None else threshold,
+            threshold=threshold,
             procedure=self.procedure,
             others=self.others,
         )

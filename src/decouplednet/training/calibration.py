@@ -8,9 +8,10 @@ from decouplednet.annotations.images import read_image
 from decouplednet.dataset.tagged import tag_targets
 from decouplednet.inference.batches import batched
 from decouplednet.inference.predictor import Predictor
-from decouplednet.inference.procedure import Calibration
+from decouplednet.inference.procedure import Calibration, Procedure
 from decouplednet.progress import bar
 from decouplednet.training.plan import Plan
+from decouplednet.training.thresholds import choose_thresholds
 
 PRIOR = 1.0
 """Weight of the uncalibrated sigmoid: one tag's worth, so that a few tags move little."""
@@ -18,8 +19,11 @@ LEAST_SLOPE = 1e-3
 _STEPS = 100
 
 
-def calibrate(predictor: Predictor, plan: Plan) -> Calibration | None:
-    """Return the calibration on the images that were kept for it; None without any.
+def calibrate(predictor: Predictor, plan: Plan) -> Procedure:
+    """Return how a model predicts, with what the images that were kept for it say.
+
+    They calibrate its probabilities and, where the settings ask for it, choose the threshold of
+    each class. Without such images it predicts as before.
 
     Args:
         predictor: of the trained network; sees the images as it will later.
@@ -30,14 +34,21 @@ def calibrate(predictor: Predictor, plan: Plan) -> Calibration | None:
     """
     records = plan.roles.calibration
     if not records:
-        return None
+        return predictor.procedure
     progress = bar("calibration", quiet=not plan.machine.progress)
     scores = [
         predictor.scores([read_image(record.image) for record in batch]).cpu()
         for batch in batched(progress(records))
     ]
-    tags = [plan.catalogue.training_tags(record, mask_given=False) for record in records]
-    return fit_calibration(torch.cat(scores), tag_targets(tags, plan.classes))
+    names = [plan.catalogue.training_tags(record, mask_given=False) for record in records]
+    score, tags = torch.cat(scores), tag_targets(names, plan.classes)
+    procedure = predictor.procedure.model_copy(update={"calibration": fit_calibration(score, tags)})
+    settings = plan.settings.prediction
+    if settings.threshold_choice == "fixed":
+        return procedure
+    probability = procedure.probability(score)
+    thresholds = choose_thresholds(probability, tags, usual=settings.threshold)
+    return procedure.model_copy(update={"thresholds": thresholds})
 
 
 def fit_calibration(score: Tensor, tags: Tensor) -> Calibration:

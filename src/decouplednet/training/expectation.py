@@ -59,6 +59,12 @@ def expected_bytes(plan: Plan) -> int:
     return max(classifier_bytes(plan), segmenter_bytes(plan))
 
 
+def _bytes_per_weight(settings: StageSettings) -> int:
+    """Return the memory of a weight that a stage trains: an average is one more copy."""
+    averages = BYTES_PER_FROZEN_WEIGHT if settings.average else 0
+    return BYTES_PER_TRAINED_WEIGHT + averages
+
+
 def classifier_bytes(plan: Plan) -> int:
     """Return about how much memory stage 1 takes, see ``expected_bytes``."""
     cost, settings = plan.cost, plan.settings.classifier
@@ -71,7 +77,7 @@ def classifier_bytes(plan: Plan) -> int:
         each = cost.group_sizes[lowest - 1].given
         features = BYTES_PER_FEATURE * len(plan.roles.tags) * settings.views * each
     return (
-        BYTES_PER_TRAINED_WEIGHT * sum(size.weights for size in learning)
+        _bytes_per_weight(settings) * sum(size.weights for size in learning)
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
         + images * sum(size.kept_bytes for size in learning)
         + features
@@ -84,11 +90,12 @@ def segmenter_bytes(plan: Plan) -> int:
     cost = plan.window_cost
     frozen = (*cost.group_sizes, cost.head_size)
     images = step_size(plan.settings.segmenter, plan.machine.devices)
+    hosts = plan.roles.tags if plan.settings.segmenter.pasted_share else ()
     return (
-        BYTES_PER_TRAINED_WEIGHT * cost.segmenter_size.weights
+        _bytes_per_weight(plan.settings.segmenter) * cost.segmenter_size.weights
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
         + images * cost.segmenter_size.kept_bytes
-        + store_bytes(plan, plan.roles.masks, channels=4)
+        + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
     )
 
 

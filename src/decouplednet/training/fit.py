@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from decouplednet.training.averaging import AVERAGE
 from decouplednet.training.checkpoints import check_fit, read_checkpoint
 from decouplednet.training.machine import Machine
 from decouplednet.training.pace import Clock, pace_of
@@ -38,6 +39,8 @@ def fit(
     clock: Clock = time.perf_counter,
 ) -> None:
     """Run a stage to its end, from its last checkpoint if there is one.
+
+    The stage ends with its averaged weights where its settings give ``average``.
 
     When memory runs out, the step is halved, twice as many steps make an update, and the stage
     goes on from its last checkpoint, or from its start. Batch normalisation then sees smaller
@@ -73,9 +76,15 @@ def fit(
             images = smaller_step(images, stage.settings, compute.devices, stage.name, fewest)
             if start and not last.exists():
                 stage.load_state_dict(start, strict=not stage.frozen)
-    if patience is not None:
-        best = read_checkpoint(folder / f"{BEST}.ckpt")
-        stage.load_state_dict(best["state_dict"], strict=not stage.frozen)
+    if patience is not None or stage.settings.average:
+        name = LAST if patience is None else BEST
+        _take_result(stage, read_checkpoint(folder / f"{name}.ckpt"))
+
+
+def _take_result(stage: Stage, checkpoint: dict[str, Any]) -> None:
+    """Give a stage the weights of a checkpoint: the averaged ones where its settings say so."""
+    state = checkpoint[AVERAGE if stage.settings.average else "state_dict"]
+    stage.load_state_dict(state, strict=not stage.frozen)
 
 
 def _has_ended(stage: Stage, last: Path) -> bool:

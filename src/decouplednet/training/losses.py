@@ -27,24 +27,29 @@ def class_weights(tags: Tensor, largest: float) -> Tensor:
     return (absent / present.clamp(min=1)).clamp(1.0, largest)
 
 
-def tag_loss(score: Tensor, tags: Tensor, weight: Tensor) -> Tensor:
+def tag_loss(score: Tensor, tags: Tensor, weight: Tensor, smoothing: float = 0.0) -> Tensor:
     """Return the sigmoid cross-entropy of each image's tags, averaged over images.
 
     Args:
         score: (B, L) score of each class, before the sigmoid.
         tags: (B, L) float: 1 present, 0 absent, NaN missing; missing tags add nothing.
         weight: (L,) weight of a present tag, as from ``class_weights``.
+        smoothing: how much of a tag is taken back in favour of not knowing, in [0, 1): a present
+            one counts as present to ``1 - smoothing / 2`` and as absent to the rest, an absent one
+            the other way round.
 
     Returns:
         scalar: for each image the mean over its known tags, then the mean over the images. The
         mean over two halves of a batch equals the batch's, so gradients can be accumulated.
 
     Source:
-        PAPER.md, classification network: e_c.
+        PAPER.md, classification network: e_c. Smoothing: Szegedy et al., "Rethinking the Inception
+        Architecture for Computer Vision", CVPR 2016, of two kinds instead of K.
     """
     known = ~tags.isnan()
+    present = tags.nan_to_num(0.0) * (1 - smoothing) + smoothing / 2
     each = F.binary_cross_entropy_with_logits(
-        score.float(), tags.nan_to_num(0.0), pos_weight=weight, reduction="none"
+        score.float(), present, pos_weight=weight, reduction="none"
     )
     per_image = (each * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
     return per_image.mean()
@@ -107,7 +112,12 @@ def _middle(cells: Tensor, size: tuple[int, ...]) -> Tensor:
     return cells[..., top : top + size[0], left : left + size[1]]
 
 
-def mask_loss(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
+def mask_loss(
+    score: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    pixels: Tensor | None = None,
+) -> Tensor:
     """Return the cross-entropy of each map's pixels, averaged over maps.
 
     Args:
@@ -115,17 +125,22 @@ def mask_loss(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Te
             is foreground.
         target: (M, H, W) uint8 below O, 0 background, or 255 ignored.
         weight: (M,) how much each map counts; None: all 1.
+        pixels: (M, H, W) how much each pixel of a map counts, at least 0; None: all 1.
 
     Returns:
-        scalar: for each map the mean over its pixels that are not ignored, times its weight, then
-        the mean over the maps; a map of ignored pixels alone adds 0.
+        scalar: for each map the weighted mean over its pixels that are not ignored, times its
+        weight, then the mean over the maps; a map of ignored pixels alone adds 0.
 
     Source:
         PAPER.md, segmentation network: e_s, as softmax cross-entropy over the two channels.
     """
     each = F.cross_entropy(score.float(), target.long(), ignore_index=IGNORE, reduction="none")
-    counted = (target != IGNORE).sum(dim=(1, 2)).clamp(min=1)
-    per_map = each.sum(dim=(1, 2)) / counted
+    known = target != IGNORE
+    if pixels is None:
+        per_map = each.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)
+    else:
+        total = (pixels * known).sum(dim=(1, 2))
+        per_map = (each * pixels).sum(dim=(1, 2)) / total.where(total > 0, 1.0)
     return (per_map if weight is None else per_map * weight).mean()
 
 

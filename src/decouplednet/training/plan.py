@@ -96,7 +96,8 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
 
     Raises:
         DataError: the data set, a split or a class cannot be used.
-        SettingsError: the side does not fit the preset, or the step is too small for the side.
+        SettingsError: the side does not fit the preset, the step is too small for the side, or
+            thresholds are to be chosen by tags of which none are kept for it.
         ModelError: the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
         TrainingError: the images of an update cannot be shared evenly by the devices.
@@ -167,7 +168,23 @@ def _assembled(
         choices=choices,
     )
     check_step(plan)
+    check_calibration(plan)
     return plan
+
+
+def check_calibration(plan: Plan) -> None:
+    """Refuse to choose thresholds by tags of which none are kept for it.
+
+    Raises:
+        SettingsError: none are kept.
+    """
+    settings = plan.settings
+    if settings.prediction.threshold_choice == "calibrated" and not plan.roles.calibration:
+        raise SettingsError(
+            'prediction.threshold_choice = "calibrated" chooses by tags that nothing learns from, '
+            f"and data.calibration_share = {settings.data.calibration_share:g} keeps none; "
+            "set data.calibration_share=0.1 or more, for tagged images without a mask"
+        )
 
 
 def check_step(plan: Plan) -> None:

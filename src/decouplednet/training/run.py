@@ -11,7 +11,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.inference.model_folder import save_model
-from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.procedure import procedure_of
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.progress import bar
@@ -275,7 +275,7 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
 
 
 def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segmenter:
-    """Return the trained network as a model, its probabilities calibrated where asked for."""
+    """Return the trained network as a model, probabilities and thresholds as asked for."""
     settings, roles = plan.settings, plan.roles
     segmenter = Segmenter(
         network=network,
@@ -291,11 +291,9 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segm
             "updates": facts.get("updates", {}),
             "versions": versions(),
         },
-        procedure=Procedure(**settings.prediction.model_dump()),
+        procedure=procedure_of(settings.prediction),
     )
-    calibration = calibrate(segmenter.predictor(), plan)
-    procedure = segmenter.procedure.model_copy(update={"calibration": calibration})
-    return replace(segmenter, procedure=procedure)
+    return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
 
 
 def score(segmenter: Segmenter, plan: Plan, watch: Watch) -> dict[str, Any]:

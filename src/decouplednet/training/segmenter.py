@@ -1,6 +1,7 @@
 """Stage 2: where the asked-for classes are, learnt from masks with the classifier frozen."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -81,7 +82,7 @@ def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
 def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> None:
     settings = timed(plan.settings.segmenter, "segmenter", network, plan, folder, watch)
     train, held_out = split_for_segmenter(plan)
-    examples = masked_images(plan, train)
+    examples = masked_images(plan, train, hosts=hosts_of(plan))
     measured = masked_images(plan, held_out) if settings.held_out else None
     stage = MaskStage(network, settings, seed=plan.settings.seed)
     fit(
@@ -155,6 +156,7 @@ def masked_images(
     *,
     side: int | None = None,
     drawn: bool = True,
+    hosts: Sequence[Record] | None = None,
 ) -> MaskedImages:
     """Return the training examples that the masks of some records give.
 
@@ -164,6 +166,7 @@ def masked_images(
         side: of the windows, in pixels; None: stage 2's.
         drawn: whether people drew them, in the ids of the data set; else they are pseudo-masks, in
             the ids of the run's classes, of which each may have some.
+        hosts: what their objects are pasted onto beside each other; None: nothing is pasted.
     """
     return MaskedImages(
         records,
@@ -175,4 +178,15 @@ def masked_images(
         settings=plan.settings.segmenter,
         seed=plan.settings.seed,
         store=ImageStore(STORE_BYTES),
+        hosts=hosts,
+    )
+
+
+def hosts_of(plan: Plan) -> tuple[Record, ...]:
+    """Return the images that give tags and no mask, with the tags that the run may use."""
+    drawn = {record.name for record in plan.roles.masks}
+    return tuple(
+        replace(record, tags=names)
+        for record, names in zip(plan.roles.tags, plan.tags, strict=True)
+        if record.name not in drawn and names is not None
     )

@@ -22,7 +22,7 @@ from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import Threshold, choose_threshold, write_pseudo_masks
 from decouplednet.training.run_folder import RunFolder
-from decouplednet.training.segmenter import masked_images, split_for_segmenter
+from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timetable import UNTIMED, Watch, timed
 
@@ -136,7 +136,7 @@ def _train(
 ) -> None:
     side = settings.side or plan.window_side
     examples = MixedImages(
-        masked_images(plan, plan.roles.masks, side=side),
+        masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan)),
         masked_images(plan, pseudo, side=side, drawn=False),
         drawn_share=settings.drawn_share,
         pseudo_weight=settings.pseudo_weight,

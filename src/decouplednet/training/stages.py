@@ -16,6 +16,7 @@ from decouplednet.dataset.masked import MaskedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import ClassifierSettings, SegmenterSettings, StageSettings
+from decouplednet.training.borders import pixel_weights
 from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
@@ -198,7 +199,7 @@ class TagStage(Stage):
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Return the cross-entropy of a batch of images or features and their tags."""
         seen, tags = batch
-        return tag_loss(self.network(seen), tags, self.weight)
+        return tag_loss(self.network(seen), tags, self.weight, self.settings.label_smoothing)
 
     def rate_of(self, name: str) -> float:
         """Return the share of the step size: smaller for convolutions that started trained."""
@@ -216,6 +217,7 @@ class MaskStage(Stage):
     """
 
     network: DecoupledNet
+    settings: SegmenterSettings
 
     def __init__(self, network: DecoupledNet, settings: SegmenterSettings, *, seed: int) -> None:
         super().__init__(
@@ -227,7 +229,8 @@ class MaskStage(Stage):
 
     def loss(self, batch: MaskedExample) -> Tensor:
         """Return the two-class cross-entropy of a batch of asked-for maps."""
-        return mask_loss(self.network(batch.image, batch.asked), batch.target)
+        score = self.network(batch.image, batch.asked)
+        return mask_loss(score, batch.target, pixels=pixel_weights(batch.target, self.settings))
 
     def rate_of(self, name: str) -> float:
         """Return 1: bridge and decoder start together and learn alike."""

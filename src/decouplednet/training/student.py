@@ -7,6 +7,7 @@ from decouplednet.dataset.mixed import MixedExample
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
+from decouplednet.training.borders import pixel_weights
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.stages import TITLES, Stage
 
@@ -40,11 +41,16 @@ class StudentStage(Stage):
         asked = tag_weights(traced.score.detach().sigmoid(), example.asked)
         image_index = torch.arange(len(example.image), device=example.image.device)
         g = self.network.activation(traced, image_index, asked)
-        pixels = mask_loss(self.network.decode(g, traced, image_index), example.target, weight)
+        pixels = mask_loss(
+            self.network.decode(g, traced, image_index),
+            example.target,
+            weight,
+            pixel_weights(example.target, self.settings),
+        )
         grid = traced.encoded.pool5.shape[2], traced.encoded.pool5.shape[3]
         positions = position_loss(traced.head.score_map, example.mask, grid)
-        tags = tag_loss(traced.score, example.tags, self.weight)
         settings = self.settings
+        tags = tag_loss(traced.score, example.tags, self.weight, settings.label_smoothing)
         return pixels + settings.tag_weight * tags + settings.position_weight * positions
 
     def rate_of(self, name: str) -> float:

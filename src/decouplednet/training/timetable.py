@@ -10,7 +10,7 @@ from typing import TypeVar
 from decouplednet.annotations.images import image_size
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.inference.predictor import Predictor
-from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.procedure import procedure_of
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, stage_seconds
@@ -142,7 +142,7 @@ def seconds_per_prediction(network: DecoupledNet, plan: Plan, clock: Clock) -> f
         classes=plan.classes,
         frame=plan.frame,
         device=plan.machine.device,
-        procedure=Procedure(**plan.settings.prediction.model_dump()),
+        procedure=procedure_of(plan.settings.prediction),
     )
     masks = plan.roles.masks
     some = masks[:: max(1, len(masks) // TRIED)][:TRIED]

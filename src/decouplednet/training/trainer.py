@@ -14,6 +14,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
 from decouplednet.errors import UserError
+from decouplednet.training.averaging import Averaging
 from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
@@ -147,6 +148,8 @@ def _callbacks(
         LastUpdate(),
         rows,
     ]
+    if stage.settings.average:
+        callbacks.append(Averaging(stage.settings.average))
     if compute.progress:
         callbacks.append(StageProgress(stage.title, rows))
     if patience is not None:

@@ -22,7 +22,7 @@ from decouplednet.training.machine import Machine
 from decouplednet.training.optimizers import optimizer_for
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
-from decouplednet.training.segmenter import masked_images
+from decouplednet.training.segmenter import hosts_of, masked_images
 from decouplednet.training.stages import MaskStage, Stage, TagStage
 from decouplednet.training.step_size import step_size
 from decouplednet.training.timetable import saving_seconds, seconds_per_prediction
@@ -97,7 +97,7 @@ def _mask_piece(network: DecoupledNet, plan: Plan, clock: Clock) -> Piece:
     """Return the piece of stage 2."""
     settings, where = plan.settings.segmenter, plan.machine
     step = max(plan.fewest_images, min(step_size(settings, where.devices), 2 * IMAGES))
-    windows = masked_images(plan, plan.roles.masks)
+    windows = masked_images(plan, plan.roles.masks, hosts=hosts_of(plan))
     number = count()
 
     def draw() -> list[Any]:

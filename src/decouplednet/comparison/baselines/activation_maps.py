@@ -25,7 +25,7 @@ from decouplednet.evaluation.scores import confusion, mean_iou
 from decouplednet.inference.batches import batched
 from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
-from decouplednet.inference.predictor import THRESHOLD
+from decouplednet.inference.procedure import THRESHOLD
 from decouplednet.inference.reading import (
     Image,
     Tags,
