@@ -82,7 +82,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
         (
             'preset = "big"\n',
-            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny' or 'tiny-skip'",
+            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny', 'tiny-skip' or 'modern'",
         ),
         (
             "[classifier]\nimages_per_update = 9\nimages_per_step = 4\n",

@@ -9,7 +9,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.networks.part import Part
 from decouplednet.networks.presets import preset_named, tiny, vgg16
+from decouplednet.networks.vgg import VGG
 from tests.comparison.baselines.conftest import CLASSES, plan_of, small_one_network
 
 
@@ -20,6 +22,7 @@ def image(count: int = 2) -> Tensor:
 def test_scores_equal_a_plain_reading_of_the_layers() -> None:
     network = small_one_network().eval()
     x, switches = image(), []
+    assert isinstance(network.encoder, VGG)
     for layer in network.encoder.features:
         if isinstance(layer, nn.MaxPool2d):
             x, origin = F.max_pool2d(x, 2, return_indices=True)
@@ -43,7 +46,7 @@ def test_it_is_the_papers_size_but_for_head_saliency_and_outputs() -> None:
     with torch.device("meta"):
         network = OneNetwork(vgg16(20), 20, trained_groups=0)
 
-    def weights(module: nn.Module) -> int:
+    def weights(module: Part) -> int:
         return sum(parameter.numel() for parameter in module.parameters())
 
     assert weights(network.encoder) == 14_714_688
