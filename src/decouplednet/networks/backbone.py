@@ -85,6 +85,8 @@ def backbone_of(config: Mapping[str, Any]) -> Backbone:
             maps = module.eval()(torch.empty(1, 3, _PROBE_SIDE, _PROBE_SIDE)).feature_maps
         channels = tuple(int(level.shape[1]) for level in maps)
         strides = tuple(_stride(level) for level in maps)
+        # With all that the config leaves to defaults, which change from version to version.
+        complete = plain_config(module.config.to_dict())  # type: ignore[operator]  # of transformers
     except ModelError:
         raise
     except Exception as fault:  # whatever a config makes transformers raise
@@ -92,7 +94,7 @@ def backbone_of(config: Mapping[str, Any]) -> Backbone:
             f"backbone {plain.get('model_type')}: transformers cannot use its config: "
             f"{first_line(fault)}"
         ) from None
-    return Backbone(plain, levels, channels, strides)
+    return Backbone(complete, levels, channels, strides)
 
 
 def plain_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -131,8 +131,8 @@ def _folder(source: str, patterns: tuple[str, ...]) -> Path:
     except Exception as fault:  # whatever the hub, the network or the disk say
         raise ModelError(
             f"backbone {source}: no folder here, and it cannot be fetched from {HUB}: "
-            f"{first_line(fault)}. Look whether the name is right, go online once, or give a "
-            f"folder with its {CONFIG}"
+            f"{first_line(fault).rstrip('.')}. Look whether the name is right, go online once, or "
+            f"give a folder with its {CONFIG}"
         ) from None
 
 
@@ -179,9 +179,10 @@ def _read_json(file: Path) -> dict[str, Any] | None:
 
 def _preparation(values: Mapping[str, Any], usual: Frame, file: Path) -> Frame:
     """Return the frame that an image processor's file describes, in levels of 0 to 255."""
-    units = 1.0
-    if values.get("do_rescale", True):
-        units = 1 / values.get("rescale_factor", 1 / 255)
+    factor = values.get("rescale_factor", 1 / 255) if values.get("do_rescale", True) else 1.0
+    if not isinstance(factor, int | float) or not factor > 0:
+        raise ModelError(f"{file}: rescale_factor = {factor}: expected a number above 0")
+    units = 1 / factor
     mean, deviation = values.get("image_mean"), values.get("image_std")
     if not values.get("do_normalize", True):
         mean, deviation = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

@@ -150,6 +150,7 @@ def _assembled(
     for one in (side, window_side, chosen.self_training.side or window_side):
         check_side(preset, one, one)
     check_groups(chosen, preset)
+    cost = cost_of(preset, len(classes), side)
     start = read_start(chosen.classifier.weights or "none", preset, side, found)
     plan = Plan(
         settings=chosen,
@@ -162,8 +163,8 @@ def _assembled(
         frame=start.frame,
         pretrained=start.tensors,
         machine=where,
-        cost=cost_of(preset, len(classes), side),
-        window_cost=cost_of(preset, len(classes), window_side),
+        cost=cost,
+        window_cost=cost if window_side == side else cost_of(preset, len(classes), window_side),
         choices=choices,
     )
     check_step(plan)
