@@ -75,7 +75,7 @@ def test_packages_of_an_extra_are_imported_only_where_they_are_needed() -> None:
 
 
 def test_the_presets_without_a_backbone_need_no_transformers(tmp_path: Path) -> None:
-    data = write_shapes(tmp_path / "data", images=4, masks=3)
+    data = write_shapes(tmp_path / "data", images=12, masks=8)
     code = (
         "import sys, importlib.abc, importlib.metadata\n"
         "class Absent(importlib.abc.MetaPathFinder):\n"
