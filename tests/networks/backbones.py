@@ -3,7 +3,7 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from decouplednet.networks.backbone import Backbone, backbone_of
 
@@ -44,6 +44,15 @@ FAMILIES = tuple(CONFIGS)
 
 def small_backbone(family: str) -> Backbone:
     return backbone_of(CONFIGS[family])
+
+
+def library_backbone(config: Any) -> nn.Module:
+    """Return what transformers itself builds of its config, with weights drawn anew."""
+    import transformers
+
+    auto: Any = transformers.AutoBackbone
+    module: nn.Module = auto.from_config(config)
+    return module
 
 
 def images_for(backbone: Backbone, count: int = 2, rows: int = 3, columns: int = 5) -> Tensor:

@@ -15,7 +15,14 @@ from decouplednet.networks.backbone import (
     plain_config,
     spread_levels,
 )
-from tests.networks.backbones import CONFIGS, FAMILIES, HIERARCHICAL, images_for, small_backbone
+from tests.networks.backbones import (
+    CONFIGS,
+    FAMILIES,
+    HIERARCHICAL,
+    images_for,
+    library_backbone,
+    small_backbone,
+)
 
 each_family = pytest.mark.parametrize("family", FAMILIES)
 
@@ -82,7 +89,7 @@ def test_every_level_equals_that_of_the_library_s_own_backbone(family: str) -> N
     config = transformers.AutoConfig.for_model(**CONFIGS[family])
     config.out_features = list(small_backbone(family).levels)
     torch.manual_seed(1)
-    library = transformers.AutoBackbone.from_config(config).eval()
+    library = library_backbone(config).eval()
     encoder, image = encoder_of(family), images_for(small_backbone(family))
 
     with torch.no_grad():

@@ -10,7 +10,7 @@ from decouplednet.networks.backbone import Backbone, BackboneEncoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.modern import MODERN, modern, modern_preset, preset_with
 from decouplednet.networks.padded_bridge import PaddedBridge
-from decouplednet.networks.pooling import MAX_POOLING, LogSumExpPooling, TopKPooling
+from decouplednet.networks.pooling import MAX_POOLING, LogSumExpPooling, Pooling, TopKPooling
 from decouplednet.networks.presets import check_side
 from decouplednet.networks.saliency import class_saliency
 from decouplednet.networks.skip_decoder import SkipDecoder
@@ -68,7 +68,7 @@ def test_an_image_in_a_batch_is_treated_as_by_itself(
 
 @pytest.mark.parametrize("pooling", [MAX_POOLING, LogSumExpPooling(sharpness=3.0)], ids=str)
 def test_f_cls_equals_the_gradient_of_a_plain_reading_of_the_head(
-    backbone: Backbone, pooling: LogSumExpPooling
+    backbone: Backbone, pooling: Pooling
 ) -> None:
     torch.manual_seed(6)
     classifier = modern(CLASSES, backbone=backbone, pooling=pooling).classifier.double().eval()

@@ -1,8 +1,9 @@
 """Folders of backbones as transformers writes them."""
 
 from pathlib import Path
+from typing import Any
 
-from tests.networks.backbones import CONFIGS
+from tests.networks.backbones import CONFIGS, library_backbone
 
 
 def write_backbone(
@@ -16,6 +17,6 @@ def write_backbone(
     config.save_pretrained(folder)
     if weights:
         torch.manual_seed(seed)
-        module = transformers.AutoBackbone.from_config(config)
+        module: Any = library_backbone(config)
         (module.half() if half else module).save_pretrained(folder)
     return folder

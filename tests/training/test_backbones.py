@@ -14,7 +14,7 @@ from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.errors import ModelError
 from decouplednet.networks.backbone import BackboneEncoder
 from decouplednet.training.backbones import read_backbone, read_backbone_weights
-from tests.networks.backbones import CONFIGS, FAMILIES, small_backbone
+from tests.networks.backbones import CONFIGS, FAMILIES, library_backbone, small_backbone
 from tests.training.backbones import write_backbone
 
 
@@ -32,9 +32,7 @@ def test_a_folder_with_a_config_alone_is_a_backbone(family: str, tmp_path: Path)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_weights_are_those_of_the_folder(family: str, tmp_path: Path) -> None:
     folder = write_backbone(tmp_path / family, family)
-    expected = transformers.AutoBackbone.from_config(
-        transformers.AutoConfig.from_pretrained(folder)
-    )
+    expected = library_backbone(transformers.AutoConfig.from_pretrained(folder))
     torch.manual_seed(8)
     other = BackboneEncoder(small_backbone(family))
 
@@ -52,14 +50,14 @@ def test_the_weights_are_those_of_the_folder(family: str, tmp_path: Path) -> Non
 
 def _saved(folder: Path) -> dict[str, Tensor]:
     """Return the weights of a folder, read by the library into a backbone of one level."""
-    module = transformers.AutoBackbone.from_config(transformers.AutoConfig.from_pretrained(folder))
-    loaded = type(module).from_pretrained(folder, local_files_only=True)
+    kind: Any = type(library_backbone(transformers.AutoConfig.from_pretrained(folder)))
+    loaded = kind.from_pretrained(folder, local_files_only=True)
     state: dict[str, Tensor] = loaded.state_dict()
     return state
 
 
 def test_weights_of_a_network_that_classifies_hold_those_of_its_backbone(tmp_path: Path) -> None:
-    config = transformers.AutoConfig.for_model(**CONFIGS["convnext"])
+    config = transformers.ConvNextConfig.from_dict(CONFIGS["convnext"])
     torch.manual_seed(9)
     classifies = transformers.ConvNextForImageClassification(config)
     classifies.save_pretrained(tmp_path)

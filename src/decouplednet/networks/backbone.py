@@ -86,7 +86,8 @@ def backbone_of(config: Mapping[str, Any]) -> Backbone:
         channels = tuple(int(level.shape[1]) for level in maps)
         strides = tuple(_stride(level) for level in maps)
         # With all that the config leaves to defaults, which change from version to version.
-        complete = plain_config(module.config.to_dict())  # type: ignore[operator]  # of transformers
+        full: Any = module.config
+        complete = plain_config(full.to_dict())
     except ModelError:
         raise
     except Exception as fault:  # whatever a config makes transformers raise

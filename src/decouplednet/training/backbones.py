@@ -92,9 +92,10 @@ def read_backbone_weights(found: FoundBackbone) -> Mapping[str, Tensor]:
     remedy += "classifier.weights=none"
     with torch.device("meta"):
         module, _ = build_module(found.backbone.config)
+    kind: Any = type(module)
     try:
         with _quiet():
-            loaded, told = type(module).from_pretrained(  # type: ignore[attr-defined]  # of transformers
+            loaded, told = kind.from_pretrained(
                 folder,
                 config=module.config,
                 local_files_only=True,

@@ -291,7 +291,7 @@ def test_a_network_with_skips_keeps_them_where_channels_are_dropped() -> None:
         network, SegmenterSettings(), ConsistencySettings(threshold=0.0), seed=0, encoder_rate=1.0
     )
     example = batch()
-    target = torch.zeros_like(example.labelled.target)
+    target = torch.zeros_like(example.labelled.target, dtype=torch.int64)
 
     supervised, feature = stage._weak_losses(example.labelled, example.views, target)
 
