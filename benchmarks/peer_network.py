@@ -21,6 +21,8 @@ class PeerNetwork(PixelNetwork):
         class_count: L.
     """
 
+    encoder: nn.Module
+
     def __init__(
         self, *, encoder: nn.Module, decoder: nn.Module, head: nn.Module, class_count: int
     ) -> None:

@@ -97,7 +97,7 @@ def start_peer(build: Build, plan: Plan) -> PeerNetwork:
     torch.manual_seed(plan.settings.seed)
     network = build(len(plan.classes))
     if plan.pretrained:
-        load_encoder(network.encoder, plan.pretrained.tensors)
+        load_encoder(network.encoder, plan.pretrained)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
     return network
 

@@ -36,8 +36,10 @@ def test_every_module_can_be_imported(module: str) -> None:
 
 
 def test_the_source_imports_nothing_that_the_package_does_not_depend_on() -> None:
-    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
-    names = {re.split("[>=]", one)[0] for one in wanted} - {"pillow"} | {"PIL", "decouplednet"}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *project["optional-dependencies"]["modern"]]
+    names = {re.split("[>=]", one)[0].replace("-", "_") for one in wanted} - {"pillow"}
+    names |= {"PIL", "decouplednet"}
     imported = {
         alias.split(".")[0]
         for file in SOURCE.rglob("*.py")
@@ -52,6 +54,56 @@ def test_the_source_imports_nothing_that_the_package_does_not_depend_on() -> Non
     }
 
     assert imported - set(sys.stdlib_module_names) <= names
+
+
+def test_packages_of_an_extra_are_imported_only_where_they_are_needed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extra = {
+        re.split("[>=]", one)[0].replace("-", "_")
+        for one in project["optional-dependencies"]["modern"]
+    }
+    at_import = {
+        (file.name, (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else name)
+        for file in SOURCE.rglob("*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (alias.name.split(".")[0] for alias in node.names)
+    }
+
+    assert extra == {"transformers", "huggingface_hub"}
+    assert {name for _, name in at_import} & extra == set()
+
+
+def test_the_presets_without_a_backbone_need_no_transformers(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "data", images=12, masks=8)
+    code = (
+        "import sys, importlib.abc, importlib.metadata\n"
+        "class Absent(importlib.abc.MetaPathFinder):\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] in ('transformers', 'huggingface_hub'):\n"
+        "            raise ModuleNotFoundError(name, name=name)\n"
+        "sys.meta_path.insert(0, Absent())\n"
+        "found = importlib.metadata.version\n"
+        "def version(name):\n"
+        "    if name == 'transformers':\n"
+        "        raise importlib.metadata.PackageNotFoundError(name)\n"
+        "    return found(name)\n"
+        "importlib.metadata.version = version\n"
+        "import decouplednet as dn\n"
+        "from decouplednet.training.plan import make_plan\n"
+        "from pathlib import Path\n"
+        "plan = make_plan(Path(sys.argv[1]), dn.Settings(preset='tiny'))\n"
+        "print(plan.preset.name)\n"
+        "try:\n"
+        "    make_plan(Path(sys.argv[1]), dn.Settings(preset='modern', backbone='a/b'))\n"
+        "except dn.UserError as fault:\n"
+        "    print(fault)\n"
+    )
+
+    first, second = run_python(code, str(data)).splitlines()
+
+    assert first == "tiny"
+    assert second.startswith("preset modern needs the package transformers, which is not installed")
 
 
 def test_every_folder_of_the_source_is_a_package() -> None:

@@ -82,7 +82,28 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
         (
             'preset = "big"\n',
-            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny' or 'tiny-skip'",
+            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny', 'tiny-skip' or 'modern'",
+        ),
+        ("[segmenter]\nside = 33\n", "[segmenter] side = 33: expected a multiple of 32"),
+        ("[self_training]\nside = 9\n", "[self_training] side = 9: expected a multiple of 32"),
+        (
+            'preset = "modern"\n',
+            'preset = "modern" needs backbone: a name on the Hugging Face hub, such as '
+            "facebook/dinov2-small, or a folder with its config.json",
+        ),
+        ('preset = "modern"\nbackbone = ""\n', 'preset = "modern" needs backbone: a name'),
+        (
+            'preset = "tiny"\nbackbone = "a/b"\n',
+            'backbone = "a/b" goes with preset = "modern", and only with it; this preset is "tiny"',
+        ),
+        (
+            'preset = "modern"\nbackbone = "a/b"\n[classifier]\nweights = "imagenet"\n',
+            '[classifier] weights = "imagenet": preset modern starts from "backbone", the weights '
+            'that come with its backbone, or from "none"',
+        ),
+        (
+            '[classifier]\nweights = "backbone"\n',
+            '[classifier] weights = "backbone" goes with preset = "modern" alone',
         ),
         (
             "[classifier]\nimages_per_update = 9\nimages_per_step = 4\n",
@@ -203,6 +224,14 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
 def test_a_change_that_cannot_be_made_is_wrong_use(change: str, message: str) -> None:
     with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
         Settings.read(None, [change])
+
+
+def test_the_sides_of_preset_modern_are_left_to_its_backbone() -> None:
+    settings = Settings.read(
+        None, ["preset=modern", "backbone=a/b", "side=98", "segmenter.side=70"]
+    )
+
+    assert (settings.backbone, settings.side, settings.segmenter.side) == ("a/b", 98, 70)
 
 
 def test_a_setting_is_no_section() -> None:

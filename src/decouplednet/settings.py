@@ -16,6 +16,7 @@ from pydantic import (
     PositiveFloat,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from decouplednet.errors import SettingsError, UsageError
@@ -33,7 +34,8 @@ from decouplednet.stage_settings import (
     Share,
 )
 
-PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip"]
+PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip", "modern"]
+_STRIDE = 32  # of every preset but modern, whose backbone decides
 
 
 class DataSettings(Frozen):
@@ -135,8 +137,16 @@ class Settings(Frozen):
     preset: PresetName = Field(
         "light", description="the network: its sizes, and switches or skips for its decoder"
     )
+    backbone: str | None = Field(
+        None,
+        description="what preset modern sees with, and only it: a backbone of transformers by its "
+        "name on the Hugging Face hub, such as facebook/dinov2-small, or a folder with its "
+        "config.json",
+    )
     side: Count | None = Field(
-        None, multiple_of=32, description="side of the square frame, in pixels; None: the preset's"
+        None,
+        description="side of the square frame, in pixels, a multiple of 32, or of the stride of a "
+        "backbone; None: the preset's",
     )
     minutes: Minutes | None = Field(
         None,
@@ -164,6 +174,39 @@ class Settings(Frozen):
                 super().__init__(**given)
             except ValidationError as faults:
                 raise SettingsError(sentence(type(self), faults)) from None
+
+    @model_validator(mode="after")
+    def _modern_fits(self) -> Self:
+        modern, weights = self.preset == "modern", self.classifier.weights
+        if modern and not self.backbone:
+            raise ValueError(
+                'preset = "modern" needs backbone: a name on the Hugging Face hub, such as '
+                "facebook/dinov2-small, or a folder with its config.json"
+            )
+        if not modern and self.backbone is not None:
+            raise ValueError(
+                f'backbone = "{self.backbone}" goes with preset = "modern", and only with it; '
+                f'this preset is "{self.preset}"'
+            )
+        if modern and weights not in (None, "backbone", "none"):
+            raise ValueError(
+                f'[classifier] weights = "{weights}": preset modern starts from "backbone", the '
+                'weights that come with its backbone, or from "none"'
+            )
+        if not modern and weights == "backbone":
+            raise ValueError('[classifier] weights = "backbone" goes with preset = "modern" alone')
+        return self
+
+    @model_validator(mode="after")
+    def _sides_fit(self) -> Self:
+        for section, side in (
+            ("", self.side),
+            ("[segmenter] ", self.segmenter.side),
+            ("[self_training] ", self.self_training.side),
+        ):
+            if self.preset != "modern" and side is not None and side % _STRIDE:
+                raise ValueError(f"{section}side = {side}: expected a multiple of {_STRIDE}")
+        return self
 
     @classmethod
     def read(cls, file: Path | str | None, changes: Iterable[str] = ()) -> Self:

@@ -105,14 +105,16 @@ class ClassifierSettings(StageSettings):
     )
     weights: str | None = Field(
         None,
-        description='"imagenet" (fetched once), "none" (from scratch) or a safetensors file of '
-        "VGG-16 convolutions; None: imagenet for the VGG presets, none for the tiny ones",
+        description='"imagenet" (fetched once), "none" (from scratch), a safetensors file of '
+        'VGG-16 convolutions, or, for preset modern, "backbone" (what comes with it); None: '
+        "imagenet for the VGG presets, none for the tiny ones, backbone for modern",
     )
     trained_groups: NonNegativeInt | None = Field(
         None,
         le=5,
         description="how many of the five groups of convolutions learn, counted from the last; the "
-        "output of the others is computed once. None: all from scratch, none otherwise",
+        "output of the others is computed once. A backbone is one group. None: all from scratch, "
+        "none otherwise",
     )
     convolution_rate: PositiveFloat = Field(
         0.1, le=1, description="step size of convolutions that start from weights, as a share"
@@ -188,7 +190,6 @@ class SegmenterSettings(RegionSettings):
     )
     side: Count | None = Field(
         None,
-        multiple_of=32,
         description="side of the training windows, in pixels; None: that of the frame. Windows "
         "magnify what is asked for, so a smaller side than the frame's shows objects as large as "
         "prediction does, at a lower cost",
@@ -247,11 +248,10 @@ class SelfTrainingSettings(RegionSettings):
     trained_groups: NonNegativeInt = Field(
         3,
         le=5,
-        description="how many of the five groups of convolutions learn, counted from the last",
+        description="how many of the five groups of convolutions learn, counted from the last; "
+        "with preset modern 1, the usual, lets its backbone learn and 0 does not",
     )
-    side: Count | None = Field(
-        None, multiple_of=32, description="side of the windows, in pixels; None: stage 2's"
-    )
+    side: Count | None = Field(None, description="side of the windows, in pixels; None: stage 2's")
     drawn_share: Share = Field(
         0.25, gt=0, lt=1, description="share of the windows that have a drawn mask"
     )

@@ -16,7 +16,6 @@ from decouplednet.errors import ModelError, SettingsError, TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.training.curve import read_curve
 from decouplednet.training.plan import make_plan
-from decouplednet.training.pretrained import Pretrained
 from decouplednet.training.run import begin
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import Stage
@@ -49,11 +48,11 @@ def test_a_peer_starts_from_the_seed_and_from_the_weights_of_the_run(shapes: Pat
     assert "head.weight" in changed_parts(one, other)
 
     tensors = {name: torch.ones_like(each) for name, each in SmallEncoder().state_dict().items()}
-    loaded = start_peer(small, replace(plan, pretrained=Pretrained(tensors, "words")))
+    loaded = start_peer(small, replace(plan, pretrained=tensors))
     assert all(bool((weight == 1).all()) for weight in loaded.encoder.parameters())
     del tensors["features.0.bias"]
     with pytest.raises(ModelError, match=r"features\.0\.bias"):
-        start_peer(small, replace(plan, pretrained=Pretrained(tensors, "words")))
+        start_peer(small, replace(plan, pretrained=tensors))
 
 
 def test_the_encoder_learns_at_a_rate_of_its_own(shapes: Path) -> None:

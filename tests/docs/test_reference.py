@@ -19,7 +19,7 @@ def test_the_page_of_settings_names_every_setting_with_bounds_default_and_meanin
     page = script.settings_page()
 
     for line in (
-        "| `side` | whole number, a multiple of 32 | *left out* | side of the square frame",
+        "| `side` | whole number | *left out* | side of the square frame",
         "| `held_out` | number, at least 0, below 1 | `0.2` | share of the masked images",
         "| `flip` | true or false | `true` | mirror",
         "| `classes` | list of names | *left out* | the classes to learn",

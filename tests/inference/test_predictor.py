@@ -43,7 +43,7 @@ def count_passes(network: DecoupledNet) -> Counter[str]:
 
         return count
 
-    network.classifier.encoder.register_forward_hook(counting("encoder"))
+    network.get_submodule("classifier.encoder").register_forward_hook(counting("encoder"))
     bridge, decoder = paper_parts(network)
     bridge.register_forward_hook(counting("bridge"))
     decoder.register_forward_hook(counting("decoder"))

@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from decouplednet.errors import SettingsError
 from decouplednet.networks import presets
-from decouplednet.networks.decouplednet import Bridging, Decoder, DecoupledNet, freeze
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.initialisation import Initialise, gaussian, he
+from decouplednet.networks.modern import MODERN
+from decouplednet.networks.part import Part
 from decouplednet.networks.pooling import MAX_POOLING, TopKPooling
 from decouplednet.networks.presets import (
     PRESETS,
@@ -28,7 +30,7 @@ from decouplednet.settings import Settings
 CLASSES = 3
 
 
-def parameters(module: nn.Module | Bridging | Decoder) -> int:
+def parameters(module: Part) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
@@ -101,7 +103,7 @@ def test_sides_weights_and_kernels_are_the_published_ones() -> None:
 def test_settings_offer_the_presets_that_there_are() -> None:
     names = Settings.model_fields["preset"].annotation
 
-    assert set(names.__args__) == {p.name for p in PRESETS}  # type: ignore[union-attr]
+    assert set(names.__args__) == {MODERN, *(p.name for p in PRESETS)}  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))

@@ -151,3 +151,40 @@ def test_the_start_of_the_weights_can_be_chosen() -> None:
 def test_more_skips_than_levels_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^3 skips, but 2 levels$"):
         SkipDecoder(channels=7, skip_channels=(1, 2, 3), stride=8, initialise=he, levels=LEVELS)
+
+
+def test_the_grid_of_each_level_can_be_chosen() -> None:
+    torch.manual_seed(12)
+    module = SkipDecoder(
+        channels=7, skip_channels=(4, 9), stride=14, initialise=he, levels=LEVELS, grids=(1, 3)
+    ).eval()
+    rng = torch.Generator().manual_seed(13)
+    g = torch.randn(3, 7, 2, 3, generator=rng)
+    skips = torch.randn(2, 4, 2, 3, generator=rng), torch.randn(2, 9, 2, 3, generator=rng)
+    sizes: list[tuple[int, ...]] = []
+    for level in module.levels:
+        level.register_forward_hook(lambda _, __, out: sizes.append(tuple(out.shape)))
+    image_index = torch.tensor([1, 0, 1])
+
+    scores = module(g, skips, image_index)
+
+    assert sizes == [(3, 8, 2, 3), (3, 6, 6, 9)]
+    assert scores.shape == (3, 2, 28, 42)
+    # The same, with each skip narrowed and enlarged by hand.
+    x = g
+    for number, (skip, grid) in enumerate(zip(reversed(skips), (1, 3), strict=True)):
+        narrowed = module.laterals[number](skip)[image_index]
+        size = (2 * grid, 3 * grid)
+        both = torch.cat(
+            [torch.stack([bilinear(one, *size) for one in part]) for part in (x, narrowed)], dim=1
+        )
+        x = module.levels[number](both)
+    expected = torch.stack([bilinear(one, 28, 42) for one in module.score(x)])
+    torch.testing.assert_close(scores, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_as_many_grids_as_skips_are_needed() -> None:
+    with pytest.raises(ValueError, match=r"^2 skips, but 1 grids$"):
+        SkipDecoder(
+            channels=7, skip_channels=(1, 2), stride=8, initialise=he, levels=LEVELS, grids=(2,)
+        )

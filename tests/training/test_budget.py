@@ -42,19 +42,20 @@ def half(side: int, views: int) -> float:
     return 0.5
 
 
-SURVEY = Survey(NUMBERS, SPEED, half, begun=15.0)
+SURVEY = Survey(NUMBERS, SPEED, preset_named("light"), half, begun=15.0)
 
 
 def budget_of(survey: Survey, **values: object) -> Budget:
     """Return the budget of settings with nothing left to choose."""
     given = Settings().changed({name.replace("__", "."): v for name, v in values.items()})
+    preset = preset_named(given.preset)
     settings, choices = choose(
         given,
-        preset_named(given.preset),
+        preset,
         tagged=survey.numbers.tagged,
         masked=survey.numbers.masked,
     )
-    return divide(settings, choices, survey)
+    return divide(settings, choices, replace(survey, preset=preset))
 
 
 def test_the_shares_are_those_of_every_stage_and_make_a_whole() -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from decouplednet.networks.presets import preset_named
 from decouplednet.settings import Settings
 from decouplednet.training.budget import Budget, Survey
 from decouplednet.training.within_minutes import fit_to_minutes
@@ -19,7 +20,8 @@ def nothing_kept(side: int, views: int) -> float:
 
 def _fitted(minutes: float, survey: Survey = SURVEY, **values: Any) -> Budget:
     given = {name.replace("__", "."): value for name, value in values.items()}
-    return fit_to_minutes(Settings().changed({"minutes": minutes, **given}), survey)
+    settings = Settings().changed({"minutes": minutes, **given})
+    return fit_to_minutes(settings, replace(survey, preset=preset_named(settings.preset)))
 
 
 def _chosen(budget: Budget) -> tuple[int | None, int | None, int]:

@@ -11,7 +11,7 @@ from decouplednet.errors import DataError, SettingsError
 from decouplednet.recipe import toml_lines
 from decouplednet.report.finished_run import read_json
 from decouplednet.settings import Settings
-from decouplednet.training.choices import with_absolute_weights
+from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.run import changed_settings
 from decouplednet.training.run_folder import RunFolder
 
@@ -103,7 +103,7 @@ class ComparisonFolder:
         """
         if not self.settings.exists():
             self._check_unused()
-            return with_absolute_weights(given or Settings())
+            return with_absolute_paths(given or Settings())
         recorded = Settings.read(self.settings)
         changed = changed_settings(recorded, given) if given else []
         if given and changed:

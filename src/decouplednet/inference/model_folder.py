@@ -1,7 +1,8 @@
 """The model folder: ``model.safetensors`` and ``model.json``, which run no code when loaded.
 
 ``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``,
-``pooling`` where it is not the maximum, ``prediction`` where it is not the paper's, and
+``backbone`` (the config of preset modern's, so that nothing is fetched to load it), ``pooling``
+where it is not the maximum, ``prediction`` where it is not the paper's, and
 ``training``, what is recorded of the training. It is written last and removed first, so that a
 folder with it is whole.
 """
@@ -24,9 +25,11 @@ from decouplednet.inference.devices import choose_device
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
-from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.backbone import BackboneEncoder, backbone_of
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.modern import preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
-from decouplednet.networks.presets import Preset, check_side, preset_named
+from decouplednet.networks.presets import Preset, check_side
 
 FORMAT_VERSION = 1
 WEIGHTS = "model.safetensors"
@@ -44,6 +47,7 @@ class _Description(BaseModel):
     preset: str
     classes: list[str]
     frame: dict[str, Any]
+    backbone: dict[str, Any] | None = None
     pooling: Pooling = MAX_POOLING
     prediction: dict[str, Any] = Field(default_factory=lambda: Procedure().to_dict())
     training: dict[str, Any]
@@ -98,13 +102,12 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     try:
         classes = ClassList(tuple(description.classes))
         frame = Frame.from_dict(description.frame)
-        preset = preset_named(description.preset)
+        preset = _preset(description)
         _check_frame(preset, frame)
         procedure = Procedure.from_dict(description.prediction, len(classes))
+        network = _unweighted(preset, description)
     except (DataError, ModelError, SettingsError) as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
-    with torch.device("meta"):  # the sizes alone: weights that are replaced need no start
-        network = preset.build(len(classes), pooling=description.pooling)
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
     segmenter = Segmenter(network, classes, frame, preset.name, description.training, procedure)
@@ -115,6 +118,21 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     return segmenter
 
 
+def _preset(description: _Description) -> Preset:
+    config = description.backbone
+    return preset_with(description.preset, None if config is None else backbone_of(config))
+
+
+def _unweighted(preset: Preset, description: _Description) -> DecoupledNet:
+    """Return the network that a description names, without memory where the file fills all of it.
+
+    Transformers computes some tensors of a backbone when it is built, which no file holds.
+    """
+    in_full = description.backbone is not None
+    with torch.random.fork_rng(devices=[]), torch.device("cpu" if in_full else "meta"):
+        return preset.build(len(description.classes), pooling=description.pooling)
+
+
 def _check_frame(preset: Preset, frame: Frame) -> None:
     check_side(preset, frame.side, frame.side)
     if frame.side > _LARGEST_SIDE:
@@ -122,16 +140,19 @@ def _check_frame(preset: Preset, frame: Frame) -> None:
 
 
 def _describe(segmenter: Segmenter) -> bytes:
+    encoder = segmenter.network.classifier.encoder
+    made_from = encoder.made_from.config if isinstance(encoder, BackboneEncoder) else None
     description = _Description(
         format_version=FORMAT_VERSION,
         preset=segmenter.preset,
         classes=list(segmenter.classes),
         frame=segmenter.frame.to_dict(),
+        backbone=None if made_from is None else dict(made_from),
         pooling=segmenter.network.classifier.head.pooling,
         prediction=segmenter.procedure.to_dict(),
         training=dict(segmenter.training),
     )
-    plain = {"pooling": MAX_POOLING, "prediction": Procedure().to_dict()}
+    plain = {"backbone": None, "pooling": MAX_POOLING, "prediction": Procedure().to_dict()}
     left_out = {key for key, value in plain.items() if getattr(description, key) == value}
     content = description.model_dump(exclude=left_out)
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

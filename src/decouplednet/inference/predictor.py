@@ -30,7 +30,6 @@ from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.saliency import tag_weights
-from decouplednet.networks.vgg import STRIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +148,9 @@ class Predictor:
             return _mean_score([self._see(view, images) for view in self._views()])
 
     def _views(self) -> Iterator[_View]:
+        stride = self.network.classifier.encoder.stride
         for scale in self.procedure.scales:
-            side = max(STRIDE, round(scale * self.frame.side / STRIDE) * STRIDE)
+            side = max(stride, round(scale * self.frame.side / stride) * stride)
             frame = self.frame.model_copy(update={"side": side})
             yield _View(frame, mirrored=False)
             if self.procedure.flip:

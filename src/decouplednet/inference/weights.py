@@ -40,14 +40,16 @@ def read_weights(file: Path, network: nn.Module, device: torch.device) -> None:
 
     Args:
         file: what ``write_weights`` left.
-        network: on the ``meta`` device; it is moved to ``device``, channels last.
+        network: on the ``meta`` device, or built in full where some of its tensors are in no file;
+            it is moved to ``device``, channels last.
         device: where it is to compute.
 
     Raises:
         ModelError: the file is damaged, its tensors are others than the network's (the message
             lists both sides), or a value is not finite.
     """
-    expected = {key: _line(t.shape, _NAMES[t.dtype]) for key, t in network.state_dict().items()}
+    expected_tensors = network.state_dict()
+    expected = {key: _line(t.shape, _NAMES[t.dtype]) for key, t in expected_tensors.items()}
     try:
         with safe_open(file, framework="pt") as tensors:
             slices = {key: tensors.get_slice(key) for key in tensors.keys()}  # noqa: SIM118 - not a mapping
@@ -58,7 +60,9 @@ def read_weights(file: Path, network: nn.Module, device: torch.device) -> None:
         raise ModelError(f"{file}: not a whole safetensors file: {fault}") from None
     _check_finite(weights, file)
     # Copied, because the tensors of the file change when somebody writes over it.
-    network.to_empty(device=device)
+    if any(tensor.is_meta for tensor in expected_tensors.values()):
+        network.to_empty(device=device)
+    network.to(device)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # torch documents it
     network.load_state_dict(weights)
 

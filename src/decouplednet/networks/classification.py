@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from decouplednet.networks.encoder import Encoder
 from decouplednet.networks.initialisation import Initialise, gaussian
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.precision import full_precision
-from decouplednet.networks.vgg import VGG, Encoded
+from decouplednet.networks.vgg import Encoded
 
 # Numbers in a weight from which unfolding beats a convolution on the CPU: measured six times as
 # fast for the 103 million of VGG-16's fc6, three times as slow for 2 million and 64 images.
@@ -136,23 +137,23 @@ class Classifier(nn.Module):
     """The classification network of the paper: an encoder and a head.
 
     Args:
-        encoder: images to pool5, and switches or skips.
+        encoder: images to pool5, and switches or skips; VGG-16's convolutions in the paper.
         head: pool5 to scores.
     """
 
-    def __init__(self, encoder: VGG, head: ClassificationHead) -> None:
+    def __init__(self, encoder: Encoder, head: ClassificationHead) -> None:
         super().__init__()
         self.encoder = encoder
         self.head = head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the (B, L) scores, before the sigmoid, of (B, 3, H, W) images."""
-        score: Tensor = self.head(self.encoder(image).pool5)
+        score: Tensor = self.head(self.encoder.encode(image).pool5)
         return score
 
     def trace(self, image: Tensor) -> Traced:
         """Return the scores of (B, 3, H, W) images with all that led to them."""
-        encoded: Encoded = self.encoder(image)
+        encoded = self.encoder.encode(image)
         return Traced(encoded, *self.head.trace(encoded.pool5))
 
 

@@ -79,7 +79,8 @@ class DecoupledNet(nn.Module):
             seed: (M, L) weight of each class in each map, see ``tag_weights``.
 
         Returns:
-            (M, G, H / 32, W / 32), at least 0; G channels as the bridge builds them.
+            (M, G, H / stride, W / stride), at least 0; the stride is that of the encoder, 32 for
+            VGG, and the bridge builds G channels.
         """
         with torch.no_grad():
             weights = self.classifier.head.weights()
@@ -90,7 +91,7 @@ class DecoupledNet(nn.Module):
         """Return the (M, 2, H, W) scores before the softmax, background first.
 
         Args:
-            g: (M, G, H / 32, W / 32) activation maps.
+            g: (M, G, H / stride, W / stride) activation maps.
             traced: what ``see`` returned for B images.
             image_index: (M,) int64, the image of each map, below B.
         """
@@ -100,7 +101,7 @@ class DecoupledNet(nn.Module):
         """Return the scores of one map per image, weighing classes by ``tag_weights``.
 
         Args:
-            image: (B, 3, H, W), H and W multiples of 32.
+            image: (B, 3, H, W), H and W multiples of the encoder's stride.
             asked: (B, L) bool, the classes that are foreground together.
 
         Returns:

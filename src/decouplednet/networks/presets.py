@@ -43,18 +43,22 @@ class Preset:
     Args:
         name: what ``model.json`` and ``--set preset=`` call it.
         side: the usual side of the square frame, in pixels.
-        default_weights: where the encoder's convolutions start.
+        default_weights: where the encoder starts.
         kernel: side of the head's kernel, in pool5 positions.
         bridge_kernel: side of the bridge's kernels where they are not padded, else 1.
         build: makes the network.
+        stride: of the encoder, in pixels; sides of images are multiples of it.
+        groups: of layers of the encoder, each of which learns as a whole or not at all.
     """
 
     name: str
     side: int
-    default_weights: Literal["imagenet", "none"]
+    default_weights: Literal["imagenet", "none", "backbone"]
     kernel: int
     bridge_kernel: int
     build: Build
+    stride: int = STRIDE
+    groups: int = GROUPS
 
 
 def vgg16(
@@ -149,14 +153,16 @@ def check_side(preset: Preset, height: int, width: int) -> None:
         width: W of the image, in pixels.
 
     Raises:
-        SettingsError: a side is no multiple of 32, or is smaller than the kernel reaches.
+        SettingsError: a side is no multiple of the preset's stride, or is smaller than the kernel
+            reaches.
     """
-    least = STRIDE * preset.kernel
+    stride = preset.stride
+    least = stride * preset.kernel
     for name, side in (("height", height), ("width", width)):
-        if side % STRIDE or side < least:
-            nearest = max(least, round(side / STRIDE) * STRIDE)
+        if side % stride or side < least:
+            nearest = max(least, round(side / stride) * stride)
             raise SettingsError(
-                f"preset {preset.name}: {name} {side} must be a multiple of {STRIDE} and at least "
+                f"preset {preset.name}: {name} {side} must be a multiple of {stride} and at least "
                 f"{least}; the nearest is {nearest}"
             )
 

@@ -44,6 +44,8 @@ class SkipDecoder(nn.Module):
         stride: image pixels per position of g.
         initialise: how the weights start.
         levels: what is done at each skip, the deepest first.
+        grids: for each skip, the deepest first, how many positions of its level lie along one
+            position of g; the skip is resized to them. None: each level has the grid of its skip.
 
     Differs: the paper's decoder puts values back by the switches of the poolings, and convolves
         at the size of the image, which takes six times the operations.
@@ -57,11 +59,15 @@ class SkipDecoder(nn.Module):
         stride: int,
         initialise: Initialise,
         levels: Sequence[Level] = LEVELS,
+        grids: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         if len(skip_channels) > len(levels):
             raise ValueError(f"{len(skip_channels)} skips, but {len(levels)} levels")
+        if grids is not None and len(grids) != len(skip_channels):
+            raise ValueError(f"{len(skip_channels)} skips, but {len(grids)} grids")
         self.stride = stride
+        self.grids = grids
         self.laterals, self.levels = nn.ModuleList(), nn.ModuleList()
         for skip, level in zip(reversed(skip_channels), levels, strict=False):
             self.laterals.append(normalised_convolution(skip, level.lateral, 1))
@@ -82,9 +88,14 @@ class SkipDecoder(nn.Module):
         """
         images, place = torch.unique(image_index, return_inverse=True)
         x = g
-        for lateral, level, skip in zip(self.laterals, self.levels, reversed(skips), strict=True):
+        every = zip(self.laterals, self.levels, reversed(skips), strict=True)
+        for number, (lateral, level, skip) in enumerate(every):
             (of_images,) = of_maps(images, skip)
-            (beside,) = of_maps(place, lateral(of_images))
+            narrowed = lateral(of_images)
+            if self.grids is not None:
+                grid = self.grids[number]
+                narrowed = _resized(narrowed, grid * g.shape[2], grid * g.shape[3])
+            (beside,) = of_maps(place, narrowed)
             x = level(torch.cat([_resized(x, beside.shape[2], beside.shape[3]), beside], dim=1))
         return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
 

@@ -26,12 +26,13 @@ class Encoded:
     """What the convolutions make of a batch of images.
 
     Args:
-        pool5: (B, C, H / 32, W / 32) activations, at least 0.
+        pool5: (B, C, H / 32, W / 32) activations, at least 0; of a backbone its deepest level,
+            (B, C, H / stride, W / stride) of either sign.
         switches: five int64 tensors, pool1 first, each of the shape of its pooling's output: the
             flat position, row * width + column in the pooling's input, of each maximum. None
             where the decoder uses skips.
-        skips: activations before the poolings that the decoder uses, the shallowest first; none
-            where it uses switches.
+        skips: activations before the poolings that the decoder uses, or the other levels of a
+            backbone, the shallowest first; none where it uses switches.
     """
 
     pool5: Tensor
@@ -64,9 +65,28 @@ class VGG(nn.Module):
         self.features = nn.ModuleList(_layers(widths, batch_norm))
         initialise(self)
 
+    @property
+    def stride(self) -> int:
+        """Image pixels per position of the pool5 grid."""
+        return STRIDE
+
+    @property
+    def group_count(self) -> int:
+        """Groups of convolutions, each with its pooling."""
+        return GROUPS
+
     def forward(self, image: Tensor) -> Encoded:
         """Return what is made of (B, 3, H, W) images; H and W are multiples of 32."""
         return self.run_groups(image, range(GROUPS))
+
+    def encode(self, image: Tensor) -> Encoded:
+        """Return what ``forward`` does; see ``Encoder``."""
+        encoded: Encoded = self(image)
+        return encoded
+
+    def start_from(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take the convolutions of a weights file; see ``load_convolutions``."""
+        load_convolutions(self, tensors)
 
     def run_groups(self, x: Tensor, groups: range) -> Encoded:
         """Return what some consecutive groups of convolutions make of a batch.

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from decouplednet.annotations.roles import Roles
 from decouplednet.counts import count
-from decouplednet.networks.vgg import GROUPS
 from decouplednet.training.budget import stages_of
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import duration
@@ -59,7 +58,7 @@ def _network(plan: Plan) -> list[Row]:
         (
             "convolutions",
             f"start from {Path(classifier.weights or 'none').name}; "
-            f"{classifier.trained_groups} of {GROUPS} groups learn in stage 1",
+            f"{classifier.trained_groups} of {plan.preset.groups} groups learn in stage 1",
         ),
         (
             "computes on",
@@ -113,7 +112,7 @@ def _expected_time(plan: Plan, operations_per_second: float) -> str:
     if settings.minutes is not None:
         return f"{settings.minutes:g} min, those of earlier attempts included"
     first, second = expected_seconds(plan, operations_per_second)
-    frozen = trained_groups(settings) < GROUPS
+    frozen = trained_groups(settings) < plan.preset.groups
     kept = ", less where features lie in the cache" if frozen else ""
     return f"about {duration(first)} + {duration(second)} beside start and scoring{kept}"
 

@@ -5,8 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from decouplednet.errors import SettingsError
-from decouplednet.networks.presets import preset_named
-from decouplednet.networks.vgg import GROUPS, STRIDE
+from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
@@ -101,6 +100,7 @@ class Survey:
     Args:
         numbers: of the images and classes.
         speed: of the preset.
+        preset: whose speed that is.
         missing: share of the tagged images whose features must be computed, by the side of the
             frame and the number of views.
         begun: seconds that have gone by already.
@@ -108,6 +108,7 @@ class Survey:
 
     numbers: Numbers
     speed: Speed
+    preset: Preset
     missing: Callable[[int, int], float]
     begun: float
 
@@ -240,10 +241,10 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
 def _update_seconds(settings: Settings, survey: Survey) -> Mapping[str, float]:
     """Return the seconds of one update of each stage."""
     speed, classifier, segmenter = survey.speed, settings.classifier, settings.segmenter
+    preset = survey.preset
     side = settings.side or speed.side
-    if trained_groups(settings) < GROUPS:  # the head decides, which sees where its kernel fits
-        kernel = preset_named(settings.preset).kernel
-        now, tried = (pixels // STRIDE - kernel + 1 for pixels in (side, speed.side))
+    if trained_groups(settings) < preset.groups:  # the head decides: where its kernel fits
+        now, tried = (pixels // preset.stride - preset.kernel + 1 for pixels in (side, speed.side))
     else:
         now, tried = side, speed.side
     window_growth = ((segmenter.side or side) / speed.window_side) ** 2
@@ -268,7 +269,7 @@ def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
     side = settings.side or speed.side
     growth = (side / speed.side) ** 2
     features = 0.0
-    if trained_groups(settings) < GROUPS:
+    if trained_groups(settings) < survey.preset.groups:
         seen = numbers.tagged * survey.missing(side, views) * views
         features = seen * speed.view.seconds(growth)
     after = after_training(

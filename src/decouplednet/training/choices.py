@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.counts import count
+from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import Preset
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
@@ -50,7 +51,7 @@ def choose(
         tagged: images that give tags.
         masked: images that give masks.
     """
-    settings = with_absolute_weights(settings)
+    settings = with_absolute_paths(settings)
     classifier, segmenter = settings.classifier, settings.segmenter
     weights = classifier.weights or preset.default_weights
     scratch = weights == "none"
@@ -61,7 +62,7 @@ def choose(
         Choice("classifier.weights", weights, f"the usual start of preset {preset.name}"),
         Choice(
             "classifier.trained_groups",
-            GROUPS if scratch else 0,
+            preset.groups if scratch else 0,
             "all convolutions learn from scratch"
             if scratch
             else "trained convolutions are computed once",
@@ -82,6 +83,7 @@ def choose(
         ),
     )
     every += _pooling_choices(classifier)
+    every += _student_choices(settings, preset)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
@@ -126,18 +128,50 @@ def mask_updates(masked: int, images_per_update: int) -> int:
     return _rounded(max(LEAST_MASK_UPDATES, grown, PASSES_OVER_MASKS * masked / images_per_update))
 
 
-def with_absolute_weights(settings: Settings) -> Settings:
-    """Return settings that name the weights file independently of the working directory."""
-    weights = settings.classifier.weights
-    if weights in (None, "imagenet", "none"):
-        return settings
-    return settings.changed({"classifier.weights": str(Path(weights).absolute())})
+def with_absolute_paths(settings: Settings) -> Settings:
+    """Return settings that name weights and backbone independently of the working directory."""
+    weights, backbone = settings.classifier.weights, settings.backbone
+    if weights not in (None, "imagenet", "none", "backbone"):
+        settings = settings.changed({"classifier.weights": str(Path(weights).absolute())})
+    if backbone is not None and Path(backbone).is_dir():  # else it is a name on the hub
+        settings = settings.changed({"backbone": str(Path(backbone).absolute())})
+    return settings
+
+
+def check_groups(settings: Settings, preset: Preset) -> None:
+    """Refuse more groups of layers than the encoder of a preset has.
+
+    Args:
+        settings: with nothing left to choose.
+        preset: that they name.
+
+    Raises:
+        SettingsError: more shall learn than there are.
+    """
+    student = settings.self_training
+    for name, groups in (
+        ("classifier.trained_groups", settings.classifier.trained_groups),
+        ("self_training.trained_groups", student.trained_groups if student.enabled else None),
+    ):
+        if groups is not None and groups > preset.groups:
+            raise SettingsError(
+                f"{name} = {groups}: the backbone of preset {preset.name} is one group; expected "
+                "1, it learns as a whole, or 0, it does not"
+            )
 
 
 def trained_groups(settings: Settings) -> int:
     """Return how many groups of convolutions learn, of settings with nothing left to choose."""
     groups = settings.classifier.trained_groups
     return GROUPS if groups is None else groups
+
+
+def _student_choices(settings: Settings, preset: Preset) -> tuple[Choice, ...]:
+    """Return how many groups learn in stage 3, where the usual ones are more than there are."""
+    student, name = settings.self_training, "self_training.trained_groups"
+    if not student.enabled or student.trained_groups <= preset.groups:
+        return ()
+    return (Choice(name, preset.groups, "a backbone learns as a whole"),)
 
 
 def _images_per_update(settings: Settings, tagged: int) -> int:

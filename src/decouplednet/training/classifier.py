@@ -11,7 +11,6 @@ from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
-from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.choices import trained_groups
@@ -86,13 +85,13 @@ class UpperClassifier(nn.Module):
 
     Args:
         classifier: its other groups are frozen.
-        trained_groups: how many groups learn, 0 to 5.
+        trained_groups: how many groups learn, at most all of them.
     """
 
     def __init__(self, classifier: Classifier, trained_groups: int) -> None:
         super().__init__()
         self.classifier = classifier
-        self.lowest = GROUPS - trained_groups
+        self.lowest = classifier.encoder.group_count - trained_groups
         for group in range(self.lowest):
             for layer in classifier.encoder.group(group):
                 freeze(layer)
@@ -103,7 +102,8 @@ class UpperClassifier(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the (B, L) scores of what ``below`` returned, or of images if all groups learn."""
-        encoded = self.classifier.encoder.run_groups(features, range(self.lowest, GROUPS))
+        encoder = self.classifier.encoder
+        encoded = encoder.run_groups(features, range(self.lowest, encoder.group_count))
         score: Tensor = self.classifier.head(encoded.pool5)
         return score
 

@@ -11,9 +11,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import Bridging, Decoder, DecoupledNet, freeze
+from decouplednet.networks.encoder import Encoder
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.presets import Preset
-from decouplednet.networks.vgg import GROUPS, VGG
 
 # A training step computes the forward pass and, for its two gradients, twice as much again.
 TRAINING_PASSES = 3
@@ -50,7 +50,7 @@ class Cost:
     """What the two stages cost for one image.
 
     Args:
-        groups: floating point operations of each of the five groups of convolutions.
+        groups: floating point operations of each group of the encoder's layers.
         head: of the classification head.
         segmenter: of the bridge and the deconvolution network, for one map.
         group_sizes: what each group holds.
@@ -80,7 +80,7 @@ def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
     network.eval()  # batch statistics are values, which tensors without memory do not have
     encoder, head = network.classifier.encoder, network.classifier.head
     groups, x = [], image
-    for group in range(GROUPS):
+    for group in range(encoder.group_count):
         compute = partial(_run_group, encoder, group, x)
         operations, size, x = _measured(compute, *encoder.group(group))
         groups.append((operations, size))
@@ -100,7 +100,7 @@ def cost_of(preset: Preset, class_count: int, side: int) -> Cost:
     )
 
 
-def _run_group(encoder: VGG, group: int, x: Tensor) -> Tensor:
+def _run_group(encoder: Encoder, group: int, x: Tensor) -> Tensor:
     return encoder.run_groups(x, range(group, group + 1)).pool5
 
 

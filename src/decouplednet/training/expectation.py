@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
-from decouplednet.networks.vgg import GROUPS
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import (
@@ -31,8 +30,9 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, f
     """
     cost, settings, window = plan.cost, plan.settings, plan.window_cost
     rate = operations_per_second * plan.machine.devices / OVERHEAD
-    learn = sum(cost.groups[GROUPS - trained_groups(settings) :]) + cost.head
-    kept = sum(cost.groups[: GROUPS - trained_groups(settings)])
+    lowest = plan.preset.groups - trained_groups(settings)
+    learn = sum(cost.groups[lowest:]) + cost.head
+    kept = sum(cost.groups[:lowest])
     features = len(plan.roles.tags) * settings.classifier.views * kept / rate
     masks = sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter
     return (
@@ -68,7 +68,7 @@ def _bytes_per_weight(settings: StageSettings) -> int:
 def classifier_bytes(plan: Plan) -> int:
     """Return about how much memory stage 1 takes, see ``expected_bytes``."""
     cost, settings = plan.cost, plan.settings.classifier
-    lowest = GROUPS - trained_groups(plan.settings)
+    lowest = plan.preset.groups - trained_groups(plan.settings)
     learning = (*cost.group_sizes[lowest:], cost.head_size)
     frozen = (*cost.group_sizes[:lowest], cost.segmenter_size)
     images = step_size(settings, plan.machine.devices)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from decouplednet.annotations.catalogue import Record
@@ -23,6 +23,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import DataError
+from decouplednet.networks.part import Part
 from decouplednet.networks.precision import mixed_precision
 
 VERSION = 1  # counts up when equal settings begin to give other views or features
@@ -210,7 +211,7 @@ def _content(image: Path) -> str:
     return hashlib.sha256(image.read_bytes()).hexdigest()
 
 
-def digest_of(module: nn.Module, precision: torch.dtype | None) -> str:
+def digest_of(module: Part, precision: torch.dtype | None) -> str:
     """Return a digest of a module's weights and how they are computed with."""
     digest = hashlib.sha256(str(precision).encode())
     for name, tensor in sorted(module.state_dict().items()):

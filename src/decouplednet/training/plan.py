@@ -1,7 +1,10 @@
 """What a run will do, decided and checked before anything is written or trained."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from torch import Tensor
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.roles import (
@@ -12,21 +15,17 @@ from decouplednet.annotations.roles import (
     choose_masked_classes,
 )
 from decouplednet.classes import ClassList
-from decouplednet.dataset.frame import Frame, torchvision_frame
+from decouplednet.dataset.frame import Frame
 from decouplednet.errors import SettingsError
-from decouplednet.networks.presets import Preset, check_side, preset_named
-from decouplednet.networks.vgg import STRIDE
+from decouplednet.networks.modern import preset_with
+from decouplednet.networks.presets import Preset, check_side
 from decouplednet.settings import Settings
+from decouplednet.training.backbones import read_backbone
 from decouplednet.training.budget import Budget
-from decouplednet.training.choices import Choice, choose
+from decouplednet.training.choices import Choice, check_groups, choose
 from decouplednet.training.estimate import Cost, cost_of
 from decouplednet.training.machine import Machine, machine
-from decouplednet.training.pretrained import (
-    Pretrained,
-    check_convolutions,
-    frame_for,
-    read_pretrained,
-)
+from decouplednet.training.pretrained import read_start
 from decouplednet.training.step_size import step_size
 
 
@@ -43,7 +42,7 @@ class Plan:
         tags: of each image in ``roles.tags``, from what the run may use.
         preset: sizes of the network.
         frame: how images are prepared.
-        pretrained: convolutions to start from; None: from scratch.
+        pretrained: weights of the encoder to start from; None: from scratch.
         machine: where it computes.
         cost: what one image costs in stage 1 and in prediction.
         window_cost: what one window costs in stage 2.
@@ -60,7 +59,7 @@ class Plan:
     tags: tuple[frozenset[str] | None, ...]
     preset: Preset
     frame: Frame
-    pretrained: Pretrained | None
+    pretrained: Mapping[str, Tensor] | None
     machine: Machine
     cost: Cost
     window_cost: Cost
@@ -83,7 +82,7 @@ class Plan:
 
         Batch normalisation has no variance of a single value.
         """
-        return 2 if self.window_side == STRIDE * self.preset.bridge_kernel else 1
+        return 2 if self.window_side == self.preset.stride * self.preset.bridge_kernel else 1
 
 
 def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = False) -> Plan:
@@ -96,9 +95,10 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
 
     Raises:
         DataError: the data set, a split or a class cannot be used.
-        SettingsError: the side does not fit the preset, the step is too small for the side, or
-            thresholds are to be chosen by tags of which none are kept for it.
-        ModelError: the weights cannot be read, or are not those of the preset.
+        SettingsError: a side does not fit the preset, more groups shall learn than it has, the
+            step is too small for the side, or thresholds are to be chosen by tags of which none
+            are kept for it.
+        ModelError: the backbone or the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
         TrainingError: the images of an update cannot be shared evenly by the devices.
     """
@@ -143,15 +143,16 @@ def _assembled(
     roles: Roles,
     tags: tuple[frozenset[str] | None, ...],
 ) -> Plan:
-    preset = preset_named(settings.preset)
+    found = read_backbone(settings.backbone) if settings.backbone else None
+    preset = preset_with(settings.preset, found.backbone if found else None)
     chosen, choices = choose(settings, preset, tagged=len(roles.tags), masked=len(roles.masks))
-    side, weights = chosen.side or preset.side, chosen.classifier.weights or "none"
+    side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
-    check_side(preset, side, side)
-    check_side(preset, window_side, window_side)
-    pretrained = None if weights == "none" else read_pretrained(weights)
-    if pretrained:
-        check_convolutions(pretrained, preset, weights)
+    for one in (side, window_side, chosen.self_training.side or window_side):
+        check_side(preset, one, one)
+    check_groups(chosen, preset)
+    cost = cost_of(preset, len(classes), side)
+    start = read_start(chosen.classifier.weights or "none", preset, side, found)
     plan = Plan(
         settings=chosen,
         catalogue=catalogue,
@@ -160,11 +161,11 @@ def _assembled(
         roles=roles,
         tags=tags,
         preset=preset,
-        frame=frame_for(side, pretrained.input, weights) if pretrained else torchvision_frame(side),
-        pretrained=pretrained,
+        frame=start.frame,
+        pretrained=start.tensors,
         machine=where,
-        cost=cost_of(preset, len(classes), side),
-        window_cost=cost_of(preset, len(classes), window_side),
+        cost=cost,
+        window_cost=cost if window_side == side else cost_of(preset, len(classes), window_side),
         choices=choices,
     )
     check_step(plan)
@@ -202,5 +203,5 @@ def check_step(plan: Plan) -> None:
             f"{plan.fewest_images} in windows of {plan.window_side} pixels, where preset "
             f"{plan.preset.name} has an inner grid of 1 x 1; set segmenter.images_per_step=2 with "
             f"segmenter.images_per_update a multiple of {2 * devices}, or "
-            f"segmenter.side={plan.window_side + STRIDE} or more"
+            f"segmenter.side={plan.window_side + plan.preset.stride} or more"
         )

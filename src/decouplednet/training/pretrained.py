@@ -11,10 +11,11 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from decouplednet.dataset.frame import Frame
+from decouplednet.dataset.frame import Frame, torchvision_frame
 from decouplednet.errors import ModelError
 from decouplednet.networks.presets import Preset
-from decouplednet.networks.vgg import unlike_convolutions
+from decouplednet.networks.vgg import VGG, unlike_convolutions
+from decouplednet.training.backbones import FoundBackbone, read_backbone_weights
 
 # The VGG-16 that torchvision publishes. The last part of the name is the start of its SHA-256,
 # which torch.hub checks after the download.
@@ -35,6 +36,41 @@ class Pretrained:
 
     tensors: Mapping[str, Tensor]
     input: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What an encoder starts from, and how images are prepared for it.
+
+    Args:
+        tensors: by the encoder's own names; None: weights drawn anew.
+        frame: of the run.
+    """
+
+    tensors: Mapping[str, Tensor] | None
+    frame: Frame
+
+
+def read_start(weights: str, preset: Preset, side: int, found: FoundBackbone | None) -> Start:
+    """Return what the encoder of a preset starts from.
+
+    Args:
+        weights: ``imagenet``, ``none``, ``backbone`` or the path of a file.
+        preset: sizes of the network.
+        side: of the frame, in pixels.
+        found: the backbone of preset modern; None for the others.
+
+    Raises:
+        ModelError: the weights cannot be read, or are not those of the preset.
+    """
+    if found is not None:
+        tensors = None if weights == "none" else read_backbone_weights(found)
+        return Start(tensors, found.frame(side))
+    if weights == "none":
+        return Start(None, torchvision_frame(side))
+    pretrained = read_pretrained(weights)
+    check_convolutions(pretrained, preset, weights)
+    return Start(pretrained.tensors, frame_for(side, pretrained.input, weights))
 
 
 def read_pretrained(source: str) -> Pretrained:
@@ -95,6 +131,8 @@ def check_convolutions(pretrained: Pretrained, preset: Preset, where: str) -> No
     """
     with torch.device("meta"):
         encoder = preset.build(1).classifier.encoder
+    if not isinstance(encoder, VGG):
+        raise TypeError(f"preset {preset.name} has no convolutions of VGG")
     unlike = unlike_convolutions(encoder, pretrained.tensors)
     if unlike:
         raise ModelError(

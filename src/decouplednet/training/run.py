@@ -18,7 +18,7 @@ from decouplednet.progress import bar
 from decouplednet.settings import Settings
 from decouplednet.training.budget import stages_of
 from decouplednet.training.calibration import calibrate
-from decouplednet.training.choices import with_absolute_weights
+from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
 from decouplednet.training.fit import effort_of
@@ -167,8 +167,8 @@ def changed_settings(before: Settings, now: Settings) -> list[str]:
 
     Where it is computed does not count, and what is left to be chosen now differs from nothing.
     """
-    given = with_absolute_weights(now).model_dump(exclude={"compute"}, exclude_unset=True)
-    return _differences(with_absolute_weights(before).model_dump(), given)
+    given = with_absolute_paths(now).model_dump(exclude={"compute"}, exclude_unset=True)
+    return _differences(with_absolute_paths(before).model_dump(), given)
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any], section: str = "") -> list[str]:
@@ -288,12 +288,21 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segm
             "masked_images": len(roles.masks),
             "seed": settings.seed,
             "weights": Path(settings.classifier.weights or "none").name,
+            **_backbone_name(settings),
             "updates": facts.get("updates", {}),
             "versions": versions(),
         },
         procedure=procedure_of(settings.prediction),
     )
     return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
+
+
+def _backbone_name(settings: Settings) -> dict[str, str]:
+    """Return what a backbone is called, on the hub or as a folder; nothing without one."""
+    given = settings.backbone
+    if given is None:
+        return {}
+    return {"backbone": Path(given).name if Path(given).is_absolute() else given}
 
 
 def score(segmenter: Segmenter, plan: Plan, watch: Watch) -> dict[str, Any]:

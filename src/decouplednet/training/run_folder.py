@@ -20,7 +20,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]  # so that one name says whether files can be locked
 
-RECORDED_PACKAGES = ("decouplednet", "torch", "lightning", "numpy", "pillow", "safetensors")
+RECORDED_PACKAGES = (
+    *("decouplednet", "torch", "lightning", "numpy", "pillow", "safetensors", "transformers"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from decouplednet.errors import TrainingError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
-from decouplednet.networks.vgg import GROUPS
 from decouplednet.progress import bar
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.budget import PSEUDO_MASKS
@@ -66,14 +65,15 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
 
     Args:
         network: changed in place.
-        trained_groups: how many groups learn, 0 to 5.
+        trained_groups: how many groups learn, at most all of them.
     """
     network.requires_grad_(True)
     network.train()
     network.classifier.eval()
     follow_encoder(network.bridge)
-    for group in range(GROUPS - trained_groups):
-        for layer in network.classifier.encoder.group(group):
+    encoder = network.classifier.encoder
+    for group in range(encoder.group_count - trained_groups):
+        for layer in encoder.group(group):
             freeze(layer)
 
 

@@ -66,7 +66,7 @@ def _budget(preset: Choice, plan: Plan, given: Settings, clock: Clock, started: 
     network = start_network(tried)
     missing = share_missing(network, tried)
     speed = try_out(network, tried, clock)
-    survey = Survey(numbers_of(plan), speed, missing, clock() - started)
+    survey = Survey(numbers_of(plan), speed, tried.preset, missing, clock() - started)
     budget = fit_to_minutes(settings, survey)
     chosen = () if given.gives("preset") else (preset,)
     return replace(budget, choices=(*chosen, *budget.choices))

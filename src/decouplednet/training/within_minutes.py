@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from decouplednet.networks.presets import Preset, preset_named
-from decouplednet.networks.vgg import GROUPS, STRIDE
+from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.training.budget import SECTIONS, Budget, Numbers, Survey, divide
 from decouplednet.training.choices import Choice, choose, trained_groups
@@ -22,34 +21,37 @@ def fit_to_minutes(settings: Settings, survey: Survey) -> Budget:
         settings: with ``minutes``; what they give is kept.
         survey: what is known, of the preset that the settings name.
     """
-    preset, numbers = preset_named(settings.preset), survey.numbers
+    preset, numbers = survey.preset, survey.numbers
     for candidate in _candidates(settings, preset, numbers):
         complete, choices = choose(candidate, preset, tagged=numbers.tagged, masked=numbers.masked)
         budget = divide(complete, choices, survey)
         if budget.fits:
             break
-    return _explained(budget, settings, numbers)
+    return _explained(budget, settings, survey)
 
 
 def _candidates(settings: Settings, preset: Preset, numbers: Numbers) -> Iterator[Settings]:
     """Yield the settings that are worth trying, the best ones first."""
-    least = STRIDE * preset.kernel
-    largest = max(least, STRIDE * (min(numbers.long_side, LARGEST_SIDE) // STRIDE))
-    sides = (settings.side,) if settings.side else range(largest, least - 1, -STRIDE)
+    stride = preset.stride
+    least = stride * preset.kernel
+    largest = max(least, stride * (min(numbers.long_side, LARGEST_SIDE) // stride))
+    sides = (settings.side,) if settings.side else range(largest, least - 1, -stride)
     complete, _ = choose(settings, preset, tagged=numbers.tagged, masked=numbers.masked)
-    settled = settings.gives("classifier.views") or trained_groups(complete) == GROUPS
+    settled = settings.gives("classifier.views") or trained_groups(complete) == preset.groups
     for side in sides:
-        window = max(least, STRIDE * round(WINDOW_SHARE * side / STRIDE))
+        window = max(least, stride * round(WINDOW_SHARE * side / stride))
         for views in (settings.classifier.views,) if settled else (2, 1):
             values = {"side": side, "segmenter.side": window, "classifier.views": views}
             yield settings.changed({n: v for n, v in values.items() if not settings.gives(n)})
 
 
-def _explained(budget: Budget, given: Settings, numbers: Numbers) -> Budget:
+def _explained(budget: Budget, given: Settings, survey: Survey) -> Budget:
     """Return a budget with a reason for each choice, and schedules as long as the time allows."""
     chosen = budget.settings
     if budget.fits:
-        side = f"the largest up to the images' usual {numbers.long_side} that the time allows"
+        side = (
+            f"the largest up to the images' usual {survey.numbers.long_side} that the time allows"
+        )
     else:
         side = f"the smallest of preset {chosen.preset}, as the time is short"
     views = "two views of each image" if chosen.classifier.views > 1 else "no time for a second"
@@ -69,7 +71,7 @@ def _explained(budget: Budget, given: Settings, numbers: Numbers) -> Budget:
             for name, updates in budget.updates.items()
         ),
     ]
-    if trained_groups(chosen) < GROUPS:
+    if trained_groups(chosen) < survey.preset.groups:
         own.append(Choice("classifier.views", chosen.classifier.views, views))
     own = [choice for choice in own if not given.gives(choice.name)]
     names = {choice.name for choice in own}

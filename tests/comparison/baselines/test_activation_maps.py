@@ -99,7 +99,7 @@ def test_maps_are_averages_over_scales_and_mirrored_views() -> None:
         for mirrored in (False, True):
             seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
             with torch.no_grad():
-                pool5 = one.network.encoder(frame.image(seen)[None]).pool5
+                pool5 = one.network.encoder.encode(frame.image(seen)[None]).pool5
                 scores = one.network.head.trace(pool5)[1].score_map
             maps = frame.restore(over_the_frame(scores, 1, side)[0], frame.place((37, 53)))
             total += maps.flip(2) if mirrored else maps

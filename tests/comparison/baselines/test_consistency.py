@@ -18,11 +18,12 @@ from decouplednet.comparison.baselines.consistency import (
     schedules,
     train_consistency,
 )
-from decouplednet.comparison.baselines.network import start_one_network
+from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
 from decouplednet.comparison.baselines.views import MixedExample, Views
 from decouplednet.dataset.masked import ClassExample
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.networks.presets import preset_named
 from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run_folder import RunFolder
@@ -281,3 +282,18 @@ def test_it_learns_from_masks_and_from_its_own_answers(
         assert sum(losses[-10:]) < sum(losses[:10])
     score = evaluate_records(predictor, unseen, unseen.records).miou
     assert score > all_background + 0.05
+
+
+def test_a_network_with_skips_keeps_them_where_channels_are_dropped() -> None:
+    torch.manual_seed(4)
+    network = OneNetwork(preset_named("tiny-skip").build(CLASSES), CLASSES, trained_groups=0)
+    stage = ConsistencyStage(
+        network, SegmenterSettings(), ConsistencySettings(threshold=0.0), seed=0, encoder_rate=1.0
+    )
+    example = batch()
+    target = torch.zeros_like(example.labelled.target, dtype=torch.int64)
+
+    supervised, feature = stage._weak_losses(example.labelled, example.views, target)
+
+    assert supervised.isfinite()
+    assert feature.isfinite()

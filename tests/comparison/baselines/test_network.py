@@ -9,8 +9,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.networks.modern import modern_preset
+from decouplednet.networks.part import Part
 from decouplednet.networks.presets import preset_named, tiny, vgg16
+from decouplednet.networks.vgg import VGG
 from tests.comparison.baselines.conftest import CLASSES, plan_of, small_one_network
+from tests.networks.backbones import small_backbone
 
 
 def image(count: int = 2) -> Tensor:
@@ -20,6 +24,7 @@ def image(count: int = 2) -> Tensor:
 def test_scores_equal_a_plain_reading_of_the_layers() -> None:
     network = small_one_network().eval()
     x, switches = image(), []
+    assert isinstance(network.encoder, VGG)
     for layer in network.encoder.features:
         if isinstance(layer, nn.MaxPool2d):
             x, origin = F.max_pool2d(x, 2, return_indices=True)
@@ -43,7 +48,7 @@ def test_it_is_the_papers_size_but_for_head_saliency_and_outputs() -> None:
     with torch.device("meta"):
         network = OneNetwork(vgg16(20), 20, trained_groups=0)
 
-    def weights(module: nn.Module) -> int:
+    def weights(module: Part) -> int:
         return sum(parameter.numel() for parameter in module.parameters())
 
     assert weights(network.encoder) == 14_714_688
@@ -115,3 +120,13 @@ def test_every_preset_can_be_one_network(preset: str) -> None:
     network = OneNetwork(preset_named(preset).build(4), 4, trained_groups=1).eval()
 
     assert network(image()).shape == (2, 5, 64, 96)
+
+
+@pytest.mark.parametrize("groups", [0, 1])
+def test_preset_modern_can_be_one_network_too(groups: int) -> None:
+    preset = modern_preset(small_backbone("dinov2"))
+    network = OneNetwork(preset.build(4), 4, trained_groups=groups).eval()
+
+    assert network(torch.randn(2, 3, 42, 56)).shape == (2, 5, 42, 56)
+    assert network.lowest == 1 - groups
+    assert all(weight.requires_grad == bool(groups) for weight in network.encoder.parameters())

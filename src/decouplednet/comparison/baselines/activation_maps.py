@@ -38,7 +38,6 @@ from decouplednet.inference.reading import (
 )
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.precision import mixed_precision
-from decouplednet.networks.vgg import STRIDE
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
@@ -139,8 +138,9 @@ class ActivationMapPredictor:
             check_finite(plain, "class scores")
             maps = self._at_image_size(plain, images, self.frame)
             views = [(self.frame, True)] if self.mirrored else []
+            stride = self.network.encoder.stride
             for scale in self.scales:
-                side = max(1, round(scale * self.frame.side / STRIDE)) * STRIDE
+                side = max(1, round(scale * self.frame.side / stride)) * stride
                 frame = self.frame.model_copy(update={"side": side})
                 views += [(frame, False), (frame, True)] if self.mirrored else [(frame, False)]
             for frame, mirrored in views:
@@ -154,7 +154,7 @@ class ActivationMapPredictor:
         """Return (B, L, rows, columns) scores."""
         batch = torch.stack([frame.image(image) for image in images]).to(self.device)
         with mixed_precision(self.device, self.precision):
-            pool5 = self.network.encoder(batch).pool5
+            pool5 = self.network.encoder.encode(batch).pool5
             return self.network.head.trace(pool5)[1].score_map.float()
 
     def _at_image_size(self, scores: Tensor, images: Sequence[Image], frame: Frame) -> list[Tensor]:

@@ -14,6 +14,8 @@ Differs: network, optimiser and windows are the project's. A share of the update
     trained as the baseline's without consistency. Patches come from the image before in the step.
 """
 
+from dataclasses import replace
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 from torch import Tensor
@@ -30,7 +32,6 @@ from decouplednet.comparison.baselines.views import STRONG_VIEWS, MixedExample, 
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.inference.reading import evaluating
-from decouplednet.networks.vgg import Encoded
 from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.losses import mask_loss
@@ -132,7 +133,7 @@ class ConsistencyStage(PixelStage):
         encoded = self.network.encode(torch.cat([labelled.image, views.weak]))
         dropped = F.dropout2d(encoded.pool5[count:], self.consistency.dropout)
         pool5 = torch.cat([encoded.pool5[:count], dropped])
-        score = self.network.decode(Encoded(pool5, encoded.switches))
+        score = self.network.decode(replace(encoded, pool5=pool5))
         return (
             mask_loss(score[:count], labelled.target),
             sure_loss(score[count:], target, views.seen),

@@ -7,8 +7,9 @@ from decouplednet.comparison.baselines.pixel_network import PixelNetwork
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.classification import HeadTrace, Traced
 from decouplednet.networks.decouplednet import Decoder, DecoupledNet, freeze
+from decouplednet.networks.encoder import Encoder
 from decouplednet.networks.initialisation import he
-from decouplednet.networks.vgg import GROUPS, VGG, Encoded, load_convolutions
+from decouplednet.networks.vgg import Encoded
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.plan import Plan
 
@@ -22,20 +23,20 @@ class OneNetwork(PixelNetwork):
     Args:
         network: whose encoder, bridge and decoder these are; its head is not used.
         class_count: L.
-        trained_groups: how many of the encoder's five groups learn, counted from the last.
+        trained_groups: how many of the encoder's groups learn, counted from the last.
 
     Source: Noh, Hong and Han, "Learning Deconvolution Network for Semantic Segmentation", ICCV
         2015, is the network that DecoupledNet was compared with (PAPER.md, numbers to stand
         against: DeconvNet). Differs: the layers between the two halves are the bridge's.
     """
 
-    encoder: VGG
+    encoder: Encoder
 
     def __init__(self, network: DecoupledNet, class_count: int, *, trained_groups: int) -> None:
         super().__init__()
         self.class_count = class_count
-        self.lowest = GROUPS - trained_groups
         self.encoder = network.classifier.encoder
+        self.lowest = self.encoder.group_count - trained_groups
         self.bridge, self.decoder = network.bridge, network.decoder
         _widen(self.decoder, class_count + 1)
         if trained_groups:
@@ -57,14 +58,13 @@ class OneNetwork(PixelNetwork):
         """Return the (B, L + 1, H, W) scores before the softmax, background first.
 
         Args:
-            image: (B, 3, H, W), H and W multiples of 32.
+            image: (B, 3, H, W), H and W multiples of the encoder's stride.
         """
         return self.decode(self.encode(image))
 
     def encode(self, image: Tensor) -> Encoded:
         """Return what the encoder makes of (B, 3, H, W) images."""
-        encoded: Encoded = self.encoder(image)
-        return encoded
+        return self.encoder.encode(image)
 
     def decode(self, encoded: Encoded) -> Tensor:
         """Return the (B, L + 1, H, W) scores of what ``encode`` returned."""
@@ -101,7 +101,7 @@ def _told_nothing(encoded: Encoded, class_count: int) -> Traced:
 
 
 def start_one_network(plan: Plan, groups: int | None = None) -> OneNetwork:
-    """Return the untrained network: drawn from the seed, its convolutions loaded where given.
+    """Return the untrained network: drawn from the seed, its encoder's weights where given.
 
     Args:
         plan: of the run: preset, classes, weights and seed.
@@ -113,7 +113,7 @@ def start_one_network(plan: Plan, groups: int | None = None) -> OneNetwork:
         len(plan.classes),
         trained_groups=trained_groups(plan.settings) if groups is None else groups,
     )
-    if plan.pretrained:
-        load_convolutions(network.encoder, plan.pretrained.tensors)
+    if plan.pretrained is not None:
+        network.encoder.start_from(plan.pretrained)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
     return network

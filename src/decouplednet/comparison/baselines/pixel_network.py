@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
+from decouplednet.networks.part import Part
+
 
 class PixelNetwork(nn.Module, ABC):
     """Scores background and every class at each pixel. Abstract: each network says what learns.
@@ -16,7 +18,7 @@ class PixelNetwork(nn.Module, ABC):
     """
 
     class_count: int
-    encoder: nn.Module
+    encoder: Part
 
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
