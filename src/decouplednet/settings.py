@@ -35,7 +35,7 @@ from decouplednet.stage_settings import (
 )
 
 PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip", "modern"]
-_STRIDE = 32  # of every preset but modern, whose backbone decides
+_STRIDE = 32  # of every preset but skip, and modern, whose backbone decides
 
 
 class DataSettings(Frozen):
@@ -204,7 +204,7 @@ class Settings(Frozen):
             ("[segmenter] ", self.segmenter.side),
             ("[self_training] ", self.self_training.side),
         ):
-            if self.preset != "modern" and side is not None and side % _STRIDE:
+            if self.preset not in ("modern", "skip") and side is not None and side % _STRIDE:
                 raise ValueError(f"{section}side = {side}: expected a multiple of {_STRIDE}")
         return self
 

@@ -89,14 +89,16 @@ def test_skip_has_light_s_encoder_and_head_and_a_smaller_bridge_and_decoder() ->
 
 
 def test_sides_weights_and_kernels_are_the_published_ones() -> None:
-    table = [(p.name, p.side, p.default_weights, p.kernel, p.bridge_kernel) for p in PRESETS]
+    table = [
+        (p.name, p.side, p.default_weights, p.kernel, p.bridge_kernel, p.stride) for p in PRESETS
+    ]
 
     assert table == [
-        ("light", 160, "imagenet", 3, 3),
-        ("vgg16", 320, "imagenet", 7, 7),
-        ("skip", 160, "imagenet", 3, 1),
-        ("tiny", 96, "none", 1, 1),
-        ("tiny-skip", 96, "none", 1, 1),
+        ("light", 160, "imagenet", 3, 3, 32),
+        ("vgg16", 320, "imagenet", 7, 7, 32),
+        ("skip", 160, "imagenet", 3, 1, 16),
+        ("tiny", 96, "none", 1, 1, 32),
+        ("tiny-skip", 96, "none", 1, 1, 32),
     ]
 
 

@@ -169,3 +169,24 @@ def test_weights_that_do_not_fit_are_refused_with_both_sides() -> None:
 def test_a_file_without_any_of_the_keys_is_refused() -> None:
     with pytest.raises(ModelError, match=r"in 26 tensors: .*; found none of them$"):
         load_convolutions(VGG(WIDTHS), {"classifier.0.weight": torch.zeros(1)})
+
+
+def test_with_a_stride_of_16_pool5_is_the_maximum_around_each_position_of_the_grid_of_pool4() -> (
+    None
+):
+    torch.manual_seed(0)
+    vgg = VGG(WIDTHS, skip_groups=range(4, 5), stride=16)
+    usual = VGG(WIDTHS, skip_groups=range(4, 5))
+    usual.load_state_dict(vgg.state_dict())
+    image = images(2)
+
+    encoded = vgg(image)
+
+    (before,) = usual(image).skips
+    height, width = before.shape[2:]
+    assert (vgg.stride, usual.stride) == (16, 32)
+    assert encoded.pool5.shape == (2, WIDTHS[-1], height, width)
+    for row in range(height):
+        for column in range(width):
+            around = before[:, :, max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
+            torch.testing.assert_close(encoded.pool5[:, :, row, column], around.amax(dim=(2, 3)))

@@ -105,10 +105,11 @@ def skip(
 ) -> DecoupledNet:
     """Return VGG-16's convolutions and light's head with a light decoder.
 
-    Differs: a padded bridge that sees class evidence, and skips in place of switches.
+    Differs: a padded bridge that sees class evidence, skips in place of switches, and a pool5 as
+        fine as pool4, without which small things beside large ones are lost.
     """
     head = _light_head(class_count, dropout, pooling)
-    return _with_skips(VGG16_WIDTHS, head, bridge_widths=(512, 256), levels=LEVELS)
+    return _with_skips(VGG16_WIDTHS, head, bridge_widths=(512, 256), levels=LEVELS, stride=16)
 
 
 def tiny_skip(
@@ -123,7 +124,7 @@ def tiny_skip(
 PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
-    Preset("skip", 160, "imagenet", kernel=3, bridge_kernel=1, build=skip),
+    Preset("skip", 160, "imagenet", kernel=3, bridge_kernel=1, build=skip, stride=16),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
     Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
 )
@@ -217,14 +218,15 @@ def _with_skips(
     bridge_widths: tuple[int, int],
     levels: Sequence[Level],
     batch_norm: bool = False,
+    stride: Literal[16, 32] = STRIDE,
 ) -> DecoupledNet:
     """Put a head together with an encoder that keeps skips and what decodes by them."""
-    encoder = VGG(widths, batch_norm, skip_groups=_SKIP_GROUPS)
+    encoder = VGG(widths, batch_norm, skip_groups=_SKIP_GROUPS, stride=stride)
     bridge = PaddedBridge(channels=widths[-1], widths=bridge_widths, evidence=True, initialise=he)
     decoder = SkipDecoder(
         channels=bridge_widths[-1],
         skip_channels=[widths[group] for group in _SKIP_GROUPS],
-        stride=STRIDE,
+        stride=stride,
         initialise=he,
         levels=levels,
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +18,7 @@ CONVOLUTIONS = (2, 2, 3, 3, 3)
 
 GROUPS = len(CONVOLUTIONS)
 
-STRIDE = 32
+STRIDE: Literal[32] = 32
 """Image pixels per position of the pool5 grid: five halvings."""
 
 
@@ -51,6 +52,8 @@ class VGG(nn.Module):
         initialise: how the weights start.
         skip_groups: the groups, counted from 0, whose activations before their pooling are kept
             as skips in place of all switches; none keeps the switches.
+        stride: image pixels per position of pool5: 32, or 16 where the fifth pooling takes the
+            maximum of 3 x 3 positions around each, and so keeps the grid of the fourth.
     """
 
     def __init__(
@@ -59,16 +62,20 @@ class VGG(nn.Module):
         batch_norm: bool = False,
         initialise: Initialise = he,
         skip_groups: range = range(0),
+        stride: Literal[16, 32] = STRIDE,
     ) -> None:
         super().__init__()
         self.skip_groups = skip_groups
+        self._stride: Literal[16, 32] = stride
         self.features = nn.ModuleList(_layers(widths, batch_norm))
+        if stride < STRIDE:
+            self.features[-1] = nn.MaxPool2d(3, stride=1, padding=1, return_indices=True)
         initialise(self)
 
     @property
     def stride(self) -> int:
         """Image pixels per position of the pool5 grid."""
-        return STRIDE
+        return self._stride
 
     @property
     def group_count(self) -> int:
