@@ -177,7 +177,8 @@ def share_missing(network: DecoupledNet, plan: Plan) -> Callable[[int, int], flo
 
 
 def _preparation(upper: UpperClassifier, plan: Plan, frame: Frame) -> str:
-    return f"{upper.lowest} {frame!r} {plan.settings.classifier.augmentation!r}"
+    stride = upper.classifier.encoder.stride  # two presets may differ in nothing else
+    return f"{upper.lowest} {stride} {frame!r} {plan.settings.classifier.augmentation!r}"
 
 
 def _cache(plan: Plan) -> FeatureCache:
