@@ -8,6 +8,8 @@ import torch
 
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.networks.presets import TINY_WIDTHS
+from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training import timed_plan
 from decouplednet.training.budget import Piece, Speed
@@ -125,6 +127,12 @@ def test_features_are_looked_up_in_the_cache(
     train_classifier(network, plan, folder)
     assert missing(64, 2) == 0.0
     assert missing(64, 1) == missing(96, 2) == 1.0
+    encoder = network.classifier.encoder
+    finer = VGG(TINY_WIDTHS, batch_norm=True, stride=16)
+    finer.load_state_dict(encoder.state_dict())
+    network.classifier.encoder = finer
+    assert share_missing(network, plan)(64, 2) == 1.0, "equal weights, another grid"
+    network.classifier.encoder = encoder
     entries = sorted((tmp_path / "cache").rglob("*.npy"))
     entries[3].unlink()
     assert missing(64, 2) == pytest.approx(1 / len(plan.roles.tags))
