@@ -30,6 +30,7 @@ def test_the_recipes_of_the_paper_and_of_the_animals_are_all_there() -> None:
 
     assert {f"voc2012-{masks}" for masks in PAPER} <= names
     assert {f"voc-animals-{masks}" for masks in (5, 10, 25)} <= names
+    assert {"cpu-30min", "cpu-2h", "gpu-30min"} <= names
 
 
 @each_recipe
@@ -45,8 +46,10 @@ def test_a_recipe_opens_with_command_machine_time_and_expected_score(recipe: Pat
 def test_a_recipe_opens_with_the_score_to_expect_and_the_time_it_took_where_it_ran(
     recipe: Path,
 ) -> None:
-    assert re.search(r"mean IoU 0\.\d{3}\b", entry(recipe, "Expected"))
-    if "Not run by us" not in opening(recipe)[0]:
+    run = "Not run by us" not in opening(recipe)[0]
+    expected = entry(recipe, "Expected")
+    assert re.search(r"mean IoU 0\.\d{3}\b", expected) or (not run and "not run" in expected)
+    if run:
         assert re.search(r"\d (seconds|minutes|hours)\b", entry(recipe, "Time"))
 
 
@@ -92,11 +95,12 @@ def test_a_recipe_trains_two_updates_of_each_stage(
     # The recipe as it is, its preset and side too; only shorter, with fewer images an update.
     changes = [
         f"{stage}.{key}"
-        for stage in ("classifier", "segmenter")
+        for stage in ("classifier", "segmenter", "self_training")
         for key in ("updates=2", "images_per_update=2", "images_per_step=2")
     ]
     changes += ["segmenter.statistics_batches=2", f"classifier.weights={weights}"]
-    settings = Settings.read(recipe, changes)
+    changes += ["self_training.right=0", "self_training.undenied=0"]  # it knows next to nothing
+    settings = Settings.read(recipe, changes).changed({"minutes": None})
     given = settings.data
     assert given.tags_split
     assert given.masks_split

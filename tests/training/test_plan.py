@@ -162,3 +162,12 @@ def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
     assert expected_seconds(plan, 1.4)[1] == expected_seconds(make_plan(shapes, quick()), 1.4)[1]
     with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
         make_plan(shapes, quick("preset=light", "segmenter.side=64"))
+
+
+def test_self_training_needs_a_tagged_image_without_a_drawn_mask(shapes: Path) -> None:
+    changes = ("data.tags_split=strong", "self_training.enabled=true")
+
+    message = r"^self_training.enabled = true, but each of the \d+ tagged images has a drawn mask"
+    with pytest.raises(SettingsError, match=message):
+        make_plan(shapes, quick(*changes))
+    assert make_plan(shapes, quick("self_training.enabled=true"))

@@ -15,6 +15,7 @@ from decouplednet.annotations.roles import (
     choose_masked_classes,
 )
 from decouplednet.classes import ClassList
+from decouplednet.counts import count
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import SettingsError
 from decouplednet.networks.modern import preset_with
@@ -169,6 +170,7 @@ def _assembled(
         choices=choices,
     )
     check_step(plan)
+    check_self_training(plan)
     check_calibration(plan)
     return plan
 
@@ -185,6 +187,21 @@ def check_calibration(plan: Plan) -> None:
             'prediction.threshold_choice = "calibrated" chooses by tags that nothing learns from, '
             f"and data.calibration_share = {settings.data.calibration_share:g} keeps none; "
             "set data.calibration_share=0.1 or more, for tagged images without a mask"
+        )
+
+
+def check_self_training(plan: Plan) -> None:
+    """Refuse a stage 3 that would have no image to label.
+
+    Raises:
+        SettingsError: every tagged image has a drawn mask.
+    """
+    drawn = {record.name for record in plan.roles.masks}
+    if plan.settings.self_training.enabled and all(r.name in drawn for r in plan.roles.tags):
+        raise SettingsError(
+            "self_training.enabled = true, but each of the "
+            f"{count(len(plan.roles.tags), 'tagged image')} has a drawn mask, so that none is left "
+            "to label; add tagged images, or set self_training.enabled=false"
         )
 
 
