@@ -48,7 +48,7 @@ class SkipDecoder(nn.Module):
             position of g; the skip is resized to them. None: each level has the grid of its skip.
 
     Differs: the paper's decoder puts values back by the switches of the poolings, and convolves
-        at the size of the image, which takes six times the operations.
+        at the size of the image, which takes several times the operations.
     """
 
     def __init__(
