@@ -31,7 +31,7 @@ def write_voc(root: Path, *, tags_split: str, masks_split: str, validation_split
         rows[f"{name}.jpg"] = (VOC_CLASSES.names[first - 1], VOC_CLASSES.names[second - 1])
     write_tags(root / "tags.csv", rows)
     names = [Path(image).stem for image in rows]
-    splits = {tags_split: names[:10], masks_split: names[:7], validation_split: names[10:]}
+    splits = {masks_split: names[:7], tags_split: names[:10], validation_split: names[10:]}
     for split, members in splits.items():
         file = root / "ImageSets" / "Segmentation" / f"{split}.txt"
         file.write_text("\n".join(members) + "\n")
