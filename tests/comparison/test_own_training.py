@@ -79,6 +79,14 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
 
+@pytest.mark.parametrize(("given", "faithful"), [("skip", "light"), ("tiny-skip", "tiny")])
+def test_the_faithful_methods_decode_by_switches_whatever_the_recipe(
+    given: str, faithful: str
+) -> None:
+    for method in (DECOUPLEDNET, MASKS_ONLY):
+        assert method.settings(quick(f"preset={given}")).preset == faithful
+
+
 def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
     its = IMPROVED.settings(quick("preset=light", "data.masks_classes=disc"))
 

@@ -8,19 +8,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from decouplednet.annotations.images import image_size
+from decouplednet.annotations.masks import write_mask
+from decouplednet.annotations.record import Record
 from decouplednet.errors import SettingsError, TrainingError
+from decouplednet.inference.predictor import Predictor
 from decouplednet.settings import Settings
 from decouplednet.training import run as runs
-from decouplednet.training import timetable
+from decouplednet.training import self_training, timetable
 from decouplednet.training.announcement import describe
-from decouplednet.training.budget import after_training
+from decouplednet.training.budget import STUDENT_COST, after_training
 from decouplednet.training.curve import read_curve
 from decouplednet.training.kept_features import Frozen
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.stages import MaskStage, TagStage
+from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
 from decouplednet.training.timetable import UNTIMED, Watch, numbers_of, timed
 from tests.training.clock import FakeClock
@@ -64,6 +70,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     slow(Frozen, "features", lambda _, images: 2.0 * len(images))
     slow(TagStage, "loss", lambda _, batch: 1.0 * len(batch[0]))
     slow(MaskStage, "loss", lambda _, batch: 3.0 * len(batch[0]))
+    slow(StudentStage, "loss", lambda _, batch: STUDENT_COST * 3.0 * len(batch.example.image))
     for module in (timetable, runs):
         slow(module, "evaluate_records", lambda *given: PREDICTION * len(given[2]))
     return machine
@@ -102,6 +109,53 @@ def test_a_run_takes_its_minutes_however_fast_its_steps_are(
     assert 0.9 * MINUTES <= minutes <= 1.1 * MINUTES
     assert plan.budget
     made = json.loads((run.folder / "run.json").read_text())["updates"]
+    for name, updates in plan.budget.updates.items():
+        assert 0.7 <= made[name] * slowness / updates <= 1.2, name
+
+
+def _believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write pseudo-masks that hold a tag of each image: so small a network is sure of nothing."""
+
+    def write(
+        predictor: Predictor,
+        records: list[Record],
+        tags: list[frozenset[str]],
+        folder: Path,
+        **more: Any,
+    ) -> tuple[Record, ...]:
+        written = []
+        for record, names in zip(records, tags, strict=True):
+            machine.work(PREDICTION)
+            if names:
+                mask = np.zeros(image_size(record.image), np.uint8)
+                mask[8:40, 8:40] = predictor.classes.index(min(names))
+                write_mask(folder / f"{record.name}.png", mask)
+                written.append(replace(record, mask=folder / f"{record.name}.png"))
+        return tuple(written)
+
+    monkeypatch.setattr(self_training, "write_pseudo_masks", write)
+
+
+@pytest.mark.parametrize("slowness", [1.0, 1.5])
+def test_a_run_with_self_training_takes_its_minutes_too(
+    slowness: float,
+    machine: Machine,
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _believe_the_tags(machine, monkeypatch)
+    settings = _settings(
+        *("minutes=60", "self_training.enabled=true"),
+        *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
+    )
+
+    run, minutes, (plan,) = _train(machine, shapes, tmp_path / "run", slowness, settings=settings)
+
+    assert 0.9 * 60 <= minutes <= 1.1 * 60
+    assert plan.budget
+    made = json.loads((run.folder / "run.json").read_text())["updates"]
+    assert set(made) == {"classifier", "segmenter", "student"}
     for name, updates in plan.budget.updates.items():
         assert 0.7 <= made[name] * slowness / updates <= 1.2, name
 

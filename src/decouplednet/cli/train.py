@@ -1,4 +1,4 @@
-"""``decouplednet train``: both stages, the scores and the report."""
+"""``decouplednet train``: all stages, the scores and the report."""
 
 from pathlib import Path
 from time import perf_counter

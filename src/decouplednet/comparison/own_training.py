@@ -94,6 +94,7 @@ _WITH_SKIPS: dict[PresetName, PresetName] = {
 }
 
 
+_WITH_SWITCHES: dict[PresetName, PresetName] = {"skip": "light", "tiny-skip": "tiny"}
 _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,
@@ -108,7 +109,8 @@ _ADDED: dict[str, object] = {
 
 def _faithful(common: Settings) -> Settings:
     """Return two stages and the paper's way to predict, whatever the recipe adds to them."""
-    two = common.changed(_ADDED)
+    preset = _WITH_SWITCHES.get(common.preset, common.preset)
+    two = common.changed(_ADDED | {"preset": preset})
     its = two.model_copy(update={"prediction": PredictionSettings()})
     return divided_anew(its, SHARES, common)
 

@@ -1,4 +1,4 @@
-"""The two stages in order, and what a run leaves behind."""
+"""The stages in order, and what a run leaves behind."""
 
 import time
 from collections.abc import Callable

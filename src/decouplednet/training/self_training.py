@@ -52,7 +52,7 @@ def train_student(
             pseudo = _pseudo_masks(network, plan, folder)
         settings = timed(plan.settings.self_training, "student", network, plan, folder, watch)
         unfreeze(network, settings.trained_groups)
-        _train(network, settings, plan, folder, pseudo)
+        _train(network, settings, plan, folder, pseudo, watch)
         write_learnt(folder.student, network.state_dict())
     freeze(network)
 
@@ -133,6 +133,7 @@ def _train(
     plan: Plan,
     folder: RunFolder,
     pseudo: tuple[Record, ...],
+    watch: Watch,
 ) -> None:
     side = settings.side or plan.window_side
     examples = MixedImages(
@@ -149,6 +150,7 @@ def _train(
         curve=folder.curves,
         compute=plan.machine,
         fewest=plan.fewest_images,
+        clock=watch.clock,
     )
 
 
