@@ -2,6 +2,7 @@
 
 import copy
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training import pseudo_masks
+from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.plan import Plan
@@ -25,7 +27,7 @@ from decouplednet.training.segmenter import split_for_segmenter
 from decouplednet.training.self_training import train_student, unfreeze
 from decouplednet.training.stages import Stage
 from decouplednet.training.student import StudentStage
-from tests.training.conftest import changed_parts, quick, same, start, weights_of
+from tests.training.conftest import changed_parts, quick, same, start, start_boldly, weights_of
 
 STUDY = (
     "self_training.enabled=true",
@@ -34,10 +36,15 @@ STUDY = (
     "self_training.images_per_update=4",
     "self_training.trained_groups=2",
     "self_training.right=0",  # after so few updates the network is sure of little
-    "segmenter.updates=60",
-    "segmenter.updates_per_epoch=60",
-    "segmenter.learning_rate=0.003",
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bold() -> Iterator[None]:
+    """Start runs with networks that find something."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "start_network", start_boldly)
+        yield
 
 
 def test_stage_3_changes_the_last_groups_the_head_the_bridge_and_the_decoder_alone(
