@@ -21,6 +21,7 @@ def small_head(
     kernel: int = 2,
     dropout: float = 0.5,
     pooling: Pooling = MAX_POOLING,
+    dilation: int = 1,
 ) -> ClassificationHead:
     head = ClassificationHead(
         channels=channels,
@@ -30,6 +31,7 @@ def small_head(
         dropout=dropout,
         initialise=he,
         pooling=pooling,
+        dilation=dilation,
     )
     # Scores that differ from position to position, so that every peak is a real maximum.
     torch.nn.init.normal_(head.score.weight)

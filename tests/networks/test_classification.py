@@ -20,18 +20,20 @@ def pool5(count: int = 3, channels: int = 7, height: int = 4, width: int = 6) ->
     return torch.randn(count, channels, height, width, generator=rng)
 
 
-def test_scores_gates_and_peaks_equal_a_reading_position_by_position() -> None:
+@pytest.mark.parametrize("dilation", [1, 2])
+def test_scores_gates_and_peaks_equal_a_reading_position_by_position(dilation: int) -> None:
     torch.manual_seed(0)
-    head, x = small_head().eval(), pool5()
+    head, x = small_head(dilation=dilation).eval(), pool5()
 
     score, trace = head.trace(x)
 
     weights = head.weights()
     for image in range(3):
-        scores = torch.empty(CLASSES, 3, 5)
-        for row in range(3):
-            for column in range(5):
-                window = x[image, :, row : row + 2, column : column + 2]
+        scores = torch.empty(CLASSES, 4 - dilation, 6 - dilation)
+        for row in range(4 - dilation):
+            for column in range(6 - dilation):
+                rows, columns = slice(row, row + 3, dilation), slice(column, column + 3, dilation)
+                window = x[image, :, rows, columns][:, :2, :2]
                 fc6 = torch.einsum("mchw,chw->m", weights.fc6, window).clamp(min=0)
                 fc7 = (weights.fc7[:, :, 0, 0] @ fc6).clamp(min=0)
                 scores[:, row, column] = weights.score[:, :, 0, 0] @ fc7

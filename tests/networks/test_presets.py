@@ -96,7 +96,7 @@ def test_sides_weights_and_kernels_are_the_published_ones() -> None:
     assert table == [
         ("light", 160, "imagenet", 3, 3, 32),
         ("vgg16", 320, "imagenet", 7, 7, 32),
-        ("skip", 160, "imagenet", 3, 1, 16),
+        ("skip", 160, "imagenet", 5, 1, 16),
         ("tiny", 96, "none", 1, 1, 32),
         ("tiny-skip", 96, "none", 1, 1, 32),
     ]

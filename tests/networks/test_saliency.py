@@ -30,14 +30,18 @@ SEED = torch.tensor(
     ]
 )
 IMAGE_INDEX = torch.tensor([2, 2, 0, 1])
+KERNELS = [(1, 1), (3, 1), (7, 1), (2, 3), (3, 2)]
 SPREAD = (LogSumExpPooling(sharpness=1.5), TopKPooling(count=3))
 
 
 def head_and_pool5(
-    kernel: int = 2, dtype: torch.dtype = torch.float64, pooling: Pooling = MAX_POOLING
+    kernel: int = 2,
+    dtype: torch.dtype = torch.float64,
+    pooling: Pooling = MAX_POOLING,
+    dilation: int = 1,
 ) -> tuple[ClassificationHead, Tensor]:
     torch.manual_seed(6)
-    head = small_head(kernel=kernel, pooling=pooling).eval().to(dtype)
+    head = small_head(kernel=kernel, pooling=pooling, dilation=dilation).eval().to(dtype)
     return head, torch.randn(3, 7, 8, 11, dtype=dtype)
 
 
@@ -51,9 +55,9 @@ def test_given_tags_weigh_at_least_one_half_and_the_rest_nothing() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("kernel", [1, 3, 7])
-def test_the_closed_form_equals_autograd(kernel: int, dtype: torch.dtype) -> None:
-    head, pool5 = head_and_pool5(kernel, dtype)
+@pytest.mark.parametrize(("kernel", "dilation"), KERNELS)
+def test_the_closed_form_equals_autograd(kernel: int, dilation: int, dtype: torch.dtype) -> None:
+    head, pool5 = head_and_pool5(kernel, dtype, dilation=dilation)
     seed = SEED.to(dtype)
 
     got = class_saliency(seed, IMAGE_INDEX, head.trace(pool5)[1], head.weights())
@@ -66,11 +70,11 @@ def test_the_closed_form_equals_autograd(kernel: int, dtype: torch.dtype) -> Non
 
 
 @pytest.mark.parametrize("pooling", SPREAD, ids=str)
-@pytest.mark.parametrize("kernel", [1, 3, 7])
+@pytest.mark.parametrize(("kernel", "dilation"), KERNELS)
 def test_the_transposed_form_of_other_poolings_equals_autograd(
-    kernel: int, pooling: Pooling
+    kernel: int, dilation: int, pooling: Pooling
 ) -> None:
-    head, pool5 = head_and_pool5(kernel, pooling=pooling)
+    head, pool5 = head_and_pool5(kernel, pooling=pooling, dilation=dilation)
 
     got = class_saliency(SEED.double(), IMAGE_INDEX, head.trace(pool5)[1], head.weights())
 

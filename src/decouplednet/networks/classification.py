@@ -24,22 +24,26 @@ class HeadWeights:
         fc6: (middle, C, k, k).
         fc7: (middle, middle, 1, 1).
         score: (L, middle, 1, 1).
+        dilation: positions from one tap of fc6's kernel to the next.
     """
 
     fc6: Tensor
     fc7: Tensor
     score: Tensor
+    dilation: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class HeadTrace:
     """What one pass through the head decided: the ReLUs it opened, the positions it pooled.
 
+    h' and w' are what fc6's kernel, which is not padded, leaves of h and w.
+
     Args:
-        fc6_open: (B, middle, h - k + 1, w - k + 1) bool, True where fc6 is above 0.
+        fc6_open: (B, middle, h', w') bool, True where fc6 is above 0.
         fc7_open: bool of the same shape, True where fc7 is above 0.
         peak: (B, L) int64, the flat position, row * width + column, of each class's maximum.
-        score_map: (B, L, h - k + 1, w - k + 1) score of each class at each position.
+        score_map: (B, L, h', w') score of each class at each position.
         share: of the same shape, how much of each pooled score comes from each position, see
             ``Pooling``; None where all of it comes from the maximum.
     """
@@ -74,13 +78,15 @@ class ClassificationHead(nn.Module):
     Args:
         channels: C, the channels of pool5.
         middle: channels of fc6 and fc7.
-        kernel: k, the side of fc6's kernel in pool5 positions; it is not padded.
+        kernel: k, the taps along a side of fc6's kernel; it is not padded.
         class_count: L.
         dropout: share of the outputs of fc6 and fc7 dropped in training mode, in [0, 1).
         initialise: how fc6 and fc7 start. The score layer always starts at the paper's small
             weights, so that every probability starts near one half: by He, the maximum over
             positions starts every class as certain, and a small network never recovered.
         pooling: how the scores of all positions become one.
+        dilation: pool5 positions from one tap of fc6 to the next: 2 on a grid twice as fine
+            lets fc6 see as much of the image as 1 does.
     """
 
     def __init__(
@@ -93,10 +99,11 @@ class ClassificationHead(nn.Module):
         dropout: float,
         initialise: Initialise,
         pooling: Pooling = MAX_POOLING,
+        dilation: int = 1,
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        self.fc6 = nn.Conv2d(channels, middle, kernel)
+        self.fc6 = nn.Conv2d(channels, middle, kernel, dilation=dilation)
         self.fc7 = nn.Conv2d(middle, middle, kernel_size=1)
         self.score = nn.Conv2d(middle, class_count, kernel_size=1)
         self.dropout = nn.Dropout(dropout)
@@ -104,7 +111,7 @@ class ClassificationHead(nn.Module):
         gaussian(self.score)
 
     def forward(self, pool5: Tensor) -> Tensor:
-        """Return the (B, L) pooled scores of (B, C, h, w) activations; h and w are at least k."""
+        """Return the (B, L) pooled scores of (B, C, h, w) activations, at least as large as fc6 sees."""
         return self.trace(pool5)[0]
 
     def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:
@@ -129,7 +136,10 @@ class ClassificationHead(nn.Module):
     def weights(self) -> HeadWeights:
         """Return the weights that carry scores back to pool5."""
         return HeadWeights(
-            self.fc6.weight.detach(), self.fc7.weight.detach(), self.score.weight.detach()
+            self.fc6.weight.detach(),
+            self.fc7.weight.detach(),
+            self.score.weight.detach(),
+            self.fc6.dilation[0],
         )
 
 

@@ -17,7 +17,7 @@ def class_evidence(asked: Tensor, score_map: Tensor, size: tuple[int, int]) -> T
 
     Args:
         asked: (M, L) bool, the classes asked for in each map.
-        score_map: (M, L, h - k + 1, w - k + 1) score of each class at each position of the head.
+        score_map: (M, L, h', w') score of each class at each position of the head.
         size: (h, w) of the pool5 grid.
 
     Returns:

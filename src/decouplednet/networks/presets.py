@@ -44,7 +44,7 @@ class Preset:
         name: what ``model.json`` and ``--set preset=`` call it.
         side: the usual side of the square frame, in pixels.
         default_weights: where the encoder starts.
-        kernel: side of the head's kernel, in pool5 positions.
+        kernel: side of what the head sees of pool5 at one position, in positions.
         bridge_kernel: side of the bridge's kernels where they are not padded, else 1.
         build: makes the network.
         stride: of the encoder, in pixels; sides of images are multiples of it.
@@ -106,9 +106,10 @@ def skip(
     """Return VGG-16's convolutions and light's head with a light decoder.
 
     Differs: a padded bridge that sees class evidence, skips in place of switches, and a pool5 as
-        fine as pool4, without which small things beside large ones are lost.
+        fine as pool4, without which small things beside large ones are lost; fc6 is dilated by 2,
+        so that it sees as much of the image as light's.
     """
-    head = _light_head(class_count, dropout, pooling)
+    head = _light_head(class_count, dropout, pooling, dilation=2)
     return _with_skips(VGG16_WIDTHS, head, bridge_widths=(512, 256), levels=LEVELS, stride=16)
 
 
@@ -124,7 +125,7 @@ def tiny_skip(
 PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
-    Preset("skip", 160, "imagenet", kernel=3, bridge_kernel=1, build=skip, stride=16),
+    Preset("skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
     Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
 )
@@ -168,7 +169,9 @@ def check_side(preset: Preset, height: int, width: int) -> None:
             )
 
 
-def _light_head(class_count: int, dropout: float, pooling: Pooling) -> ClassificationHead:
+def _light_head(
+    class_count: int, dropout: float, pooling: Pooling, dilation: int = 1
+) -> ClassificationHead:
     return ClassificationHead(
         channels=VGG16_WIDTHS[-1],
         middle=512,
@@ -177,6 +180,7 @@ def _light_head(class_count: int, dropout: float, pooling: Pooling) -> Classific
         dropout=dropout,
         initialise=he,
         pooling=pooling,
+        dilation=dilation,
     )
 
 

@@ -36,8 +36,8 @@ def class_saliency(
     """Return f_cls of each map, by its closed form where the maximum was pooled.
 
     Maximum pooling sends the gradient of a class through one position, so the gradient is one
-    row of the score layer taken back through fc7 and fc6 at that position, and fills one k x k
-    window of the grid. Each pair of image and class is computed once, however many maps ask for
+    row of the score layer taken back through fc7 and fc6 at that position, and fills what fc6's
+    kernel sees from there. Each pair of image and class is computed once, however many maps ask for
     it. Other poolings send it through many positions and so take the transposed layers of the
     head. Always computed in the dtype of the weights, also under autocast.
 
@@ -73,8 +73,9 @@ def _closed_form(
     seed: Tensor, image_index: Tensor, trace: HeadTrace, weights: HeadWeights
 ) -> Tensor:
     columns = trace.fc7_open.shape[3]
-    kernel = weights.fc6.shape[2]
-    height, width = trace.fc7_open.shape[2] + kernel - 1, columns + kernel - 1
+    taps = torch.arange(weights.fc6.shape[2], device=seed.device) * weights.dilation
+    reach = (weights.fc6.shape[2] - 1) * weights.dilation
+    height, width = trace.fc7_open.shape[2] + reach, columns + reach
     with full_precision(seed.device):
         maps, labels = seed.nonzero(as_tuple=True)
         pairs, pair = torch.unique(
@@ -85,8 +86,7 @@ def _closed_form(
 
         peak = trace.peak[image_index[maps], labels]
         corner = maps * height * width + peak // columns * width + peak % columns
-        offset = torch.arange(kernel, device=seed.device)
-        places = corner[:, None] + (offset[:, None] * width + offset).flatten()
+        places = corner[:, None] + (taps[:, None] * width + taps).flatten()
         grid = windows.new_zeros(seed.shape[0] * height * width, weights.fc6.shape[1])
         grid.index_add_(0, places.flatten(), windows.flatten(0, 1))
     return grid.view(seed.shape[0], height, width, grid.shape[1]).permute(0, 3, 1, 2)
@@ -123,7 +123,7 @@ def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tens
     scores = seed[..., None, None] * _shares(trace, seed.dtype)
     fc7 = F.conv_transpose2d(scores, weights.score) * trace.fc7_open
     fc6 = F.conv_transpose2d(fc7, weights.fc7) * trace.fc6_open
-    return F.conv_transpose2d(fc6, weights.fc6)
+    return F.conv_transpose2d(fc6, weights.fc6, dilation=weights.dilation)
 
 
 def _shares(trace: HeadTrace, dtype: torch.dtype) -> Tensor:
