@@ -114,8 +114,8 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             '[classifier] pooling_sharpness goes with pooling = "log-sum-exp", and only with it',
         ),
         (
-            '[classifier]\npooling = "log-sum-exp"\npooling_count = 3\n',
-            '[classifier] pooling_count goes with pooling = "top-k", and only with it',
+            '[classifier]\npooling = "log-sum-exp"\npooling_top_share = 0.3\n',
+            '[classifier] pooling_top_share goes with pooling = "top-k", and only with it',
         ),
         (
             '[classifier]\npooling = "mean"\n',

@@ -119,16 +119,21 @@ class ClassifierSettings(StageSettings):
     convolution_rate: PositiveFloat = Field(
         0.1, le=1, description="step size of convolutions that start from weights, as a share"
     )
-    pooling: Literal["max", "log-sum-exp", "top-k"] = Field(
-        "max",
+    pooling: Literal["max", "log-sum-exp", "top-k"] | None = Field(
+        None,
         description="how the scores of all positions become one: the maximum, a soft maximum, or "
-        "the mean of the highest; other than max spreads f_cls over more positions",
+        "the mean of the highest; other than max spreads f_cls over more positions. None: top-k "
+        "for the presets skip and modern, max, as in the paper, for the others",
     )
     pooling_sharpness: PositiveFloat | None = Field(
         None, le=MOST, description="sharpness of pooling = log-sum-exp; None: 4"
     )
-    pooling_count: Count | None = Field(
-        None, description="how many scores pooling = top-k averages; None: 3"
+    pooling_top_share: Share | None = Field(
+        None,
+        gt=0,
+        le=1,
+        description="share of the positions whose scores, the highest, pooling = top-k averages; "
+        "1: the mean of all; None: 0.25",
     )
     dropout: Share = Field(0.5, ge=0, lt=1, description="share of fc6 and fc7 outputs dropped")
     largest_class_weight: PositiveFloat = Field(
@@ -155,7 +160,7 @@ class ClassifierSettings(StageSettings):
     def _pooling_fits(self) -> Self:
         for name, given, pooling in (
             ("pooling_sharpness", self.pooling_sharpness, "log-sum-exp"),
-            ("pooling_count", self.pooling_count, "top-k"),
+            ("pooling_top_share", self.pooling_top_share, "top-k"),
         ):
             if given is not None and self.pooling != pooling:
                 raise ValueError(f'{name} goes with pooling = "{pooling}", and only with it')

@@ -64,6 +64,8 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         "data.calibration_share=0.3",
         "classifier.average=0.9",
         "classifier.label_smoothing=0.1",
+        "classifier.pooling=top-k",
+        "classifier.pooling_top_share=0.5",
         "segmenter.average=0.9",
         "segmenter.pasted_share=0.5",
         "segmenter.border_weight=2",
@@ -76,6 +78,8 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.data.calibration_share == 0
         assert (its.classifier.average, its.segmenter.average) == (0, 0)
         assert its.classifier.label_smoothing == 0
+        assert its.classifier.pooling is None
+        assert its.classifier.pooling_top_share is None
         assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
 
@@ -91,8 +95,15 @@ def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
     its = IMPROVED.settings(quick("preset=light", "data.masks_classes=disc"))
 
     assert (its.preset, its.self_training.enabled) == ("skip", True)
+    assert its.classifier.pooling == "top-k"
     assert (its.prediction.veto, its.prediction.flip) == ("soft", True)
     assert its.data.masks_classes == ("disc",)  # what the recipe says of data stays
+
+
+def test_the_improved_method_keeps_a_pooling_that_teaches_many_positions() -> None:
+    its = IMPROVED.settings(quick("classifier.pooling=log-sum-exp"))
+
+    assert its.classifier.pooling == "log-sum-exp"
 
 
 def test_a_small_recipe_is_improved_by_the_small_preset() -> None:

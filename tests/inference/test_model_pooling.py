@@ -36,7 +36,7 @@ def segmenter(pooling: Pooling) -> Segmenter:
     ("pooling", "recorded"),
     [
         (LogSumExpPooling(sharpness=2.5), {"name": "log-sum-exp", "sharpness": 2.5}),
-        (TopKPooling(count=2), {"name": "top-k", "count": 2}),
+        (TopKPooling(top_share=0.5), {"name": "top-k", "top_share": 0.5}),
     ],
 )
 def test_another_pooling_than_the_maximum_is_recorded_and_restored(
@@ -65,7 +65,7 @@ def test_a_model_that_says_nothing_of_it_pools_the_maximum(tmp_path: Path) -> No
     ("recorded", "message"),
     [
         ({"name": "mean"}, "pooling: Input tag 'mean' found using 'name' does not match any of"),
-        ({"name": "top-k", "count": 0}, r"pooling\.top-k\.count: Input should be greater than 0"),
+        ({"name": "top-k", "top_share": 0}, r"pooling\.top-k\.top_share: Input should be greater than 0"),
         ({"name": "log-sum-exp"}, r"pooling\.log-sum-exp\.sharpness: Field required"),
         ("max", "pooling: Input should be a valid dictionary"),
     ],

@@ -45,7 +45,7 @@ def test_scores_gates_and_peaks_equal_a_reading_position_by_position(dilation: i
         assert torch.equal(trace.peak[image], peak)
 
 
-@pytest.mark.parametrize("pooling", [LogSumExpPooling(sharpness=2.0), TopKPooling(count=2)])
+@pytest.mark.parametrize("pooling", [LogSumExpPooling(sharpness=2.0), TopKPooling(top_share=0.15)])
 def test_the_score_is_pooled_as_it_is_told_and_its_shares_are_kept(pooling: Pooling) -> None:
     torch.manual_seed(0)
     head, x = small_head(pooling=pooling).eval(), pool5()

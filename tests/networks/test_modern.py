@@ -162,12 +162,12 @@ def test_saving_and_loading_gives_the_same_network(
 
 def test_the_number_of_classes_the_dropout_and_the_pooling_can_be_chosen() -> None:
     backbone = small_backbone("resnet")
-    chosen = modern(11, backbone=backbone, dropout=0.25, pooling=TopKPooling(count=2))
+    chosen = modern(11, backbone=backbone, dropout=0.25, pooling=TopKPooling(top_share=0.5))
     usual = modern(11, backbone=backbone)
 
     assert chosen.classifier.head.score.out_channels == 11
     assert chosen.classifier.head.dropout.p == 0.25
-    assert chosen.classifier.head.pooling == TopKPooling(count=2)
+    assert chosen.classifier.head.pooling == TopKPooling(top_share=0.5)
     assert usual.classifier.head.dropout.p == 0.5
     assert usual.classifier.head.pooling == MAX_POOLING
 

@@ -13,7 +13,7 @@ from decouplednet.networks.pooling import (
     TopKPooling,
 )
 
-POOLINGS = (MAX_POOLING, LogSumExpPooling(sharpness=1.5), TopKPooling(count=4))
+POOLINGS = (MAX_POOLING, LogSumExpPooling(sharpness=1.5), TopKPooling(top_share=0.3))
 
 
 def draw() -> Tensor:
@@ -26,7 +26,7 @@ def read(pooling: Pooling, scores: list[float]) -> float:
     if isinstance(pooling, LogSumExpPooling):
         r = pooling.sharpness
         return math.log(sum(math.exp(r * score) for score in scores) / len(scores)) / r
-    count = pooling.count if isinstance(pooling, TopKPooling) else 1
+    count = 4 if isinstance(pooling, TopKPooling) else 1  # 3.6 of 12, rounded up
     highest = sorted(scores, reverse=True)[:count]
     return sum(highest) / len(highest)
 
@@ -79,8 +79,8 @@ def test_large_scores_do_not_overflow() -> None:
     assert float(LogSumExpPooling(sharpness=10.0).pool(scores)) == pytest.approx(1e4)
 
 
-def test_top_k_of_fewer_positions_is_the_mean_of_all() -> None:
-    pooling, scores = TopKPooling(count=99), draw()
+def test_top_k_of_all_positions_is_the_mean() -> None:
+    pooling, scores = TopKPooling(top_share=1), draw()
 
     share = pooling.share(scores)
 
@@ -100,8 +100,8 @@ def test_a_pooling_comes_back_from_what_a_model_holds(pooling: Pooling) -> None:
     "values",
     [
         {"name": "mean"},
-        {"name": "top-k", "count": 0},
-        {"name": "top-k", "count": 1.5},
+        {"name": "top-k", "top_share": 0.0},
+        {"name": "top-k", "top_share": 1.5},
         {"name": "log-sum-exp", "sharpness": -1.0},
         {"name": "log-sum-exp"},
         {"name": "max", "count": 3},
@@ -116,5 +116,5 @@ def test_poolings_say_what_they_are() -> None:
     assert [str(pooling) for pooling in (MaxPooling(), *POOLINGS[1:])] == [
         "maximum",
         "log-sum-exp of sharpness 1.5",
-        "mean of the 4 highest",
+        "mean of the highest 30% of the positions",
     ]

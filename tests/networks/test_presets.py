@@ -116,12 +116,12 @@ def test_a_preset_s_own_frame_fits_it(preset: Preset) -> None:
 @pytest.mark.parametrize("build", [vgg16, light, skip, tiny, tiny_skip])
 def test_the_number_of_classes_the_dropout_and_the_pooling_can_be_chosen(build: Build) -> None:
     with torch.device("meta"):
-        network = build(11, dropout=0.25, pooling=TopKPooling(count=2))
+        network = build(11, dropout=0.25, pooling=TopKPooling(top_share=0.5))
         usual = build(11)
 
     assert network.classifier.head.score.out_channels == 11
     assert network.classifier.head.dropout.p == 0.25
-    assert network.classifier.head.pooling == TopKPooling(count=2)
+    assert network.classifier.head.pooling == TopKPooling(top_share=0.5)
     assert usual.classifier.head.dropout.p == 0.5
     assert usual.classifier.head.pooling == MAX_POOLING
 

@@ -31,7 +31,7 @@ SEED = torch.tensor(
 )
 IMAGE_INDEX = torch.tensor([2, 2, 0, 1])
 KERNELS = [(1, 1), (3, 1), (7, 1), (2, 3), (3, 2)]
-SPREAD = (LogSumExpPooling(sharpness=1.5), TopKPooling(count=3))
+SPREAD = (LogSumExpPooling(sharpness=1.5), TopKPooling(top_share=0.1))
 
 
 def head_and_pool5(

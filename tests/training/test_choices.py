@@ -117,6 +117,9 @@ def test_every_choice_has_its_reason() -> None:
         "segmenter.updates": "segmenter.updates = 400: for 24 masks: 400 for 24, 100 more each "
         "time they double",
     }
+    skip = _reasons(Settings(preset="skip"))
+    assert skip["classifier.pooling"].endswith("= top-k: the usual one of preset skip")
+    assert skip["classifier.pooling_top_share"].endswith("= 0.25: the usual one of this pooling")
     scratch = _reasons(Settings(preset="tiny"))
     assert scratch["classifier.trained_groups"].endswith("= 5: all convolutions learn from scratch")
 

@@ -38,20 +38,20 @@ WEIGHTS = "classifier.weights"
             (1.5, None),
             LogSumExpPooling(sharpness=1.5),
         ),
-        (("pooling=top-k",), (None, 3), TopKPooling(count=3)),
-        (("pooling=top-k", "pooling_count=7"), (None, 7), TopKPooling(count=7)),
+        (("pooling=top-k",), (None, 0.25), TopKPooling(top_share=0.25)),
+        (("pooling=top-k", "pooling_top_share=0.7"), (None, 0.7), TopKPooling(top_share=0.7)),
     ],
 )
 def test_the_pooling_is_chosen_and_reaches_the_network(
     changes: tuple[str, ...],
-    chosen: tuple[float | None, int | None],
+    chosen: tuple[float | None, float | None],
     pooling: Pooling,
     shapes: Path,
 ) -> None:
     plan = make_plan(shapes, quick(*(f"classifier.{change}" for change in changes)))
 
     settings = plan.settings.classifier
-    assert (settings.pooling_sharpness, settings.pooling_count) == chosen
+    assert (settings.pooling_sharpness, settings.pooling_top_share) == chosen
     assert pooling_of(settings) == pooling
     assert start_network(plan).classifier.head.pooling == pooling
 

@@ -24,10 +24,10 @@ def test_a_network_with_skips_trains_and_its_model_gives_the_scores_again(
 def test_a_network_that_pools_otherwise_trains_and_its_model_gives_the_scores_again(
     shapes: Path, tmp_path: Path
 ) -> None:
-    settings = quick("classifier.pooling=top-k", "classifier.pooling_count=2")
+    settings = quick("classifier.pooling=top-k", "classifier.pooling_top_share=0.5")
 
     run = train(shapes, out=tmp_path / "run", settings=settings)
 
-    assert load_model(run.folder).network.classifier.head.pooling == TopKPooling(count=2)
+    assert load_model(run.folder).network.classifier.head.pooling == TopKPooling(top_share=0.5)
     again = evaluate(run.folder, shapes, split="val").to_json()
     assert again == run.metrics["predicted_tags"]

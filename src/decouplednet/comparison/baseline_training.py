@@ -1,7 +1,7 @@
 """The baselines as methods of a comparison."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from torch import nn
@@ -43,6 +43,7 @@ class BaselineTraining:
         start: the untrained network of a plan.
         learn: trains and returns what predicts.
         stage: whose minutes are all of the cell's.
+        own: settings that differ from those in common, by name as in ``--set``.
     """
 
     name: str
@@ -54,10 +55,11 @@ class BaselineTraining:
     start: Callable[[Plan], nn.Module]
     learn: Callable[[Plan, RunFolder], _Trained]
     stage: str
+    own: Mapping[str, object] = field(default_factory=dict)
 
     def settings(self, common: Settings) -> Settings:
-        """Return the settings in common, without a stage 3: that is ours."""
-        its = common.changed({"self_training.enabled": False})
+        """Return the settings in common and its own, without a stage 3: that is ours."""
+        its = common.changed({"self_training.enabled": False, **self.own})
         return divided_anew(its, {self.stage: 1.0}, common)
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:
@@ -95,10 +97,11 @@ ACTIVATION_MAPS = BaselineTraining(
     uses_tags=True,
     uses_masks=True,
     has_tag_scores=True,
-    tuning="the level of background, on the masks of the cell",
+    tuning="the level of background, on the masks of the cell; the pooling, see the ablation",
     start=lambda plan: start_network(plan).classifier,
     learn=train_activation_maps,
     stage="classifier",
+    own={"classifier.pooling": "top-k"},
 )
 CONSISTENCY = BaselineTraining(
     name="consistency",

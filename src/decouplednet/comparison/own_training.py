@@ -99,6 +99,9 @@ _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,
     "classifier.average": 0.0,
+    "classifier.pooling": None,
+    "classifier.pooling_sharpness": None,
+    "classifier.pooling_top_share": None,
     "classifier.label_smoothing": 0.0,
     "segmenter.average": 0.0,
     "segmenter.pasted_share": 0.0,
@@ -115,11 +118,18 @@ def _faithful(common: Settings) -> Settings:
     return divided_anew(its, SHARES, common)
 
 
+def _smooth(common: Settings) -> str:
+    """Return a pooling that lets a tag teach many positions: the given one if it does."""
+    given = common.classifier.pooling
+    return "top-k" if given in (None, "max") else given
+
+
 def _improved(common: Settings) -> Settings:
     """Return three stages, skips in place of switches, and a soft veto over two views."""
     its = common.changed(
         {
             "preset": _WITH_SKIPS.get(common.preset, common.preset),
+            "classifier.pooling": _smooth(common),
             "self_training.enabled": True,
             "prediction.threshold": LEAST_PROBABILITY,
             "prediction.veto": "soft",

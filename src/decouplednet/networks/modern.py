@@ -76,6 +76,7 @@ def modern_preset(backbone: Backbone) -> Preset:
         build=partial(modern, backbone=backbone),
         stride=stride,
         groups=1,
+        pooling="top-k",
     )
 
 

@@ -8,7 +8,7 @@ import math
 from typing import Annotated, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat
 from torch import Tensor
 
 
@@ -67,18 +67,18 @@ class LogSumExpPooling(_Value):
 
 
 class TopKPooling(_Value):
-    """The mean of the highest scores.
+    """The mean of the highest scores, so that a tag teaches more than one position.
 
     Attributes:
-        count: how many; all where there are fewer positions.
+        top_share: of all n positions, k = ceil(n top_share) count; 1 is the mean.
     """
 
     name: Literal["top-k"] = "top-k"
-    count: PositiveInt
+    top_share: float = Field(gt=0, le=1)
 
     def __str__(self) -> str:
         """Return it in words."""
-        return f"mean of the {self.count} highest"
+        return f"mean of the highest {self.top_share:.0%} of the positions"
 
     def pool(self, score_map: Tensor) -> Tensor:
         """Return the (B, L) means of the highest of (B, L, h, w) scores."""
@@ -92,7 +92,7 @@ class TopKPooling(_Value):
 
     def _highest(self, score_map: Tensor) -> torch.return_types.topk:
         scores = score_map.flatten(2)
-        return scores.topk(min(self.count, scores.shape[2]), dim=2)
+        return scores.topk(math.ceil(self.top_share * scores.shape[2]), dim=2)
 
 
 Pooling = Annotated[MaxPooling | LogSumExpPooling | TopKPooling, Field(discriminator="name")]

@@ -49,6 +49,7 @@ class Preset:
         build: makes the network.
         stride: of the encoder, in pixels; sides of images are multiples of it.
         groups: of layers of the encoder, each of which learns as a whole or not at all.
+        pooling: how its head usually pools scores.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Preset:
     build: Build
     stride: int = STRIDE
     groups: int = GROUPS
+    pooling: Literal["max", "top-k"] = "max"
 
 
 def vgg16(
@@ -125,7 +127,7 @@ def tiny_skip(
 PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
-    Preset("skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16),
+    Preset("skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16, pooling="top-k"),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
     Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
 )

@@ -82,7 +82,7 @@ def choose(
             f"{MORE_EACH_DOUBLING} more each time they double",
         ),
     )
-    every += _pooling_choices(classifier)
+    every += _pooling_choices(classifier, preset)
     every += _student_choices(settings, preset)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
@@ -90,11 +90,18 @@ def choose(
     return settings.changed({choice.name: choice.value for choice in chosen}), chosen
 
 
-def _pooling_choices(classifier: ClassifierSettings) -> tuple[Choice, ...]:
-    numbers = pooling_of(classifier).model_dump(exclude={"name"})
-    return tuple(
-        Choice(f"classifier.pooling_{name}", value, "the usual one of this pooling")
-        for name, value in numbers.items()
+def _pooling_choices(classifier: ClassifierSettings, preset: Preset) -> tuple[Choice, ...]:
+    pooling = classifier.pooling or preset.pooling
+    if pooling == "max":
+        return ()
+    settled = classifier.model_copy(update={"pooling": pooling})
+    numbers = pooling_of(settled).model_dump(exclude={"name"})
+    return (
+        Choice("classifier.pooling", pooling, f"the usual one of preset {preset.name}"),
+        *(
+            Choice(f"classifier.pooling_{name}", value, "the usual one of this pooling")
+            for name, value in numbers.items()
+        ),
     )
 
 

@@ -3,13 +3,13 @@
 from decouplednet.networks.pooling import MAX_POOLING, LogSumExpPooling, Pooling, TopKPooling
 from decouplednet.stage_settings import ClassifierSettings
 
-SHARPNESS, COUNT = 4.0, 3
+SHARPNESS, TOP_SHARE = 4.0, 0.25
 
 
 def pooling_of(settings: ClassifierSettings) -> Pooling:
-    """Return how the head pools its scores, with what is left to choose chosen."""
+    """Return how the head pools its scores, with what is left to choose chosen; by default the maximum."""
     if settings.pooling == "log-sum-exp":
         return LogSumExpPooling(sharpness=settings.pooling_sharpness or SHARPNESS)
     if settings.pooling == "top-k":
-        return TopKPooling(count=settings.pooling_count or COUNT)
+        return TopKPooling(top_share=settings.pooling_top_share or TOP_SHARE)
     return MAX_POOLING

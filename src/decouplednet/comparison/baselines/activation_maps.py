@@ -68,7 +68,7 @@ class ActivationMapPredictor:
         precision: type of the matrix products; None for float32 throughout.
 
     Source: Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, for
-        the idea. Differs: the head has two layers before the score and pools by the maximum.
+        the idea. Differs: the head has two layers before the score, and pools as it is told.
     """
 
     network: Classifier
@@ -148,7 +148,7 @@ class ActivationMapPredictor:
                 others = self._at_image_size(self._position_scores(seen, frame), seen, frame)
                 for total, other in zip(maps, others, strict=True):
                     total += other.flip(-1) if mirrored else other
-            return plain.flatten(2).amax(dim=2).sigmoid(), [stretch(each) for each in maps]
+            return self.network.head.pooling.pool(plain).sigmoid(), [stretch(each) for each in maps]
 
     def _position_scores(self, images: Sequence[Image], frame: Frame) -> Tensor:
         """Return (B, L, rows, columns) scores."""
