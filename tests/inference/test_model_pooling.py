@@ -65,7 +65,10 @@ def test_a_model_that_says_nothing_of_it_pools_the_maximum(tmp_path: Path) -> No
     ("recorded", "message"),
     [
         ({"name": "mean"}, "pooling: Input tag 'mean' found using 'name' does not match any of"),
-        ({"name": "top-k", "top_share": 0}, r"pooling\.top-k\.top_share: Input should be greater than 0"),
+        (
+            {"name": "top-k", "top_share": 0},
+            r"pooling\.top-k\.top_share: Input should be greater than 0",
+        ),
         ({"name": "log-sum-exp"}, r"pooling\.log-sum-exp\.sharpness: Field required"),
         ("max", "pooling: Input should be a valid dictionary"),
     ],

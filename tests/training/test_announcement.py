@@ -52,7 +52,9 @@ def test_the_table_counts_one_and_names_the_file_of_weights_alone(
 def test_the_table_says_how_scores_are_pooled(shapes: Path) -> None:
     plan = make_plan(shapes, quick("classifier.pooling=top-k"))
     rows = dict(describe(plan, 1e12))
-    assert rows["stage 1, tags"].endswith("; scores pooled by the mean of the highest 25% of the positions")
+    assert rows["stage 1, tags"].endswith(
+        "; scores pooled by the mean of the highest 25% of the positions"
+    )
 
 
 def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:

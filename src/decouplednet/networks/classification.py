@@ -111,7 +111,7 @@ class ClassificationHead(nn.Module):
         gaussian(self.score)
 
     def forward(self, pool5: Tensor) -> Tensor:
-        """Return the (B, L) pooled scores of (B, C, h, w) activations, at least as large as fc6 sees."""
+        """Return the (B, L) pooled scores of (B, C, h, w) activations that hold fc6's window."""
         return self.trace(pool5)[0]
 
     def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:

@@ -127,7 +127,9 @@ def tiny_skip(
 PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
-    Preset("skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16, pooling="top-k"),
+    Preset(
+        "skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16, pooling="top-k"
+    ),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
     Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
 )

@@ -7,7 +7,7 @@ SHARPNESS, TOP_SHARE = 4.0, 0.25
 
 
 def pooling_of(settings: ClassifierSettings) -> Pooling:
-    """Return how the head pools its scores, with what is left to choose chosen; by default the maximum."""
+    """Return how the head pools its scores, by the usual numbers where none are given."""
     if settings.pooling == "log-sum-exp":
         return LogSumExpPooling(sharpness=settings.pooling_sharpness or SHARPNESS)
     if settings.pooling == "top-k":
