@@ -1,0 +1,232 @@
+"""Measure what each part of a recipe is worth: train it with one thing changed at a time.
+
+``python -m benchmarks.ablation DATA --out DIR --recipe FILE.toml --rows ROWS.toml --seeds 0,1,2``
+trains the recipe as it is and once more for each row, with every seed. Stages that runs have in
+common are learnt once (benchmarks/shared_stages.py). Runs that are done are not done again, and one
+that was interrupted goes on. ``DIR/table.md`` and ``DIR/results.json`` are written anew after each
+run. benchmarks/ablation.toml holds the rows of docs/reference/results.md.
+"""
+
+import json
+import sys
+import tomllib
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.shared_stages import finish
+from decouplednet.annotations.files import write_atomically
+from decouplednet.comparison.rows import spread
+from decouplednet.errors import SettingsError, UsageError, UserError
+from decouplednet.settings import Settings
+
+AS_IT_IS = "the recipe"
+COLUMNS = ("predicted tags", "true tags", "tag mAP")
+DONE, REFUSED, WRONG_USE, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """The scores of one row with one seed.
+
+    Args:
+        row: what was changed, in words.
+        seed: of the run.
+        predicted_tags: mean IoU when the network decides which classes are there.
+        true_tags: mean IoU when it is told.
+        tag_map: mean average precision of the tags; None where it is not defined.
+    """
+
+    row: str
+    seed: int
+    predicted_tags: float
+    true_tags: float
+    tag_map: float | None
+
+
+def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
+    """Return the changes of each row, the recipe as it is first.
+
+    Args:
+        file: TOML, ``"what is changed" = ["section.key=value", ...]``; None: no other row.
+
+    Raises:
+        SettingsError: it cannot be read, or a row is no list of changes.
+    """
+    rows: dict[str, tuple[str, ...]] = {AS_IT_IS: ()}
+    if file is None:
+        return rows
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise SettingsError(f"{file}: cannot be read: {fault}") from None
+    for name, changes in content.items():
+        if not isinstance(changes, list) or not all(isinstance(one, str) for one in changes):
+            raise SettingsError(
+                f'{file}: row "{name}": expected a list of changes such as '
+                '["prediction.flip=false"]'
+            )
+        rows[name] = tuple(changes)
+    return rows
+
+
+def folder_of(row: str, seed: int) -> str:
+    """Return the folder of a run.
+
+    >>> folder_of("no flip, one scale", 2)
+    'no-flip-one-scale-2'
+    """
+    words = "".join(letter if letter.isalnum() else " " for letter in row).split()
+    return "-".join([*words, str(seed)])
+
+
+def measure(
+    data: Path,
+    out: Path,
+    settings: Mapping[str, Settings],
+    seeds: Sequence[int],
+    *,
+    progress: bool,
+    tell: Callable[[str], None],
+) -> tuple[Cell, ...]:
+    """Train the runs that are missing, write what came of those that are done, and return it.
+
+    Args:
+        data: the data set's folder.
+        out: where the runs go.
+        settings: of each row.
+        seeds: of the runs of each row; all rows are trained with one before the next.
+        progress: show bars.
+        tell: called with a line before each run.
+
+    Raises:
+        SettingsError: no image is kept for scoring.
+        UserError: as ``training.run.train``.
+    """
+    cells: list[Cell] = []
+    for seed in seeds:
+        for row, its in settings.items():
+            name = folder_of(row, seed)
+            tell(name)
+            scores = finish(
+                data,
+                out / name,
+                its.changed({"seed": seed}),
+                store=out / "stages",
+                progress=progress,
+            )
+            cells.append(_cell(row, seed, scores))
+            _write(out, cells)
+    return tuple(cells)
+
+
+def _cell(row: str, seed: int, scores: Mapping[str, Any]) -> Cell:
+    if not scores:
+        raise SettingsError("no image was scored; name some in data.validation_split")
+    predicted, told = scores["predicted_tags"], scores["true_tags"]
+    return Cell(row, seed, predicted["miou"], told["miou"], predicted["tag_map"])
+
+
+def _write(out: Path, cells: Sequence[Cell]) -> None:
+    content = json.dumps([asdict(cell) for cell in cells], indent=2) + "\n"
+    write_atomically(out / "results.json", content.encode())
+    write_atomically(out / "table.md", table(cells).encode())
+
+
+def table(cells: Sequence[Cell]) -> str:
+    """Return a line for each row: mean and standard deviation over its seeds.
+
+    Args:
+        cells: in any order.
+
+    >>> print(table([Cell("the recipe", 0, 0.6, 0.7, 0.9), Cell("the recipe", 1, 0.64, 0.7, None)]))
+    | changed | predicted tags | true tags | tag mAP | seeds |
+    |---|---|---|---|---|
+    | the recipe | 0.620 ± 0.028 | 0.700 ± 0.000 | 0.900 | 2 |
+    <BLANKLINE>
+    """
+    head = ("changed", *COLUMNS, "seeds")
+    lines = [f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
+    for row in dict.fromkeys(cell.row for cell in cells):
+        its = [cell for cell in cells if cell.row == row]
+        lines.append(f"| {row} | {' | '.join(_columns(its))} | {len(its)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _columns(cells: Sequence[Cell]) -> Iterator[str]:
+    for values in zip(
+        *((cell.predicted_tags, cell.true_tags, cell.tag_map) for cell in cells), strict=True
+    ):
+        found = spread(values)
+        if found is None:
+            yield "-"
+        else:
+            deviation = "" if found.deviation is None else f" ± {found.deviation:.3f}"
+            yield f"{found.mean:.3f}{deviation}"
+
+
+def parser() -> ArgumentParser:
+    """Return what reads the command line."""
+    made = ArgumentParser(
+        prog="python -m benchmarks.ablation",
+        description="Train a recipe with one thing changed at a time; runs that are done are left.",
+    )
+    made.add_argument("data", type=Path, help="the data set's folder")
+    made.add_argument("--out", type=Path, required=True, help="where the runs go")
+    made.add_argument("--recipe", type=Path, help="settings of every run, a TOML file")
+    made.add_argument("--rows", type=Path, help="what is changed in each row, a TOML file")
+    made.add_argument("--seeds", default="0", metavar="N,N", help="default: 0")
+    made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
+    made.add_argument("--quiet", action="store_true", help="show no bars")
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train, print the table, and return the exit status.
+
+    Args:
+        arguments: words of the command line; None: those this process was started with.
+
+    Returns:
+        0 done, 1 refused, 2 wrong use, 130 interrupted.
+    """
+    given: Namespace = parser().parse_args(arguments)
+    try:
+        settings = {
+            row: Settings.read(given.recipe, [*given.changes, *changes])
+            for row, changes in read_rows(given.rows).items()
+        }
+        cells = measure(
+            given.data,
+            given.out,
+            settings,
+            _numbers(given.seeds),
+            progress=not given.quiet,
+            tell=_say,
+        )
+    except UserError as fault:
+        sys.stderr.write(f"benchmarks: {' '.join(str(fault).split())}\n")
+        return WRONG_USE if isinstance(fault, UsageError) else REFUSED
+    except KeyboardInterrupt:
+        sys.stderr.write(f"benchmarks: interrupted; the same command goes on in {given.out}\n")
+        return INTERRUPTED
+    _say(table(cells))
+    return DONE
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise UsageError(f"--seeds: {text!r} is no list of numbers such as 0,1,2") from None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

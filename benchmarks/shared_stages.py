@@ -1,0 +1,134 @@
+"""Runs that have their first stages in common learn them once.
+
+What a stage learnt is kept in a folder beside the runs, under a digest of all that it depends on:
+settings, classes, images, tags and masks, seed, machine. A run that comes to the same
+stage takes it from there, which gives the bits that training it again would give.
+"""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from decouplednet.annotations.files import write_atomically
+from decouplednet.errors import TrainingError
+from decouplednet.inference.model_folder import save_model
+from decouplednet.settings import Settings
+from decouplednet.training.digests import digests_of
+from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.run import (
+    begin,
+    changed_settings,
+    continued_facts,
+    resumed_settings,
+    role_names,
+    score,
+    train_stages,
+    watch_of,
+)
+from decouplednet.training.run_folder import RunFolder, versions
+
+
+def finish(
+    data: Path, folder: Path, settings: Settings, *, store: Path, progress: bool
+) -> dict[str, Any]:
+    """Train a run, go on with it, or leave it where it is done; return its scores.
+
+    Args:
+        data: the data set's folder.
+        folder: of the run.
+        settings: of the run; those it began with, if it did.
+        store: where stages that were learnt are kept.
+        progress: show bars.
+
+    Raises:
+        TrainingError: the run that lies there began with other settings; or see ``train``.
+        UserError: as ``training.run.train``.
+    """
+    run = RunFolder(folder)
+    if run.metrics.exists():
+        _check_unchanged(run, settings)
+        scores: dict[str, Any] = json.loads(run.metrics.read_text(encoding="utf-8"))
+        return scores
+    if run.is_begun():
+        settings = resumed_settings(run, settings)
+    plan = make_plan(data, settings, progress=progress)
+    facts = continued_facts(run, plan) if run.has_facts() else begin(run, plan)
+    with run.locked():
+        watch = watch_of(plan, run, facts, time.perf_counter, time.perf_counter())
+        borrow(plan, run, store)
+        segmenter = train_stages(plan, run, facts, watch)
+        lend(plan, run, store)
+        save_model(run.model, segmenter)
+        scores = score(segmenter, plan, watch)
+        run.write_json(run.metrics, scores)
+        run.write_json(run.facts, facts)
+        run.remove_checkpoints()
+    return scores
+
+
+def _check_unchanged(run: RunFolder, settings: Settings) -> None:
+    changed = changed_settings(run.recorded_settings(), settings)
+    if changed:
+        raise TrainingError(
+            f"{run.root}: that run was made with other settings; different now: "
+            f"{', '.join(changed)}; choose another --out"
+        )
+
+
+def borrow(plan: Plan, run: RunFolder, store: Path) -> None:
+    """Put what stages of a run learnt elsewhere where the run looks for it.
+
+    Args:
+        plan: of the run.
+        run: its folder, locked.
+        store: where stages that were learnt are kept.
+    """
+    for stage, key in stage_keys(plan).items():
+        kept = store / f"{key}.safetensors"
+        if kept.exists() and not run.learnt(stage).exists():
+            write_atomically(run.learnt(stage), kept.read_bytes())
+
+
+def lend(plan: Plan, run: RunFolder, store: Path) -> None:
+    """Keep what the stages of a finished run learnt; see ``borrow``."""
+    store.mkdir(parents=True, exist_ok=True)
+    for stage, key in stage_keys(plan).items():
+        kept = store / f"{key}.safetensors"
+        if not kept.exists():
+            write_atomically(kept, run.learnt(stage).read_bytes())
+
+
+def stage_keys(plan: Plan) -> dict[str, str]:
+    """Return for each stage a digest of all that decides what it learns.
+
+    Args:
+        plan: of a run.
+    """
+    settings, machine = plan.settings, plan.machine
+    digests, roles = digests_of(plan), role_names(plan)
+    shared = {
+        "versions": versions(),
+        "device": [machine.device.type, machine.devices, machine.precision_word],
+        "classes": list(plan.classes),
+        "network": [settings.preset, settings.backbone, plan.frame.model_dump(mode="json")],
+        "seed": settings.seed,
+        "tags": [roles["tags"], digests["tags"]],
+        "classifier": settings.classifier.model_dump(mode="json"),
+    }
+    masks = {
+        "masks": [roles["masks"], digests["masks"], list(plan.masked_classes)],
+        "others": settings.data.others,
+        "held_out": [settings.self_training.enabled, settings.self_training.held_out],
+        "segmenter": settings.segmenter.model_dump(mode="json"),
+    }
+    keys = {"classifier": _digest(shared), "segmenter": _digest(shared | masks)}
+    if settings.self_training.enabled:
+        student = {"self_training": settings.self_training.model_dump(mode="json")}
+        keys["student"] = _digest(shared | masks | student)
+    return keys
+
+
+def _digest(facts: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,202 @@
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.ablation import AS_IT_IS, Cell, folder_of, main, read_rows, table
+from benchmarks.shared_stages import stage_keys
+from decouplednet.settings import Settings
+from decouplednet.training import run
+from decouplednet.training.plan import make_plan
+from decouplednet.training.run_folder import RunFolder
+from tests.training.conftest import QUICK, quick, start_boldly
+
+STUDENT = (
+    "self_training.enabled=true",
+    "self_training.updates=2",
+    "self_training.images_per_update=4",
+    "self_training.right=0",
+)
+SETTINGS = [word for change in (*QUICK, *STUDENT) for word in ("--set", change)]
+ROWS = """
+"hard veto" = ["prediction.threshold=0.45"]
+"other windows" = ["segmenter.window_share=0.1"]
+"""
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def arguments(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    out = tmp_path_factory.mktemp("ablation")
+    (out / "rows.toml").write_text(ROWS)
+    rows = ["--rows", str(out / "rows.toml")]
+    return [str(shapes), "--out", str(out / "runs"), *rows, "--quiet", *SETTINGS]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bold() -> Iterator[None]:
+    """Start from networks that find something, so that there is something to label in stage 3."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "start_network", start_boldly)
+        yield
+
+
+@pytest.fixture(scope="module")
+def measured(arguments: list[str]) -> Path:
+    assert main(arguments) == 0
+    return Path(arguments[2])
+
+
+def test_a_row_is_the_recipe_with_its_changes(measured: Path) -> None:
+    def read(name: str) -> Settings:
+        return Settings.read(measured / name / "settings.toml")
+
+    recipe = read("the-recipe-0")
+    assert read("hard-veto-0") == recipe.changed({"prediction.threshold": 0.45})
+    assert read("other-windows-0") == recipe.changed({"segmenter.window_share": 0.1})
+
+
+def test_the_scores_are_those_of_the_runs(measured: Path) -> None:
+    cells = json.loads((measured / "results.json").read_text())
+
+    assert [cell["row"] for cell in cells] == [AS_IT_IS, "hard veto", "other windows"]
+    for cell in cells:
+        metrics = json.loads(RunFolder(measured / folder_of(cell["row"], 0)).metrics.read_text())
+        for kind in ("predicted_tags", "true_tags"):
+            assert cell[kind] == metrics[kind]["miou"]
+        assert cell["tag_map"] == metrics["predicted_tags"]["tag_map"]
+    assert (measured / "table.md").read_text() == table([Cell(**cell) for cell in cells])
+
+
+def test_stages_that_rows_have_in_common_are_learnt_once(measured: Path) -> None:
+    def seconds(name: str) -> dict[str, float]:
+        return dict(RunFolder(measured / name).read_facts()["seconds"])
+
+    # Other windows: stages 2 and 3 anew. Another veto: nothing anew.
+    assert len(list((measured / "stages").iterdir())) == 3 + 2
+    assert seconds("hard-veto-0")["classifier"] == seconds("other-windows-0")["classifier"] == 0
+    assert seconds("other-windows-0")["segmenter"] > 0
+    assert seconds("hard-veto-0")["student"] == 0
+
+
+def test_a_run_that_took_its_stages_equals_one_that_learnt_them(
+    measured: Path, arguments: list[str], tmp_path: Path
+) -> None:
+    alone = [*arguments, "--set", "prediction.threshold=0.45"]
+    alone[2] = str(tmp_path)
+    alone = [word for word in alone if word not in ("--rows", arguments[4])]
+
+    assert main(alone) == 0
+
+    model = "model/model.safetensors"
+    assert (tmp_path / "the-recipe-0" / model).read_bytes() == (
+        measured / "hard-veto-0" / model
+    ).read_bytes()
+
+
+def test_runs_that_are_done_are_not_done_again(
+    measured: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in measured.glob("*/metrics.json")}
+
+    assert main(arguments) == 0
+
+    assert {path: path.stat().st_mtime_ns for path in measured.glob("*/metrics.json")} == before
+    assert (measured / "table.md").read_text() in capsys.readouterr().out
+
+
+def test_a_run_of_other_settings_is_not_taken_for_this_one(
+    measured: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*arguments, "--set", "segmenter.updates=4"]) == 1
+
+    said = capsys.readouterr().err
+    assert "the-recipe-0: that run was made with other settings; different now: " in said
+    assert "segmenter.updates; choose another --out" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ("prediction.flip=true", {"classifier", "segmenter", "student"}),
+        ("self_training.updates=3", {"classifier", "segmenter"}),
+        ("self_training.held_out=0.5", {"classifier"}),
+        ("segmenter.updates=4", {"classifier"}),
+        ("data.masks_classes=bar", {"classifier"}),
+        ("classifier.updates=3", set[str]()),
+        ("seed=1", set[str]()),
+    ],
+)
+def test_a_stage_is_shared_by_what_it_depends_on(change: str, same: set[str], shapes: Path) -> None:
+    before = stage_keys(make_plan(shapes, quick(*STUDENT)))
+    after = stage_keys(make_plan(shapes, quick(*STUDENT, change)))
+
+    assert {stage for stage in before if before[stage] == after[stage]} == same
+
+
+def test_without_a_stage_3_two_stages_are_shared(shapes: Path) -> None:
+    assert set(stage_keys(make_plan(shapes, quick()))) == {"classifier", "segmenter"}
+
+
+def test_the_rows_of_the_documentation_are_settings_that_there_are() -> None:
+    rows = read_rows(ROOT / "benchmarks" / "ablation.toml")
+
+    settings = [Settings.read(ROOT / "recipes" / "cpu-30min.toml", row) for row in rows.values()]
+    assert len(rows) > 8
+    assert settings[0] not in settings[1:]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", "rows.toml: cannot be read: "),
+        ('"row" = "a=1"', 'rows.toml: row "row": expected a list of changes such as ["prediction'),
+        ('"row" = [1]', 'rows.toml: row "row": expected a list of changes such as ["prediction'),
+    ],
+)
+def test_rows_that_cannot_be_read_are_refused(
+    text: str, message: str, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rows.toml").write_text(text)
+
+    status = main(
+        [str(shapes), "--out", str(tmp_path / "runs"), "--rows", str(tmp_path / "rows.toml")]
+    )
+
+    assert status == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_comparison_without_scored_images_is_refused(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unscored = [*SETTINGS, "--set", "data.held_out=0"]
+    place = unscored.index("data.validation_split=val")
+    unscored[place - 1 : place + 1] = []
+
+    assert main([str(shapes), "--out", str(tmp_path), "--quiet", *unscored]) == 1
+
+    assert "no image was scored; name some in data.validation_split" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--seeds", "a"), "--seeds: 'a' is no list of numbers such as 0,1,2"),
+        (("--set", "seeed=1"), "seeed"),
+    ],
+)
+def test_wrong_use_is_said_in_one_line(
+    words: tuple[str, ...],
+    message: str,
+    shapes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([str(shapes), "--out", str(tmp_path / "runs"), "--quiet", *words]) == 2
+
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
