@@ -1,14 +1,17 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.masks import write_mask
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.errors import DataError
-from decouplednet.inference.model_folder import save_model
+from decouplednet.inference.model_folder import load_model, save_model
+from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.presets import preset_named
 from tests.docs.scripts import load_script
@@ -62,6 +65,30 @@ def test_a_demo_without_crowded_pictures_is_refused_in_one_line(
     assert "no held-out picture holds 3 classes" in capsys.readouterr().err
     with pytest.raises(DataError, match="no held-out picture holds 3 classes"):
         script.draw(demo, tmp_path / "a.png")
+
+
+def test_the_picture_of_failures_has_a_row_for_the_worst_of_each_kind(tmp_path: Path) -> None:
+    demo, out = write_demo(tmp_path / "demo", classes=(1, 2)), tmp_path / "a.png"
+
+    assert script.main(["--failures", str(demo), str(out)]) == 0
+
+    # The untrained network gives both pictures the same classes: one kind of failure, one row.
+    with Image.open(out) as picture:
+        assert picture.width > 2.5 * picture.height
+
+
+def test_a_failure_is_named_by_its_classes_and_judged_by_what_went_wrong(tmp_path: Path) -> None:
+    demo = write_demo(tmp_path, classes=(1, 2))
+    catalogue = Catalogue.read(demo / "data")
+    segmenter = load_model(demo / "run")
+    record = catalogue.record("test_0")
+
+    def kind(threshold: float) -> str:
+        model = replace(segmenter, procedure=Procedure(threshold=threshold))
+        return str(script._look(model, catalogue, record).kind)
+
+    assert kind(1.0) == "a class is missed"
+    assert kind(0.0) == "a class is invented"
 
 
 def test_wrong_use_is_said(capsys: pytest.CaptureFixture[str]) -> None:
