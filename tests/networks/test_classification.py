@@ -116,10 +116,15 @@ def test_gradient_reaches_every_layer_of_the_head() -> None:
     assert all(p.grad is not None and p.grad.any() for p in head.parameters())
 
 
-@pytest.mark.parametrize(("kernel", "height", "width"), [(1, 3, 5), (3, 4, 7), (7, 8, 9)])
-def test_unfolding_equals_the_convolution(kernel: int, height: int, width: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "height", "width"),
+    [(1, 1, 3, 5), (3, 1, 4, 7), (7, 1, 8, 9), (3, 2, 6, 8)],
+)
+def test_unfolding_equals_the_convolution(
+    kernel: int, dilation: int, height: int, width: int
+) -> None:
     torch.manual_seed(0)
-    layer = nn.Conv2d(4, 6, kernel).double()
+    layer = nn.Conv2d(4, 6, kernel, dilation=dilation).double()
     x = torch.randn(2, 4, height, width, dtype=torch.float64)
 
     for laid_out in (x, x.contiguous(memory_format=torch.channels_last)):

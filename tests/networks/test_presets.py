@@ -113,6 +113,17 @@ def test_a_preset_s_own_frame_fits_it(preset: Preset) -> None:
     check_side(preset, preset.side, preset.side)
 
 
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))
+def test_the_kernel_of_a_preset_is_what_its_head_sees(preset: Preset) -> None:
+    with torch.device("meta"):
+        network = preset.build(2)
+
+    fc6 = network.classifier.head.fc6
+    for taps, apart in zip(fc6.kernel_size, fc6.dilation, strict=True):
+        assert (taps - 1) * apart + 1 == preset.kernel
+    assert network.classifier.encoder.stride == preset.stride
+
+
 @pytest.mark.parametrize("build", [vgg16, light, skip, tiny, tiny_skip])
 def test_the_number_of_classes_the_dropout_and_the_pooling_can_be_chosen(build: Build) -> None:
     with torch.device("meta"):
@@ -229,9 +240,9 @@ def network(preset: Preset) -> DecoupledNet:
 def smallest(preset: Preset, count: int) -> tuple[Tensor, Tensor]:
     """Return the smallest images that are not square, and the classes asked for."""
     rng = torch.Generator().manual_seed(1)
-    side = 32 * preset.kernel
+    side = preset.stride * preset.kernel
     asked = torch.tensor([[True, False, True], [False, True, False]])
-    return torch.randn(count, 3, side, side + 32, generator=rng), asked[:count]
+    return torch.randn(count, 3, side, side + preset.stride, generator=rng), asked[:count]
 
 
 def test_a_non_square_image_gives_a_map_of_its_size(preset: Preset, network: DecoupledNet) -> None:

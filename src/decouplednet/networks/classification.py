@@ -174,13 +174,14 @@ def convolve_by_unfolding(x: Tensor, layer: nn.Conv2d) -> Tensor:
 
     Args:
         x: (B, C, h, w).
-        layer: a convolution with a bias, without stride, padding, dilation or groups.
+        layer: a k x k convolution with a bias, dilated by d, without stride, padding or groups.
 
     Returns:
-        (B, out, h - k + 1, w - k + 1).
+        (B, out, h - d (k - 1), w - d (k - 1)).
     """
-    rows, columns = layer.kernel_size[0], layer.kernel_size[1]
-    height, width = x.shape[2] - rows + 1, x.shape[3] - columns + 1
-    windows = F.unfold(x, (rows, columns)).transpose(1, 2)  # (B, positions, C * k * k)
+    taps, apart = layer.kernel_size[0], layer.dilation[0]
+    reach = (taps - 1) * apart
+    height, width = x.shape[2] - reach, x.shape[3] - reach
+    windows = F.unfold(x, taps, dilation=apart).transpose(1, 2)  # (B, positions, C * k * k)
     out = F.linear(windows, layer.weight.flatten(1), layer.bias)
     return out.transpose(1, 2).reshape(len(x), layer.out_channels, height, width)
