@@ -152,6 +152,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("[data]\ntags_split = 5\n", "[data] tags_split = 5: expected text"),
         ("[data]\nclasses = [3]\n", "[data] classes = 3: expected text"),
         ("[data]\nclasses = 3\n", "[data] classes = 3: expected a list of names"),
+        ("[prediction]\nscales = 1.5\n", "[prediction] scales = 1.5: expected a list of numbers"),
         ('[classifier]\nweight_decay = "much"\n', 'weight_decay = "much": expected a number'),
         ('[segmenter]\nwarp_windows = "ja"\n', 'warp_windows = "ja": expected true or false'),
         ("[segmenter]\nupdates = 2000000000\n", "expected a number of at most 1e+09"),
@@ -218,6 +219,10 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         (f"seed={'1' * 5000}", f'--set: seed = "{"1" * 59}...: expected a whole number of fewer'),
         (f"seed={'[' * 9000}", f'--set: seed = "{"[" * 59}...: expected a whole number'),
         ("segmenter.learning_rate=inf", '--set: [segmenter] learning_rate = "inf": expected a f'),
+        (
+            "prediction.scales=1.5",
+            '--set: [prediction] scales = "1.5": expected a list of numbers',
+        ),
         ("seed=many", '--set: seed = "many": expected a whole number'),
     ],
 )
