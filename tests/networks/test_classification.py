@@ -62,6 +62,16 @@ def test_the_score_is_pooled_as_it_is_told_and_its_shares_are_kept(pooling: Pool
     assert small_head().eval().trace(x)[1].share is None
 
 
+@pytest.mark.parametrize(("kernel", "dilation", "reach"), [(1, 1, 1), (3, 1, 3), (2, 3, 4)])
+def test_the_head_has_one_position_where_pool5_is_its_reach(
+    kernel: int, dilation: int, reach: int
+) -> None:
+    head = small_head(kernel=kernel, dilation=dilation).eval()
+
+    assert head.reach == reach
+    assert head.trace(pool5(height=reach, width=reach))[1].score_map.shape == (3, CLASSES, 1, 1)
+
+
 def test_biases_count() -> None:
     head, x = small_head().eval(), pool5()
     before = head(x)

@@ -110,6 +110,11 @@ class ClassificationHead(nn.Module):
         initialise(self)
         gaussian(self.score)
 
+    @property
+    def reach(self) -> int:
+        """How many pool5 positions along a side fc6 sees from one of its own."""
+        return (self.fc6.kernel_size[0] - 1) * self.fc6.dilation[0] + 1
+
     def forward(self, pool5: Tensor) -> Tensor:
         """Return the (B, L) pooled scores of (B, C, h, w) activations that hold fc6's window."""
         return self.trace(pool5)[0]
