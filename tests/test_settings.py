@@ -107,7 +107,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             "must divide images_per_update = 9",
         ),
         (
-            "[classifier]\npooling_sharpness = 3\n",
+            '[classifier]\npooling = "max"\npooling_sharpness = 3\n',
             '[classifier] pooling_sharpness goes with pooling = "log-sum-exp", and only with it',
         ),
         (

@@ -9,7 +9,7 @@ from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import Preset, side_fault
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
-from decouplednet.stage_settings import ClassifierSettings
+from decouplednet.stage_settings import POOLING_NUMBERS, ClassifierSettings
 from decouplednet.training.pooling import pooling_of
 
 PASSES = 30  # of stage 1 over the tagged images
@@ -107,6 +107,12 @@ def _check_sides(settings: Settings, preset: Preset) -> None:
 
 def _pooling_choices(classifier: ClassifierSettings, preset: Preset) -> tuple[Choice, ...]:
     pooling = classifier.pooling or preset.pooling
+    for name, its in POOLING_NUMBERS.items():
+        if getattr(classifier, name) is not None and its != pooling:
+            raise SettingsError(
+                f'classifier.{name} goes with classifier.pooling = "{its}", and only with it; '
+                f'that of preset {preset.name} is "{pooling}"'
+            )
     if pooling == "max":
         return ()
     settled = classifier.model_copy(update={"pooling": pooling})
