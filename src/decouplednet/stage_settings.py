@@ -291,6 +291,6 @@ class SelfTrainingSettings(RegionSettings):
         ge=0,
         lt=1,
         description="share of the pixels of a class on held-out masks that must not be denied to "
-        "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there is "
-        "either given to that class or left open",
+        "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there, and "
+        "0.1 at least, is either given to that class or left open",
     )

@@ -265,8 +265,8 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
     }
     for name in stages_of(plan.settings):
         stages[name](network, plan, folder, watch)
-        if folder.threshold.exists():
-            facts["threshold"] = folder.read_threshold()
+        if folder.belief.exists():
+            facts["belief"] = folder.read_belief(plan.classes)
         if name not in facts["seconds"]:
             effort = effort_of(folder.checkpoints / name)
             facts.setdefault("updates", {})[name] = effort.updates
