@@ -195,6 +195,7 @@ def test_the_usual_side_is_the_multiple_of_the_stride_that_is_nearest_to_224(
 
     assert (preset.name, preset.side, preset.stride, preset.groups) == (MODERN, side, stride, 1)
     assert (preset.default_weights, preset.kernel, preset.bridge_kernel) == ("backbone", 3, 1)
+    assert preset.pooling == "top-k"
     check_side(preset, side, side)
 
 

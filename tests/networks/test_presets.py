@@ -102,6 +102,16 @@ def test_sides_weights_and_kernels_are_the_published_ones() -> None:
     ]
 
 
+def test_skip_alone_of_these_pools_the_highest_scores_by_default() -> None:
+    assert {p.name: p.pooling for p in PRESETS} == {
+        "light": "max",
+        "vgg16": "max",
+        "skip": "top-k",
+        "tiny": "max",
+        "tiny-skip": "max",
+    }
+
+
 def test_settings_offer_the_presets_that_there_are() -> None:
     names = Settings.model_fields["preset"].annotation
 
