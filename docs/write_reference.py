@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from decouplednet.cli.app import app
+from decouplednet.setting_faults import list_name
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import MOST
 
@@ -105,7 +106,7 @@ def _type_name(annotation: Any) -> str:
     if origin in (Union, UnionType):
         return _type_name(next(part for part in parts if part is not NoneType))
     if origin is tuple:
-        return "list of names"
+        return list_name(annotation)
     if hasattr(annotation, "__metadata__"):
         return _type_name(parts[0])
     return {bool: "true or false", int: "whole number", float: "number", str: "text"}[annotation]

@@ -78,14 +78,11 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             "[classifier.augmentation]\nflop = 1\n",
             "[classifier.augmentation] has no setting flop; did you mean flip?",
         ),
-        ("side = 33\n", "side = 33: expected a multiple of 32"),
         ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
         (
             'preset = "big"\n',
             "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny', 'tiny-skip' or 'modern'",
         ),
-        ("[segmenter]\nside = 33\n", "[segmenter] side = 33: expected a multiple of 32"),
-        ("[self_training]\nside = 9\n", "[self_training] side = 9: expected a multiple of 32"),
         (
             'preset = "modern"\n',
             'preset = "modern" needs backbone: a name on the Hugging Face hub, such as '
@@ -110,7 +107,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
             "must divide images_per_update = 9",
         ),
         (
-            "[classifier]\npooling_sharpness = 3\n",
+            '[classifier]\npooling = "max"\npooling_sharpness = 3\n',
             '[classifier] pooling_sharpness goes with pooling = "log-sum-exp", and only with it',
         ),
         (
@@ -152,6 +149,9 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("[data]\ntags_split = 5\n", "[data] tags_split = 5: expected text"),
         ("[data]\nclasses = [3]\n", "[data] classes = 3: expected text"),
         ("[data]\nclasses = 3\n", "[data] classes = 3: expected a list of names"),
+        ("[prediction]\nscales = [1.0, 9.0]\n", "scales = 9.0: expected a number of at most 8"),
+        ("[prediction]\nscales = [0.0]\n", "scales = 0.0: expected a number above 0"),
+        ("[prediction]\nscales = 1.5\n", "[prediction] scales = 1.5: expected a list of numbers"),
         ('[classifier]\nweight_decay = "much"\n', 'weight_decay = "much": expected a number'),
         ('[segmenter]\nwarp_windows = "ja"\n', 'warp_windows = "ja": expected true or false'),
         ("[segmenter]\nupdates = 2000000000\n", "expected a number of at most 1e+09"),
@@ -218,20 +218,16 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         (f"seed={'1' * 5000}", f'--set: seed = "{"1" * 59}...: expected a whole number of fewer'),
         (f"seed={'[' * 9000}", f'--set: seed = "{"[" * 59}...: expected a whole number'),
         ("segmenter.learning_rate=inf", '--set: [segmenter] learning_rate = "inf": expected a f'),
+        (
+            "prediction.scales=1.5",
+            '--set: [prediction] scales = "1.5": expected a list of numbers',
+        ),
         ("seed=many", '--set: seed = "many": expected a whole number'),
     ],
 )
 def test_a_change_that_cannot_be_made_is_wrong_use(change: str, message: str) -> None:
     with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
         Settings.read(None, [change])
-
-
-def test_the_sides_of_preset_modern_are_left_to_its_backbone() -> None:
-    settings = Settings.read(
-        None, ["preset=modern", "backbone=a/b", "side=98", "segmenter.side=70"]
-    )
-
-    assert (settings.backbone, settings.side, settings.segmenter.side) == ("a/b", 98, 70)
 
 
 def test_a_setting_is_no_section() -> None:

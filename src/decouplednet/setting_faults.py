@@ -1,8 +1,10 @@
 """What is said of a setting that is refused: one line with where, found and expected."""
 
 import json
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 from decouplednet.classes import nearest_name
 from decouplednet.counts import count
@@ -26,7 +28,6 @@ _EXPECTED = {
     "model_type": "a section of settings",
     "multiple_of": "a multiple of {multiple_of:g}",
     "string_type": "text",
-    "tuple_type": "a list of names",
 }
 _LONGEST = 60  # characters of a refused value that are shown
 
@@ -51,8 +52,24 @@ def sentence(model: type[BaseModel], faults: ValidationError) -> str:
         hint = f"; did you mean {near}?" if near else ""
         return f"{section or 'a run '}has no setting {key}{hint}{more}"
     form = _EXPECTED.get(first["type"])
+    if first["type"] == "tuple_type":
+        form = f"a {list_name(_fields_at(model, sections)[key].annotation)}"
     wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
     return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
+
+
+def list_name(annotation: Any) -> str:
+    """Return what a setting of several values is to a reader who writes TOML.
+
+    Args:
+        annotation: of the setting: a tuple of texts or of numbers, or one of these or None.
+
+    >>> list_name(tuple[str, ...] | None), list_name(tuple[float, ...])
+    ('list of names', 'list of numbers')
+    """
+    if get_origin(annotation) is tuple:
+        return "list of names" if get_args(annotation)[0] is str else "list of numbers"
+    return list_name(next(part for part in get_args(annotation) if get_origin(part) is tuple))
 
 
 def _shown(value: object) -> str:
@@ -64,11 +81,12 @@ def _shown(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
-def _fields_at(model: type[BaseModel], sections: list[str]) -> list[str]:
+def _fields_at(model: type[BaseModel], sections: list[str]) -> dict[str, FieldInfo]:
+    """Return the settings of a section by their names; none where there is no such section."""
     for section in sections:
         field = model.model_fields.get(section)
         annotation = field.annotation if field else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
-            return []
+            return {}
         model = annotation
-    return list(model.model_fields)
+    return model.model_fields

@@ -6,14 +6,13 @@ writes it to ``settings.toml`` of the run folder.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
     Field,
     NonNegativeFloat,
     NonNegativeInt,
-    PositiveFloat,
     ValidationError,
     field_validator,
     model_validator,
@@ -35,7 +34,8 @@ from decouplednet.stage_settings import (
 )
 
 PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip", "modern"]
-_STRIDE = 32  # of every preset but skip, and modern, whose backbone decides
+Scale = Annotated[float, Field(gt=0, le=8)]
+"""Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
 
 
 class DataSettings(Frozen):
@@ -97,10 +97,11 @@ class PredictionSettings(Frozen):
         "soft: its map is multiplied by its probability over that of the most probable class",
     )
     flip: bool = Field(False, description="see each image mirrored too, and average")
-    scales: tuple[PositiveFloat, ...] = Field(
+    scales: tuple[Scale, ...] = Field(
         (1.0,),
         min_length=1,
-        description="sides in which an image is seen, as shares of the frame's; averaged",
+        description="sides in which an image is seen, as shares of the frame's, at most 8; "
+        "rounded to sides that the preset takes, the smallest at least, and averaged",
     )
     refinement: Literal["none", "guided"] = Field(
         "none",
@@ -145,8 +146,8 @@ class Settings(Frozen):
     )
     side: Count | None = Field(
         None,
-        description="side of the square frame, in pixels, a multiple of 32, or of the stride of a "
-        "backbone; None: the preset's",
+        description="side of the square frame, in pixels, a multiple of the preset's stride: 16 "
+        "for skip, the backbone's for modern, 32 for the others; None: the preset's",
     )
     minutes: Minutes | None = Field(
         None,
@@ -195,17 +196,6 @@ class Settings(Frozen):
             )
         if not modern and weights == "backbone":
             raise ValueError('[classifier] weights = "backbone" goes with preset = "modern" alone')
-        return self
-
-    @model_validator(mode="after")
-    def _sides_fit(self) -> Self:
-        for section, side in (
-            ("", self.side),
-            ("[segmenter] ", self.segmenter.side),
-            ("[self_training] ", self.self_training.side),
-        ):
-            if self.preset not in ("modern", "skip") and side is not None and side % _STRIDE:
-                raise ValueError(f"{section}side = {side}: expected a multiple of {_STRIDE}")
         return self
 
     @classmethod

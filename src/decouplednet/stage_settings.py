@@ -19,6 +19,10 @@ CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Minutes = Annotated[float, Field(gt=0, le=MOST)]
 
 
+POOLING_NUMBERS = {"pooling_sharpness": "log-sum-exp", "pooling_top_share": "top-k"}
+"""The settings of stage 1 that one pooling of scores takes, and which one."""
+
+
 class Frozen(BaseModel):
     """Settings that never change and take no unknown name. Abstract."""
 
@@ -158,11 +162,8 @@ class ClassifierSettings(StageSettings):
 
     @model_validator(mode="after")
     def _pooling_fits(self) -> Self:
-        for name, given, pooling in (
-            ("pooling_sharpness", self.pooling_sharpness, "log-sum-exp"),
-            ("pooling_top_share", self.pooling_top_share, "top-k"),
-        ):
-            if given is not None and self.pooling != pooling:
+        for name, pooling in POOLING_NUMBERS.items():
+            if getattr(self, name) is not None and self.pooling not in (None, pooling):
                 raise ValueError(f'{name} goes with pooling = "{pooling}", and only with it')
         return self
 
@@ -290,6 +291,6 @@ class SelfTrainingSettings(RegionSettings):
         ge=0,
         lt=1,
         description="share of the pixels of a class on held-out masks that must not be denied to "
-        "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there is "
-        "either given to that class or left open",
+        "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there, and "
+        "0.1 at least, is either given to that class or left open",
     )

@@ -23,6 +23,7 @@ def test_the_page_of_settings_names_every_setting_with_bounds_default_and_meanin
         "| `held_out` | number, at least 0, below 1 | `0.2` | share of the masked images",
         "| `flip` | true or false | `true` | mirror",
         "| `classes` | list of names | *left out* | the classes to learn",
+        "| `scales` | list of numbers",
         "## [segmenter.augmentation]",
     ):
         assert line in page

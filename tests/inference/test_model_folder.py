@@ -110,7 +110,7 @@ def test_the_description_is_the_documented_one(saved: Path) -> None:
     description = json.loads(text)
 
     assert list(description) == ["format_version", "preset", "classes", "frame", "training"]
-    assert description["format_version"] == 1
+    assert description["format_version"] == 2
     assert description["classes"] == list(NAMES)
     assert description["frame"]["side"] == 96
     assert "größe" in text
@@ -215,12 +215,13 @@ def test_a_description_without_weights_is_said(model: Path) -> None:
         (b'{"a": "\\ud800"}', "not a JSON file: .* surrogates not allowed"),
         (b"[1, 2]", "expected a JSON object of format_version, ...; found a list"),
         (b"null", "expected a JSON object of .*; found a NoneType"),
-        (b"{}", "format_version None: expected 1"),
-        (b'{"format_version": true}', "format_version True: expected 1"),
-        (b'{"format_version": 0}', "format_version 0: expected 1"),
-        (b'{"format_version": "1"}', "format_version '1': expected 1"),
-        (b'{"format_version": 2}', "format_version 2 is newer than 1, .*; upgrade it"),
+        (b"{}", "format_version None: expected 2"),
+        (b'{"format_version": true}', "format_version True: expected 2"),
+        (b'{"format_version": 0}', "format_version 0: expected 2"),
+        (b'{"format_version": "1"}', "format_version '1': expected 2"),
+        (b'{"format_version": 3}', "format_version 3 is newer than 2, .*; upgrade it"),
         (b'{"format_version": 1}', "preset: Field required"),
+        (b'{"format_version": 2}', "preset: Field required"),
         (b" " * (16 * 2**20 + 1), "larger than 16777216 bytes"),
     ],
 )
@@ -256,6 +257,43 @@ def test_a_wrong_entry_is_named(model: Path, changes: dict[str, object], message
     change(model, **changes)
 
     with pytest.raises(ModelError, match=rf"model\.json: {message}"):
+        load_model(model)
+
+
+def test_a_model_of_the_former_format_is_loaded(model: Path) -> None:
+    change(model, format_version=1)
+
+    assert load_model(model).classes.names == NAMES
+
+
+_OTHER_SKIP = "in format_version 1, preset skip was a network of another function under the same"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"preset": "skip"}, _OTHER_SKIP),
+        ({"preset": "skip", "pooling": {"name": "max"}}, _OTHER_SKIP),
+        (
+            {"pooling": {"name": "top-k", "count": 3}},
+            "format_version 1 pools the 3 highest scores, which no network does any more; train it",
+        ),
+    ],
+)
+def test_a_model_of_the_former_format_that_would_be_another_function_is_refused(
+    model: Path, changes: dict[str, object], message: str
+) -> None:
+    change(model, format_version=1, **changes)
+
+    with pytest.raises(ModelError, match=rf"model\.json: {message}"):
+        load_model(model)
+
+
+def test_the_last_skip_of_the_former_format_is_the_one_of_now(model: Path) -> None:
+    pooling = {"name": "top-k", "top_share": 0.25}
+    change(model, format_version=1, preset="skip", pooling=pooling)
+
+    with pytest.raises(ModelError, match=r"expected bridge"):  # its weights are those of tiny
         load_model(model)
 
 

@@ -111,6 +111,11 @@ def test_a_damaged_procedure_is_refused(values: object, message: str) -> None:
         Procedure.from_dict(values, 2)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 8.0])
+def test_every_scale_that_the_settings_take_is_one_of_a_procedure(scale: float) -> None:
+    assert procedure_of(PredictionSettings(scales=(scale,))).scales == (scale,)
+
+
 def test_every_setting_of_prediction_reaches_the_procedure() -> None:
     values = {
         "threshold": 0.2,

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
+from decouplednet.classes import ClassList
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Calibration, Procedure
 from tests.inference.small import NAMES, answer, small_frame, small_network
 from tests.inference.test_predictor import draw, predictor
+from tests.networks.small import small_network as network_that_sees_more
 
 SIZE = (37, 53)
 
@@ -70,6 +72,25 @@ def test_a_scale_sees_the_image_in_a_frame_of_that_share() -> None:
 
     np.testing.assert_array_equal(scaled.label_map, expected.label_map)
     assert scaled.scores == dict(expected.scores)
+
+
+def test_no_view_is_smaller_than_what_the_head_sees_at_once() -> None:
+    network = network_that_sees_more()
+    seen: list[tuple[int, ...]] = []
+    network.get_submodule("classifier.encoder").register_forward_hook(
+        lambda _, given, __: seen.append(tuple(given[0].shape[2:]))
+    )
+    one = Predictor(
+        network=network,
+        classes=ClassList(tuple("abcde")),
+        frame=small_frame(128),
+        device=torch.device("cpu"),
+        procedure=Procedure(scales=(1.0, 0.3, 0.01)),
+    )
+
+    one.predict([draw(SIZE)])
+
+    assert seen == [(128, 128), (64, 64), (64, 64)]  # two positions of pool5
 
 
 def test_a_soft_veto_multiplies_the_maps_of_less_probable_classes() -> None:

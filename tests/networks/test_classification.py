@@ -62,6 +62,16 @@ def test_the_score_is_pooled_as_it_is_told_and_its_shares_are_kept(pooling: Pool
     assert small_head().eval().trace(x)[1].share is None
 
 
+@pytest.mark.parametrize(("kernel", "dilation", "reach"), [(1, 1, 1), (3, 1, 3), (2, 3, 4)])
+def test_the_head_has_one_position_where_pool5_is_its_reach(
+    kernel: int, dilation: int, reach: int
+) -> None:
+    head = small_head(kernel=kernel, dilation=dilation).eval()
+
+    assert head.reach == reach
+    assert head.trace(pool5(height=reach, width=reach))[1].score_map.shape == (3, CLASSES, 1, 1)
+
+
 def test_biases_count() -> None:
     head, x = small_head().eval(), pool5()
     before = head(x)
@@ -116,10 +126,15 @@ def test_gradient_reaches_every_layer_of_the_head() -> None:
     assert all(p.grad is not None and p.grad.any() for p in head.parameters())
 
 
-@pytest.mark.parametrize(("kernel", "height", "width"), [(1, 3, 5), (3, 4, 7), (7, 8, 9)])
-def test_unfolding_equals_the_convolution(kernel: int, height: int, width: int) -> None:
+@pytest.mark.parametrize(
+    ("kernel", "dilation", "height", "width"),
+    [(1, 1, 3, 5), (3, 1, 4, 7), (7, 1, 8, 9), (3, 2, 6, 8)],
+)
+def test_unfolding_equals_the_convolution(
+    kernel: int, dilation: int, height: int, width: int
+) -> None:
     torch.manual_seed(0)
-    layer = nn.Conv2d(4, 6, kernel).double()
+    layer = nn.Conv2d(4, 6, kernel, dilation=dilation).double()
     x = torch.randn(2, 4, height, width, dtype=torch.float64)
 
     for laid_out in (x, x.contiguous(memory_format=torch.channels_last)):

@@ -179,6 +179,7 @@ def test_its_parts_are_the_backbone_light_s_head_and_skip_s_bridge_and_decoder()
     assert isinstance(network.bridge, PaddedBridge)
     assert isinstance(network.decoder, SkipDecoder)
     assert network.classifier.head.fc6.weight.shape == (512, 12, 3, 3)
+    assert network.classifier.head.fc6.dilation == (1, 1)
     assert network.bridge.evidence
     assert (network.decoder.stride, network.decoder.grids) == (14, (1, 2, 4))
     assert network.decoder.score.in_channels == 96
@@ -194,6 +195,7 @@ def test_the_usual_side_is_the_multiple_of_the_stride_that_is_nearest_to_224(
 
     assert (preset.name, preset.side, preset.stride, preset.groups) == (MODERN, side, stride, 1)
     assert (preset.default_weights, preset.kernel, preset.bridge_kernel) == ("backbone", 3, 1)
+    assert preset.pooling == "top-k"
     check_side(preset, side, side)
 
 

@@ -102,6 +102,16 @@ def test_sides_weights_and_kernels_are_the_published_ones() -> None:
     ]
 
 
+def test_skip_alone_of_these_pools_the_highest_scores_by_default() -> None:
+    assert {p.name: p.pooling for p in PRESETS} == {
+        "light": "max",
+        "vgg16": "max",
+        "skip": "top-k",
+        "tiny": "max",
+        "tiny-skip": "max",
+    }
+
+
 def test_settings_offer_the_presets_that_there_are() -> None:
     names = Settings.model_fields["preset"].annotation
 
@@ -111,6 +121,17 @@ def test_settings_offer_the_presets_that_there_are() -> None:
 @pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))
 def test_a_preset_s_own_frame_fits_it(preset: Preset) -> None:
     check_side(preset, preset.side, preset.side)
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))
+def test_the_kernel_of_a_preset_is_what_its_head_sees(preset: Preset) -> None:
+    with torch.device("meta"):
+        network = preset.build(2)
+
+    fc6 = network.classifier.head.fc6
+    for taps, apart in zip(fc6.kernel_size, fc6.dilation, strict=True):
+        assert (taps - 1) * apart + 1 == preset.kernel
+    assert network.classifier.encoder.stride == preset.stride
 
 
 @pytest.mark.parametrize("build", [vgg16, light, skip, tiny, tiny_skip])
@@ -229,9 +250,9 @@ def network(preset: Preset) -> DecoupledNet:
 def smallest(preset: Preset, count: int) -> tuple[Tensor, Tensor]:
     """Return the smallest images that are not square, and the classes asked for."""
     rng = torch.Generator().manual_seed(1)
-    side = 32 * preset.kernel
+    side = preset.stride * preset.kernel
     asked = torch.tensor([[True, False, True], [False, True, False]])
-    return torch.randn(count, 3, side, side + 32, generator=rng), asked[:count]
+    return torch.randn(count, 3, side, side + preset.stride, generator=rng), asked[:count]
 
 
 def test_a_non_square_image_gives_a_map_of_its_size(preset: Preset, network: DecoupledNet) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import preset_named
 from decouplednet.settings import Settings
 from decouplednet.training.choices import Choice, choose, mask_updates, tag_updates
@@ -122,6 +123,33 @@ def test_every_choice_has_its_reason() -> None:
     assert skip["classifier.pooling_top_share"].endswith("= 0.25: the usual one of this pooling")
     scratch = _reasons(Settings(preset="tiny"))
     assert scratch["classifier.trained_groups"].endswith("= 5: all convolutions learn from scratch")
+
+
+def test_a_number_of_the_preset_s_own_pooling_needs_no_pooling_beside_it() -> None:
+    settings = Settings.read(None, ["preset=skip", "classifier.pooling_top_share=0.5"])
+    chosen = _chosen(settings).classifier
+    assert (chosen.pooling, chosen.pooling_top_share) == ("top-k", 0.5)
+    assert "classifier.pooling_top_share" not in _reasons(settings)
+
+
+@pytest.mark.parametrize(
+    ("preset", "number", "pooling", "usual"),
+    [
+        ("light", "pooling_top_share", "top-k", "max"),
+        ("tiny", "pooling_sharpness", "log-sum-exp", "max"),
+        ("skip", "pooling_sharpness", "log-sum-exp", "top-k"),
+    ],
+)
+def test_a_number_that_the_preset_s_pooling_does_not_take_is_refused(
+    preset: str, number: str, pooling: str, usual: str
+) -> None:
+    settings = Settings.read(None, [f"preset={preset}", f"classifier.{number}=0.5"])
+    message = (
+        rf'^classifier\.{number} goes with classifier\.pooling = "{pooling}", and only with it; '
+        rf'that of preset {preset} is "{usual}"$'
+    )
+    with pytest.raises(SettingsError, match=message):
+        _chosen(settings)
 
 
 def test_a_plan_keeps_its_choices(shapes: Path) -> None:

@@ -199,9 +199,8 @@ def test_sides_are_multiples_of_the_stride_of_the_backbone(
     own = make_plan(shapes, modern(folders["dinov2"], "side=98", "segmenter.side=56"))
     assert (own.side, own.window_side) == (98, 56)
     for name in ("side", "segmenter.side", "self_training.side"):
-        with pytest.raises(
-            SettingsError, match=r"^preset modern: height 64 must be a multiple of 14 and at least"
-        ):
+        message = rf"^{name} = 64: a side of preset modern must be a multiple of 14 and at least 42"
+        with pytest.raises(SettingsError, match=message):
             make_plan(shapes, modern(folders["dinov2"], f"{name}=64"))
 
 

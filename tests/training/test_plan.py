@@ -113,7 +113,9 @@ def test_faults_are_named_before_anything_is_written(shapes: Path) -> None:
         make_plan(shapes, quick("data.classes=dics"))
     with pytest.raises(DataError, match="there is no split 'vall'; did you mean 'val'"):
         make_plan(shapes, quick("data.validation_split=vall"))
-    with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
+    with pytest.raises(
+        SettingsError, match=r"^side = 64: a side of preset light must .* at least 96"
+    ):
         make_plan(shapes, quick("preset=light", "side=64"))
     with pytest.raises(ModelError, match=r"w\.safetensors: there is no such weights file"):
         make_plan(shapes, quick("classifier.weights=w.safetensors"))
@@ -160,8 +162,22 @@ def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
     assert masked_images(plan, plan.roles.masks)[0].image.shape == (3, 96, 96)
     assert tagged_images(plan)[0].image.shape == (3, 128, 128)
     assert expected_seconds(plan, 1.4)[1] == expected_seconds(make_plan(shapes, quick()), 1.4)[1]
-    with pytest.raises(SettingsError, match=r"preset light: height 64 must be .* at least 96"):
-        make_plan(shapes, quick("preset=light", "segmenter.side=64"))
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "fault"),
+    [
+        ("side", 33, "must be a multiple of 32 and at least 96; the nearest is 96"),
+        ("segmenter.side", 64, "must be a multiple of 32 and at least 96; the nearest is 96"),
+        ("self_training.side", 130, "must be a multiple of 32 and at least 96; the nearest is 128"),
+    ],
+)
+def test_a_side_that_the_preset_does_not_take_is_refused_by_its_name(
+    name: str, side: int, fault: str, shapes: Path
+) -> None:
+    message = rf"^{name} = {side}: a side of preset light {fault}$"
+    with pytest.raises(SettingsError, match=message):
+        make_plan(shapes, quick("preset=light", f"{name}={side}"))
 
 
 def test_self_training_needs_a_tagged_image_without_a_drawn_mask(shapes: Path) -> None:

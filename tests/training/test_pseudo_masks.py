@@ -1,5 +1,6 @@
 """What is believed of a network's labels, and what is written of them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
+    CERTAINTIES,
     HIGHEST_DOUBT,
-    THRESHOLDS,
-    Threshold,
+    LOWEST_DOUBT,
+    Belief,
     certainty,
-    choose_threshold,
+    choose_belief,
     pseudo_mask,
     write_pseudo_masks,
 )
@@ -38,9 +40,9 @@ def _prediction(**maps: np.ndarray) -> Prediction:
     )
 
 
-def _believing(certainty: float, **doubt: float) -> Threshold:
-    """Return a threshold that doubts no class but those that are named."""
-    return Threshold(certainty, 1.0, 1.0, dict.fromkeys(CLASSES, 1.1) | doubt)
+def _believing(certainty: float, **doubt: float) -> Belief:
+    """Return a belief that doubts no class but those that are named."""
+    return Belief(certainty, 1.0, 1.0, dict.fromkeys(CLASSES, 1.1) | doubt)
 
 
 def _maps(seed: int) -> np.ndarray:
@@ -107,8 +109,8 @@ def planned(shapes: Path, tmp_path: Path) -> tuple[Plan, Predictor]:
     return plan, Predictor(network=network, classes=plan.classes, frame=plan.frame, device=device)
 
 
-def _sure_of_little(plan: Plan) -> Threshold:
-    return Threshold(0.5, 1.0, 1.0, dict.fromkeys(plan.classes, 1.1))
+def _sure_of_little(plan: Plan) -> Belief:
+    return Belief(0.5, 1.0, 1.0, dict.fromkeys(plan.classes, 1.1))
 
 
 def test_pseudo_masks_hold_tagged_classes_alone_at_the_size_of_their_images(
@@ -118,7 +120,7 @@ def test_pseudo_masks_hold_tagged_classes_alone_at_the_size_of_their_images(
     records, tags = plan.roles.tags[:5], plan.tags[:5]
 
     written = write_pseudo_masks(
-        predictor, records, tags, tmp_path / "pseudo", threshold=_sure_of_little(plan)
+        predictor, records, tags, tmp_path / "pseudo", belief=_sure_of_little(plan)
     )
 
     tags_of = {record.name: names for record, names in zip(records, tags, strict=True)}
@@ -146,7 +148,7 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
     plan, predictor = planned
     records, folder = plan.roles.tags[:3], tmp_path / "pseudo"
     tags = (plan.tags[0], None, plan.tags[2])
-    write_pseudo_masks(predictor, records[:1], tags[:1], folder, threshold=_sure_of_little(plan))
+    write_pseudo_masks(predictor, records[:1], tags[:1], folder, belief=_sure_of_little(plan))
     first = folder / f"{records[0].name}.png"
     earlier = first.stat().st_mtime_ns
     done: list[str] = []
@@ -157,7 +159,7 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
         return missing
 
     written = write_pseudo_masks(
-        predictor, records, tags, folder, threshold=_sure_of_little(plan), progress=note
+        predictor, records, tags, folder, belief=_sure_of_little(plan), progress=note
     )
 
     assert done == [records[2].name]
@@ -166,13 +168,13 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
     assert first.stat().st_mtime_ns == earlier
 
 
-def test_the_threshold_is_the_first_that_is_right_often_enough(
+def test_the_certainty_is_the_first_that_is_right_often_enough(
     planned: tuple[Plan, Predictor],
 ) -> None:
     plan, predictor = planned
     masked = plan.roles.masks
     shares = []
-    for threshold in THRESHOLDS:
+    for certain in CERTAINTIES:
         right = kept = 0
         for record in masked:
             truth = plan.catalogue.mask_of(record)
@@ -181,32 +183,32 @@ def test_the_threshold_is_the_first_that_is_right_often_enough(
             for label, true, sure in zip(
                 told.label_map.ravel(), truth.ravel(), certainty(told).ravel(), strict=True
             ):
-                if true != IGNORE and sure >= threshold:
+                if true != IGNORE and sure >= certain:
                     kept += 1
                     right += int(label == true)
         shares.append(right / kept if kept else 0.0)
     wanted = sorted(shares)[len(shares) // 2]
 
-    chosen = choose_threshold(
+    chosen = choose_belief(
         predictor, plan.catalogue, masked, masked=plan.classes, wanted=wanted, undenied=0.9
     )
 
     place = next(i for i, share in enumerate(shares) if share >= wanted)
-    assert chosen.certainty == THRESHOLDS[place]
+    assert chosen.certainty == CERTAINTIES[place]
     assert chosen.right == pytest.approx(shares[place])
     assert 0 < chosen.believed <= 1
 
 
-def test_the_highest_threshold_is_taken_where_none_is_right_often_enough(
+def test_the_highest_certainty_is_taken_where_none_is_right_often_enough(
     planned: tuple[Plan, Predictor],
 ) -> None:
     plan, predictor = planned
 
-    chosen = choose_threshold(
+    chosen = choose_belief(
         predictor, plan.catalogue, plan.roles.masks, masked=plan.classes, wanted=1.0, undenied=0.9
     )
 
-    assert chosen.certainty == THRESHOLDS[-1]
+    assert chosen.certainty == CERTAINTIES[-1]
 
 
 def test_so_many_of_its_own_pixels_reach_the_doubt_of_a_class(
@@ -222,7 +224,7 @@ def test_so_many_of_its_own_pixels_reach_the_doubt_of_a_class(
         for name, class_map in told.class_maps.items():
             own[name] += class_map[truth == plan.catalogue.classes.index(name)].tolist()
 
-    chosen = choose_threshold(
+    chosen = choose_belief(
         predictor,
         plan.catalogue,
         plan.roles.masks,
@@ -234,20 +236,69 @@ def test_so_many_of_its_own_pixels_reach_the_doubt_of_a_class(
     assert set(chosen.doubt) == set(plan.classes)
     for name, values in own.items():
         doubt = chosen.doubt[name]
-        assert np.mean([value >= doubt - 1e-6 for value in values]) >= 0.7
+        if doubt > LOWEST_DOUBT:
+            assert np.mean([value >= doubt - 1e-6 for value in values]) >= 0.7
         if doubt < HIGHEST_DOUBT:
             assert np.mean([value >= doubt + 0.01 for value in values]) < 0.7
 
 
-def test_a_class_without_held_out_pixels_is_doubted_like_the_most_doubtful_other(
-    planned: tuple[Plan, Predictor],
+def _let_all_maps_be(values: Mapping[str, float], patch: pytest.MonkeyPatch) -> None:
+    """Let a predictor give each class that it is told the same value everywhere."""
+
+    def predict(
+        predictor: Predictor, images: list[np.ndarray], tags: list[frozenset[str]]
+    ) -> list[Prediction]:
+        return [
+            Prediction(
+                label_map=np.zeros(image.shape[:2], np.uint8),
+                class_maps={
+                    name: np.full(image.shape[:2], values[name], np.float32)
+                    for name in predictor.classes
+                    if name in values and name in told
+                },
+                scores=dict.fromkeys(predictor.classes, 0.5),
+                identified=(),
+            )
+            for image, told in zip(images, tags, strict=True)
+        ]
+
+    patch.setattr(Predictor, "predict", predict)
+
+
+def _doubt(plan: Plan, predictor: Predictor, masked: ClassList) -> Mapping[str, float]:
+    return choose_belief(
+        predictor, plan.catalogue, plan.roles.masks, masked=masked, wanted=0.5, undenied=0.9
+    ).doubt
+
+
+@pytest.mark.parametrize(
+    ("value", "doubt"), [(0.003, LOWEST_DOUBT), (0.255, 0.25), (0.8, HIGHEST_DOUBT)]
+)
+def test_a_doubt_stays_within_its_bounds(
+    value: float, doubt: float, planned: tuple[Plan, Predictor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan, predictor = planned
-    seen = ClassList(tuple(plan.classes)[:2])
+    _let_all_maps_be(dict.fromkeys(plan.classes, value), monkeypatch)
 
-    chosen = choose_threshold(
-        predictor, plan.catalogue, plan.roles.masks, masked=seen, wanted=0.5, undenied=0.9
-    )
+    assert set(_doubt(plan, predictor, plan.classes).values()) == {doubt}
 
-    *others, last = plan.classes
-    assert chosen.doubt[last] == min(chosen.doubt[name] for name in others)
+
+def test_a_class_without_held_out_pixels_has_the_median_doubt_of_the_others(
+    planned: tuple[Plan, Predictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, predictor = planned
+    one, other, unseen = plan.classes
+    _let_all_maps_be({one: 0.155, other: 0.355, unseen: 0.455}, monkeypatch)
+
+    doubt = _doubt(plan, predictor, ClassList((one, other)))
+
+    assert dict(doubt) == pytest.approx({one: 0.15, other: 0.35, unseen: 0.25})
+
+
+def test_without_any_held_out_pixel_each_class_has_the_highest_doubt(
+    planned: tuple[Plan, Predictor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, predictor = planned
+    _let_all_maps_be({}, monkeypatch)
+
+    assert set(_doubt(plan, predictor, plan.classes).values()) == {HIGHEST_DOUBT}

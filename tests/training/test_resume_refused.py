@@ -10,7 +10,10 @@ from PIL import Image
 from safetensors.torch import save
 
 from decouplednet.errors import TrainingError
+from decouplednet.inference.model_folder import FORMAT_VERSION
+from decouplednet.training import former_run
 from decouplednet.training import run as runs
+from decouplednet.training.former_run import check_format
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
 from tests.training.conftest import copy_of, quick, same, weights_of
@@ -147,6 +150,40 @@ def test_a_record_that_is_gone_is_named_once_the_run_trained(
 ) -> None:
     (interrupted / "run.json").unlink()
     with pytest.raises(TrainingError, match=r"run\.json: cannot be read: .* put it back as it was"):
+        train(shapes, out=interrupted, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        (("preset=skip", "classifier.pooling=max"), True),
+        (("preset=skip", "classifier.pooling=top-k", "classifier.pooling_top_share=0.2"), False),
+        (("preset=tiny-skip",), False),
+    ],
+)
+@pytest.mark.parametrize("version", [None, 1, 2])
+def test_a_run_whose_preset_was_another_network_is_not_resumed(
+    changes: tuple[str, ...], refused: bool, version: int | None, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path)
+    folder.settings.write_text(quick(*changes).to_toml())
+    facts = {} if version is None else {"format_version": version}
+    if version == FORMAT_VERSION or not refused:
+        check_format(facts, folder)
+        return
+    message = r"begun in format_version 1, in which preset skip was another network; start anew in"
+    with pytest.raises(TrainingError, match=message):
+        check_format(facts, folder)
+
+
+def test_a_run_of_the_former_format_is_looked_at_before_it_goes_on(
+    interrupted: Path, shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = json.loads((interrupted / "run.json").read_text())
+    assert facts.pop("format_version") == FORMAT_VERSION
+    (interrupted / "run.json").write_text(json.dumps(facts))
+    monkeypatch.setattr(former_run, "means_another_network", lambda version, *_, **__: version < 2)
+    with pytest.raises(TrainingError, match="preset tiny was another network"):
         train(shapes, out=interrupted, resume=True)
 
 

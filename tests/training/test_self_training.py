@@ -20,7 +20,7 @@ from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.plan import Plan
-from decouplednet.training.pseudo_masks import THRESHOLDS
+from decouplednet.training.pseudo_masks import CERTAINTIES
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import split_for_segmenter
@@ -173,9 +173,7 @@ def test_gradients_reach_what_learns_and_f_cls_has_none(shapes: Path, tmp_path: 
     assert all(grad is None or not grad.any() for grad in head)  # the head gives f_cls alone
 
 
-def test_stage_2_leaves_out_the_masks_that_choose_the_threshold(
-    shapes: Path, tmp_path: Path
-) -> None:
+def test_stage_2_leaves_out_the_masks_that_choose_the_belief(shapes: Path, tmp_path: Path) -> None:
     _, plan, _ = start(shapes, tmp_path, *STUDY, "self_training.held_out=0.3")
 
     train_part, held_out = split_for_segmenter(plan)
@@ -185,7 +183,7 @@ def test_stage_2_leaves_out_the_masks_that_choose_the_threshold(
     assert split_for_segmenter(start(shapes, tmp_path)[1])[1] == ()
 
 
-def test_keeping_every_mask_for_the_threshold_is_refused(shapes: Path, tmp_path: Path) -> None:
+def test_keeping_every_mask_for_the_belief_is_refused(shapes: Path, tmp_path: Path) -> None:
     _, plan, _ = start(shapes, tmp_path, *STUDY, "self_training.held_out=0.95")
 
     with pytest.raises(TrainingError, match=r"self_training\.held_out = 0\.95 of 6 masks leaves"):
@@ -206,8 +204,8 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
 
     assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
     assert stages == {"classifier", "segmenter", "student"}
-    assert facts["threshold"]["certainty"] in THRESHOLDS
-    assert 0 <= facts["threshold"]["right"] <= 1
+    assert facts["belief"]["certainty"] in CERTAINTIES
+    assert 0 <= facts["belief"]["right"] <= 1
     assert not (studied / "checkpoints").exists()
 
 
@@ -267,9 +265,29 @@ def test_a_network_that_is_sure_of_nothing_teaches_no_student(
         train_student(network, plan, folder)
 
 
-def test_a_damaged_threshold_is_refused(shapes: Path, tmp_path: Path) -> None:
-    network, plan, folder = start(shapes, tmp_path, *STUDY)
-    folder.threshold.write_text("{")
+_NOT_A_BELIEF = (
+    r"not what a run writes: expected numbers under certainty, right, believed and, for each "
+    r"class, under doubt; remove it, and pseudo_masks beside it$"
+)
 
-    with pytest.raises(TrainingError, match=r"threshold\.json: cannot be read: .*; remove it, and"):
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "cannot be read: .*; remove it, and pseudo_masks beside it$"),
+        ("[0.5]", _NOT_A_BELIEF),
+        ('{"certainty": 0.5, "right": 1, "believed": 1}', _NOT_A_BELIEF),
+        ('{"certainty": 0.5, "right": 1, "believed": 1, "doubt": 0.1}', _NOT_A_BELIEF),
+        ('{"certainty": 0.5, "right": 1, "believed": 1, "doubt": {"disc": 0.1}}', _NOT_A_BELIEF),
+        ('{"certainty": "0.5", "right": 1, "believed": 1, "doubt": {}}', _NOT_A_BELIEF),
+    ],
+    ids=["cut", "list", "no doubt", "one doubt", "classes missing", "words"],
+)
+def test_a_damaged_belief_is_refused(
+    content: str, message: str, shapes: Path, tmp_path: Path
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    folder.belief.write_text(content)
+
+    with pytest.raises(TrainingError, match=rf"belief\.json: {message}"):
         train_student(network, plan, folder)

@@ -31,7 +31,9 @@ from decouplednet.networks.modern import preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Of model folders and runs; it grows when what was written before may mean another network."""
+
 WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 _LARGEST_DESCRIPTION = 16 * 2**20
@@ -93,8 +95,9 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
 
     Raises:
         DeviceError: the device is not on this machine.
-        ModelError: there is no model, a file of it is damaged or of a newer format, or its weights
-            do not fit the network that it names; the message lists both sides.
+        ModelError: there is no model, a file of it is damaged or of a newer format, its preset
+            meant another network in its format, or its weights do not fit the network that it
+            names; the message lists both sides.
     """
     place = choose_device(device) if isinstance(device, str) else device
     folder = _folder(Path(path))
@@ -116,6 +119,18 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     except ModelError as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     return segmenter
+
+
+def means_another_network(version: int, preset: str, *, by_share: bool) -> bool:
+    """Return whether a preset meant a network of another function in an earlier format.
+
+    Args:
+        version: of the format.
+        preset: its name.
+        by_share: whether scores are pooled over a share of the positions, which came last in
+            format 1: ``skip`` had its fine grid and its dilated fc6 by then.
+    """
+    return version < 2 and preset == "skip" and not by_share
 
 
 def _preset(description: _Description) -> Preset:
@@ -197,6 +212,7 @@ def _read_description(file: Path) -> _Description:
         kind = type(content).__name__
         raise ModelError(f"{file}: expected a JSON object of format_version, ...; found a {kind}")
     _check_version(content.get("format_version"), file)
+    _check_former(content, file)
     try:
         return _Description.model_validate(content)
     except ValidationError as faults:
@@ -212,4 +228,20 @@ def _check_version(version: object, file: Path) -> None:
         raise ModelError(
             f"{file}: format_version {version} is newer than {FORMAT_VERSION}, the newest that "
             "this decouplednet reads; upgrade it"
+        )
+
+
+def _check_former(content: dict[str, Any], file: Path) -> None:
+    """Refuse a model of an earlier format that would be another function now."""
+    pooling, version = content.get("pooling"), content["format_version"]
+    pooled = pooling if isinstance(pooling, dict) else {}
+    if version < 2 and "count" in pooled:
+        raise ModelError(
+            f"{file}: format_version {version} pools the {pooled['count']} highest scores, which "
+            "no network does any more; train it again"
+        )
+    if means_another_network(version, str(content.get("preset")), by_share="top_share" in pooled):
+        raise ModelError(
+            f"{file}: in format_version {version}, preset skip was a network of another function "
+            "under the same names, with a coarser grid; train it again"
         )

@@ -149,8 +149,9 @@ class Predictor:
 
     def _views(self) -> Iterator[_View]:
         stride = self.network.classifier.encoder.stride
+        least = stride * self.network.classifier.head.reach
         for scale in self.procedure.scales:
-            side = max(stride, round(scale * self.frame.side / stride) * stride)
+            side = max(least, round(scale * self.frame.side / stride) * stride)
             frame = self.frame.model_copy(update={"side": side})
             yield _View(frame, mirrored=False)
             if self.procedure.flip:

@@ -8,14 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationErro
 from torch import Tensor
 
 from decouplednet.errors import ModelError
-from decouplednet.settings import PredictionSettings
+from decouplednet.settings import PredictionSettings, Scale
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""
 
 _Probability = Annotated[float, Field(allow_inf_nan=False, ge=0, le=1)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
-_Scale = Annotated[float, Field(allow_inf_nan=False, gt=0, le=8)]
 
 
 class Calibration(BaseModel):
@@ -44,7 +43,8 @@ class Procedure(BaseModel):
             the more probable it is beside the other identified classes.
         calibration: of the scores; None: the sigmoid alone.
         flip: also see each image mirrored, and average.
-        scales: sides of the frames in which an image is seen, as shares of the model's; averaged.
+        scales: sides of the frames in which an image is seen, as shares of the model's; rounded to
+            sides that the network takes, the smallest at least, and averaged.
         refinement: ``guided`` draws the maps to the edges of the image before the largest wins.
         refinement_radius: see ``refine``.
         refinement_contrast: see ``refine``.
@@ -57,7 +57,7 @@ class Procedure(BaseModel):
     veto: Literal["hard", "soft"] = "hard"
     calibration: Calibration | None = None
     flip: bool = False
-    scales: tuple[_Scale, ...] = Field((1.0,), min_length=1)
+    scales: tuple[Scale, ...] = Field((1.0,), min_length=1)
     refinement: Literal["none", "guided"] = "none"
     refinement_radius: float = Field(0.02, gt=0, le=1)
     refinement_contrast: float = Field(0.03, gt=0, le=1)

@@ -110,6 +110,11 @@ class ClassificationHead(nn.Module):
         initialise(self)
         gaussian(self.score)
 
+    @property
+    def reach(self) -> int:
+        """How many pool5 positions along a side fc6 sees from one of its own."""
+        return (self.fc6.kernel_size[0] - 1) * self.fc6.dilation[0] + 1
+
     def forward(self, pool5: Tensor) -> Tensor:
         """Return the (B, L) pooled scores of (B, C, h, w) activations that hold fc6's window."""
         return self.trace(pool5)[0]
@@ -174,13 +179,14 @@ def convolve_by_unfolding(x: Tensor, layer: nn.Conv2d) -> Tensor:
 
     Args:
         x: (B, C, h, w).
-        layer: a convolution with a bias, without stride, padding, dilation or groups.
+        layer: a k x k convolution with a bias, dilated by d, without stride, padding or groups.
 
     Returns:
-        (B, out, h - k + 1, w - k + 1).
+        (B, out, h - d (k - 1), w - d (k - 1)).
     """
-    rows, columns = layer.kernel_size[0], layer.kernel_size[1]
-    height, width = x.shape[2] - rows + 1, x.shape[3] - columns + 1
-    windows = F.unfold(x, (rows, columns)).transpose(1, 2)  # (B, positions, C * k * k)
+    taps, apart = layer.kernel_size[0], layer.dilation[0]
+    reach = (taps - 1) * apart
+    height, width = x.shape[2] - reach, x.shape[3] - reach
+    windows = F.unfold(x, taps, dilation=apart).transpose(1, 2)  # (B, positions, C * k * k)
     out = F.linear(windows, layer.weight.flatten(1), layer.bias)
     return out.transpose(1, 2).reshape(len(x), layer.out_channels, height, width)

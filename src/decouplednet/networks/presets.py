@@ -159,18 +159,32 @@ def check_side(preset: Preset, height: int, width: int) -> None:
         width: W of the image, in pixels.
 
     Raises:
-        SettingsError: a side is no multiple of the preset's stride, or is smaller than the kernel
-            reaches.
+        SettingsError: see ``side_fault``.
+    """
+    for name, side in (("height", height), ("width", width)):
+        fault = side_fault(preset, side)
+        if fault:
+            raise SettingsError(f"preset {preset.name}: {name} {side} {fault}")
+
+
+def side_fault(preset: Preset, side: int) -> str | None:
+    """Return what is wrong with a side of an image, and the nearest that is not; None: nothing.
+
+    It must be a multiple of the preset's stride, and hold what the preset's head sees at once.
+
+    Args:
+        preset: whose network will see the image.
+        side: in pixels.
+
+    >>> side_fault(preset_named("light"), 100)
+    'must be a multiple of 32 and at least 96; the nearest is 96'
     """
     stride = preset.stride
     least = stride * preset.kernel
-    for name, side in (("height", height), ("width", width)):
-        if side % stride or side < least:
-            nearest = max(least, round(side / stride) * stride)
-            raise SettingsError(
-                f"preset {preset.name}: {name} {side} must be a multiple of {stride} and at least "
-                f"{least}; the nearest is {nearest}"
-            )
+    if side % stride == 0 and side >= least:
+        return None
+    nearest = max(least, round(side / stride) * stride)
+    return f"must be a multiple of {stride} and at least {least}; the nearest is {nearest}"
 
 
 def _light_head(

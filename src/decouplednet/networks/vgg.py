@@ -83,7 +83,7 @@ class VGG(nn.Module):
         return GROUPS
 
     def forward(self, image: Tensor) -> Encoded:
-        """Return what is made of (B, 3, H, W) images; H and W are multiples of 32."""
+        """Return what is made of (B, 3, H, W) images; H and W are multiples of the stride."""
         return self.run_groups(image, range(GROUPS))
 
     def encode(self, image: Tensor) -> Encoded:

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from decouplednet.counts import count
 from decouplednet.errors import SettingsError
-from decouplednet.networks.presets import Preset
+from decouplednet.networks.presets import Preset, side_fault
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
-from decouplednet.stage_settings import ClassifierSettings
+from decouplednet.stage_settings import POOLING_NUMBERS, ClassifierSettings
 from decouplednet.training.pooling import pooling_of
 
 PASSES = 30  # of stage 1 over the tagged images
@@ -50,8 +50,13 @@ def choose(
         preset: that they name.
         tagged: images that give tags.
         masked: images that give masks.
+
+    Raises:
+        SettingsError: a given side does not fit the preset, or a number of pooling is given that
+            its pooling does not take.
     """
     settings = with_absolute_paths(settings)
+    _check_sides(settings, preset)
     classifier, segmenter = settings.classifier, settings.segmenter
     weights = classifier.weights or preset.default_weights
     scratch = weights == "none"
@@ -82,16 +87,32 @@ def choose(
             f"{MORE_EACH_DOUBLING} more each time they double",
         ),
     )
-    every += _pooling_choices(classifier, preset)
-    every += _student_choices(settings, preset)
+    every += _pooling_choices(classifier, preset) + _student_choices(settings, preset)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
     return settings.changed({choice.name: choice.value for choice in chosen}), chosen
 
 
+def _check_sides(settings: Settings, preset: Preset) -> None:
+    for name, side in (
+        ("side", settings.side),
+        ("segmenter.side", settings.segmenter.side),
+        ("self_training.side", settings.self_training.side),
+    ):
+        fault = None if side is None else side_fault(preset, side)
+        if fault:
+            raise SettingsError(f"{name} = {side}: a side of preset {preset.name} {fault}")
+
+
 def _pooling_choices(classifier: ClassifierSettings, preset: Preset) -> tuple[Choice, ...]:
     pooling = classifier.pooling or preset.pooling
+    for name, its in POOLING_NUMBERS.items():
+        if getattr(classifier, name) is not None and its != pooling:
+            raise SettingsError(
+                f'classifier.{name} goes with classifier.pooling = "{its}", and only with it; '
+                f'that of preset {preset.name} is "{pooling}"'
+            )
     if pooling == "max":
         return ()
     settled = classifier.model_copy(update={"pooling": pooling})

@@ -18,19 +18,22 @@ from decouplednet.inference.batches import batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 
-THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
-"""The certainties that ``choose_threshold`` chooses from."""
+CERTAINTIES = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
+"""Those that ``choose_belief`` chooses from."""
 
 FEWEST_PIXELS = 0.002  # share of the image under which a tagged class counts as not found
 LEVELS = 100  # of a map's value, in which doubt is chosen
 HIGHEST_DOUBT = 0.5  # a map above it is the winner, as the maps of a pixel sum to 1
+# Our choice: without it, a class that is missed in a tenth of its held-out pixels would leave every
+# pixel open that it does not win.
+LOWEST_DOUBT = 0.1
 PERHAPS = 0.5  # share of its largest value from which the map of such a class is not denied
 
 Progress = Callable[[Sequence[Record]], Iterable[Record]]
 
 
 @dataclass(frozen=True, slots=True)
-class Threshold:
+class Belief:
     """From where on pixels are believed, and what that gave on held-out masks.
 
     Args:
@@ -52,7 +55,7 @@ class _Counts:
     """What is counted on held-out masks.
 
     Args:
-        right: (T,) believed and right pixels, for each of ``THRESHOLDS``.
+        right: (T,) believed and right pixels, for each of ``CERTAINTIES``.
         believed: (T,) believed pixels.
         pixels: that count.
         own: (L, LEVELS) pixels of each class by the value of its own map.
@@ -72,7 +75,7 @@ class _Counts:
         )
 
 
-def choose_threshold(
+def choose_belief(
     predictor: Predictor,
     catalogue: Catalogue,
     records: Sequence[Record],
@@ -80,7 +83,7 @@ def choose_threshold(
     masked: ClassList,
     wanted: float,
     undenied: float,
-) -> Threshold:
+) -> Belief:
     """Return from where on pixels are believed, chosen on held-out masks.
 
     Args:
@@ -90,11 +93,12 @@ def choose_threshold(
         masked: the classes whose masks may be used; pixels of others do not count.
         wanted: share of the believed pixels that should be right, in [0, 1].
         undenied: share of the pixels of a class where its map shall be at least its doubt, in
-            [0, 1].
+            [0, 1], as far as the doubt stays between ``LOWEST_DOUBT`` and ``HIGHEST_DOUBT``.
 
     Returns:
-        The first of ``THRESHOLDS`` that reaches ``wanted``, or the highest. A class without a pixel
-        in these masks is doubted like the most doubtful of the others.
+        The first of ``CERTAINTIES`` that reaches ``wanted``, or the highest. The doubt of a class
+        without a pixel in these masks is the median of the others; ``HIGHEST_DOUBT`` if there are
+        none.
 
     Raises:
         DataError: an image or mask cannot be read.
@@ -109,9 +113,9 @@ def choose_threshold(
     )
     shares = counts.right / np.maximum(counts.believed, 1)
     enough = np.flatnonzero(shares >= wanted)
-    place = int(enough[0]) if enough.size else len(THRESHOLDS) - 1
-    return Threshold(
-        THRESHOLDS[place],
+    place = int(enough[0]) if enough.size else len(CERTAINTIES) - 1
+    return Belief(
+        CERTAINTIES[place],
         float(shares[place]),
         float(counts.believed[place] / max(counts.pixels, 1)),
         dict(zip(predictor.classes, _doubts(counts.own, undenied), strict=True)),
@@ -132,7 +136,7 @@ def _told(
 def _count(truth: NDArray[np.uint8], prediction: Prediction, classes: ClassList) -> _Counts:
     """Count one image; ``truth`` is (H, W) in the ids of ``classes``."""
     counted, sure = truth != IGNORE, certainty(prediction)
-    kept = [counted & (sure >= threshold) for threshold in THRESHOLDS]
+    kept = [counted & (sure >= certain) for certain in CERTAINTIES]
     right = prediction.label_map == truth
     own = np.zeros((len(classes), LEVELS), np.int64)
     for name, class_map in prediction.class_maps.items():
@@ -148,13 +152,19 @@ def _count(truth: NDArray[np.uint8], prediction: Prediction, classes: ClassList)
 
 
 def _doubts(own: NDArray[np.int64], undenied: float) -> list[float]:
-    """Return for each class the largest level that ``undenied`` of its own pixels reach."""
+    """Return the doubt of each class, see ``choose_belief``.
+
+    Args:
+        own: (L, LEVELS) pixels of each class by the value of its own map.
+        undenied: share of them that shall reach the doubt, in [0, 1].
+    """
     pixels = own.sum(axis=1)
     reaching = own[:, ::-1].cumsum(axis=1)[:, ::-1]  # pixels at a level or above
     levels = (reaching >= undenied * pixels[:, None]).sum(axis=1) - 1
-    doubts = np.minimum(levels / LEVELS, HIGHEST_DOUBT)
-    lowest = float(doubts[pixels > 0].min(initial=HIGHEST_DOUBT))
-    return [float(doubt) if count else lowest for doubt, count in zip(doubts, pixels, strict=True)]
+    doubts = np.clip(levels / LEVELS, LOWEST_DOUBT, HIGHEST_DOUBT)
+    seen = doubts[pixels > 0]
+    usual = float(np.median(seen)) if seen.size else HIGHEST_DOUBT
+    return [float(doubt) if count else usual for doubt, count in zip(doubts, pixels, strict=True)]
 
 
 def write_pseudo_masks(
@@ -163,7 +173,7 @@ def write_pseudo_masks(
     tags: Sequence[frozenset[str] | None],
     folder: Path,
     *,
-    threshold: Threshold,
+    belief: Belief,
     progress: Progress = iter,
 ) -> tuple[Record, ...]:
     """Write a pseudo-mask for each tagged image; those that are there already are kept.
@@ -175,7 +185,7 @@ def write_pseudo_masks(
             no pseudo-mask.
         folder: a palette PNG for each, at the path of its name, in the model's ids, 255 where the
             network is not sure.
-        threshold: from where on pixels are believed.
+        belief: from where on pixels are believed.
         progress: shows how far the images are done.
 
     Returns:
@@ -197,7 +207,7 @@ def write_pseudo_masks(
             [image for _, image in batch], [known[record.name] for record, _ in batch]
         )
         for (record, _), prediction in zip(batch, predictions, strict=True):
-            write_mask(places[record.name], pseudo_mask(prediction, predictor.classes, threshold))
+            write_mask(places[record.name], pseudo_mask(prediction, predictor.classes, belief))
     return tuple(
         Record(record.name, record.image, known[record.name], places[record.name])
         for record in tagged
@@ -205,9 +215,7 @@ def write_pseudo_masks(
     )
 
 
-def pseudo_mask(
-    prediction: Prediction, classes: ClassList, threshold: Threshold
-) -> NDArray[np.uint8]:
+def pseudo_mask(prediction: Prediction, classes: ClassList, belief: Belief) -> NDArray[np.uint8]:
     """Return the label map of an image whose tags were given, 255 where it is not to be believed.
 
     A class that is not tagged cannot appear, because the network was not asked for it. A pixel is
@@ -219,16 +227,16 @@ def pseudo_mask(
     Args:
         prediction: with class maps.
         classes: of the model.
-        threshold: from where on pixels are believed.
+        belief: from where on pixels are believed.
 
     Returns:
         (H, W) uint8 ids of ``classes``.
     """
     label_map = prediction.label_map.copy()
-    label_map[certainty(prediction) < threshold.certainty] = IGNORE
+    label_map[certainty(prediction) < belief.certainty] = IGNORE
     for name, class_map in prediction.class_maps.items():
         own = prediction.label_map == classes.index(name)
-        label_map[~own & (class_map >= threshold.doubt[name])] = IGNORE
+        label_map[~own & (class_map >= belief.doubt[name])] = IGNORE
         if own.mean() < FEWEST_PIXELS:
             label_map[class_map >= PERHAPS * class_map.max()] = IGNORE
     return label_map

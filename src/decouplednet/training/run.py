@@ -10,7 +10,7 @@ from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
-from decouplednet.inference.model_folder import save_model
+from decouplednet.inference.model_folder import FORMAT_VERSION, save_model
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -22,6 +22,7 @@ from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
 from decouplednet.training.fit import effort_of
+from decouplednet.training.former_run import check_format
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run_folder import RunFolder, commit, versions
@@ -189,6 +190,7 @@ def begin(folder: RunFolder, plan: Plan) -> dict[str, Any]:
     left nothing.
     """
     facts: dict[str, Any] = {
+        "format_version": FORMAT_VERSION,
         "data": str(plan.catalogue.root.resolve()),
         "seed": plan.settings.seed,
         "versions": versions(),
@@ -215,9 +217,10 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
 
     Raises:
         TrainingError: the data set gives other images, tags, masks or classes than when the run
-            began.
+            began, or its preset meant another network then.
     """
     facts = folder.read_facts()
+    check_format(facts, folder)
     digests = facts.get("digests")
     before = facts | (digests if isinstance(digests, dict) else {})
     now = {"classes": list(plan.classes), "roles": role_names(plan)} | digests_of(plan)
@@ -265,8 +268,8 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
     }
     for name in stages_of(plan.settings):
         stages[name](network, plan, folder, watch)
-        if folder.threshold.exists():
-            facts["threshold"] = folder.read_threshold()
+        if folder.belief.exists():
+            facts["belief"] = folder.read_belief(plan.classes)
         if name not in facts["seconds"]:
             effort = effort_of(folder.checkpoints / name)
             facts.setdefault("updates", {})[name] = effort.updates

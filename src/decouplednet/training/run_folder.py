@@ -5,7 +5,7 @@ import json
 import platform
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +23,8 @@ except ImportError:  # Windows
 RECORDED_PACKAGES = (
     *("decouplednet", "torch", "lightning", "numpy", "pillow", "safetensors", "transformers"),
 )
+
+_OF_BELIEF = ("certainty", "right", "believed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class RunFolder:
     @property
     def student(self) -> Path:
         """What stage 3 learnt; there when that stage is complete."""
-        return self.checkpoints / "student.safetensors"
+        return self.learnt("student")
 
     @property
     def pseudo_masks(self) -> Path:
@@ -90,9 +92,9 @@ class RunFolder:
         return self.checkpoints / "pseudo_masks"
 
     @property
-    def threshold(self) -> Path:
-        """From which certainty on their pixels are believed; written before they are."""
-        return self.checkpoints / "threshold.json"
+    def belief(self) -> Path:
+        """From where on pixels of pseudo-masks are believed; written before they are."""
+        return self.checkpoints / "belief.json"
 
     def check_unused(self) -> None:
         """Refuse to start a run where something lies already.
@@ -162,19 +164,28 @@ class RunFolder:
             )
         return dict(facts)
 
-    def read_threshold(self) -> dict[str, Any]:
-        """Return what ``threshold.json`` holds.
+    def read_belief(self, classes: Iterable[str]) -> dict[str, Any]:
+        """Return what ``belief.json`` holds: the numbers of a ``Belief``.
+
+        Args:
+            classes: each of which has a doubt.
 
         Raises:
             TrainingError: it cannot be read, or is damaged.
         """
+        remedy = "remove it, and pseudo_masks beside it"
         try:
-            threshold: Any = json.loads(self.threshold.read_text(encoding="utf-8"))
+            belief: Any = json.loads(self.belief.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as fault:
+            raise TrainingError(f"{self.belief}: cannot be read: {fault}; {remedy}") from None
+        plain = dict(belief) if isinstance(belief, dict) else {}
+        doubt = plain.pop("doubt", None)
+        if not (_are_numbers(plain, _OF_BELIEF) and _are_numbers(doubt, classes)):
             raise TrainingError(
-                f"{self.threshold}: cannot be read: {fault}; remove it, and pseudo_masks beside it"
-            ) from None
-        return dict(threshold)
+                f"{self.belief}: not what a run writes: expected numbers under "
+                f"{', '.join(_OF_BELIEF)} and, for each class, under doubt; {remedy}"
+            )
+        return plain | {"doubt": doubt}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -203,6 +214,15 @@ class RunFolder:
     def remove_checkpoints(self) -> None:
         """Remove what only ``--resume`` needed."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def _are_numbers(found: object, names: Iterable[str]) -> bool:
+    """Return whether a JSON value is an object of numbers under exactly these names."""
+    return (
+        isinstance(found, dict)
+        and found.keys() == set(names)
+        and all(isinstance(value, int | float) for value in found.values())
+    )
 
 
 def versions() -> dict[str, str]:

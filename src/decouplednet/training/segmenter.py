@@ -108,7 +108,7 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records whose masks train stage 2, and those kept for what is chosen by them.
 
-    Early stopping and stage 3's threshold are chosen by the same masks.
+    Early stopping and what stage 3 believes are chosen by the same masks.
 
     Raises:
         TrainingError: nothing would be left to train from.

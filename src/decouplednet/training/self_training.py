@@ -19,7 +19,7 @@ from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import fit
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
-from decouplednet.training.pseudo_masks import Threshold, choose_threshold, write_pseudo_masks
+from decouplednet.training.pseudo_masks import Belief, choose_belief, write_pseudo_masks
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
@@ -87,7 +87,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         device=machine.device,
         precision=machine.precision,
     )
-    threshold = _threshold(predictor, plan, folder)
+    belief = _belief(predictor, plan, folder)
     drawn = {record.name for record in plan.roles.masks}
     rest = [
         (record, names)
@@ -99,7 +99,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         [record for record, _ in rest],
         [names for _, names in rest],
         folder.pseudo_masks,
-        threshold=threshold,
+        belief=belief,
         progress=bar("pseudo-masks", quiet=not machine.progress),
     )
     if not labelled:
@@ -110,12 +110,12 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
     return labelled
 
 
-def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold:
-    """Return the threshold, chosen once: pseudo-masks of one run all have the same."""
-    if folder.threshold.exists():
-        return Threshold(**folder.read_threshold())
+def _belief(predictor: Predictor, plan: Plan, folder: RunFolder) -> Belief:
+    """Return from where on pixels are believed, chosen once for all pseudo-masks of a run."""
+    if folder.belief.exists():
+        return Belief(**folder.read_belief(plan.classes))
     _, held_out = split_for_segmenter(plan)
-    threshold = choose_threshold(
+    belief = choose_belief(
         predictor,
         plan.catalogue,
         held_out,
@@ -123,8 +123,8 @@ def _threshold(predictor: Predictor, plan: Plan, folder: RunFolder) -> Threshold
         wanted=plan.settings.self_training.right,
         undenied=plan.settings.self_training.undenied,
     )
-    folder.write_json(folder.threshold, asdict(threshold))
-    return threshold
+    folder.write_json(folder.belief, asdict(belief))
+    return belief
 
 
 def _train(

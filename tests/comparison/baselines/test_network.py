@@ -1,6 +1,7 @@
 """One network is encoder, bridge and decoder, and its frozen groups stay as they were."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.modern import modern_preset
 from decouplednet.networks.part import Part
 from decouplednet.networks.presets import preset_named, tiny, vgg16
@@ -54,6 +56,33 @@ def test_it_is_the_papers_size_but_for_head_saliency_and_outputs() -> None:
     assert weights(network.encoder) == 14_714_688
     assert weights(network.get_submodule("decoder")) == 14_757_058 + 19 * (64 + 1)
     assert weights(network.get_submodule("bridge")) == 158_350_848
+
+
+class _NoModule:
+    """A decoder that is no module of torch."""
+
+
+class _NoConvolution(nn.Module):
+    """A decoder whose score is no convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.score = nn.Linear(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "message"),
+    [
+        (_NoModule(), r"^a decoder is a module; this one is a _NoModule$"),
+        (_NoConvolution(), r"^a decoder's score is a convolution, not a Linear$"),
+    ],
+)
+def test_a_decoder_whose_score_cannot_be_widened_is_refused(decoder: Any, message: str) -> None:
+    whole = tiny(CLASSES)
+    network = DecoupledNet(whole.classifier, whole.bridge, decoder)
+
+    with pytest.raises(TypeError, match=message):
+        OneNetwork(network, CLASSES, trained_groups=0)
 
 
 @pytest.mark.parametrize("groups", [0, 2, 5])
