@@ -190,6 +190,27 @@ def test_autocast_leaves_the_head_in_full_precision() -> None:
     assert torch.equal(trace.peak, expected_trace.peak)
 
 
+def test_autocast_acts_while_a_small_head_learns_its_scores() -> None:
+    head, x = small_head(dropout=0.0).train(), pool5()
+    expected = head(x)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        score = head(x)
+
+    assert score.dtype == torch.float32
+    assert not torch.equal(score, expected)
+    torch.testing.assert_close(score, expected, rtol=0.05, atol=0.05)
+
+
+def test_autocast_leaves_a_large_head_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    head, x = small_head(dropout=0.0).train(), pool5()
+    monkeypatch.setattr(classification, "_LARGE_WEIGHT", 1)
+    expected = head(x)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(head(x), expected)
+
+
 def test_the_classifier_scores_images_of_any_multiple_of_32() -> None:
     classifier = Classifier(VGG(WIDTHS), small_head()).eval()
 

@@ -116,7 +116,13 @@ class ClassificationHead(nn.Module):
         return (self.fc6.kernel_size[0] - 1) * self.fc6.dilation[0] + 1
 
     def forward(self, pool5: Tensor) -> Tensor:
-        """Return the (B, L) pooled scores of (B, C, h, w) activations that hold fc6's window."""
+        """Return the (B, L) pooled scores of (B, C, h, w) activations that hold fc6's window.
+
+        In training mode autocast acts on a head whose fc6 is small: nothing but the score is
+        asked for, and an update took 1.5 times as long without.
+        """
+        if self.training and not self._is_large():
+            return self.pooling.pool(self._layers(pool5)[2].float())
         return self.trace(pool5)[0]
 
     def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:
@@ -125,18 +131,21 @@ class ClassificationHead(nn.Module):
         Both are computed in the dtype of the weights, also under autocast.
         """
         with full_precision(pool5.device):
-            fc6 = F.relu(self._fc6(pool5.to(self.fc6.weight.dtype)))
-            fc7 = F.relu(self.fc7(self.dropout(fc6)))
-            score_map = self.score(self.dropout(fc7))
+            fc6, fc7, score_map = self._layers(pool5.to(self.fc6.weight.dtype))
             score = self.pooling.pool(score_map)
             peak = score_map.flatten(2).argmax(dim=2)
             share = self.pooling.share(score_map)
         return score, HeadTrace(fc6 > 0, fc7 > 0, peak, score_map, share)
 
-    def _fc6(self, pool5: Tensor) -> Tensor:
-        large = self.fc6.weight.numel() > _LARGE_WEIGHT
-        fc6: Tensor = convolve_by_unfolding(pool5, self.fc6) if large else self.fc6(pool5)
-        return fc6
+    def _layers(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return fc6 and fc7 after their ReLUs, and the score of each class at each position."""
+        large = self._is_large()
+        fc6 = F.relu(convolve_by_unfolding(pool5, self.fc6) if large else self.fc6(pool5))
+        fc7 = F.relu(self.fc7(self.dropout(fc6)))
+        return fc6, fc7, self.score(self.dropout(fc7))
+
+    def _is_large(self) -> bool:
+        return self.fc6.weight.numel() > _LARGE_WEIGHT
 
     def weights(self) -> HeadWeights:
         """Return the weights that carry scores back to pool5."""
