@@ -49,7 +49,7 @@ class Method(Protocol):
 
     @property
     def uses_masks(self) -> bool:
-        """Whether it learns from masks; if not, it has one cell a seed, with 0 masks."""
+        """Whether it learns anything from masks; if not, it has one cell a seed, with 0 masks."""
 
     @property
     def tuning(self) -> str:
@@ -59,7 +59,8 @@ class Method(Protocol):
         """Return the settings of this method's run.
 
         Args:
-            common: of all methods; images to score, side, weights and budget stay as they are.
+            common: of all methods; images to score, weights and budget stay as they are, and the
+                side unless the method's preset cannot take it.
         """
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:

@@ -12,6 +12,7 @@ from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.method import Contender
 from decouplednet.inference.model_folder import save_model
+from decouplednet.networks.presets import nearest_side, preset_named
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import PredictionSettings, PresetName, Settings
 from decouplednet.training.budget import SHARES, SHARES_OF_THREE
@@ -99,7 +100,7 @@ _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,
     "classifier.average": 0.0,
-    "classifier.pooling": None,
+    "classifier.pooling": "max",
     "classifier.pooling_sharpness": None,
     "classifier.pooling_top_share": None,
     "classifier.label_smoothing": 0.0,
@@ -113,9 +114,22 @@ _ADDED: dict[str, object] = {
 def _faithful(common: Settings) -> Settings:
     """Return two stages and the paper's way to predict, whatever the recipe adds to them."""
     preset = _WITH_SWITCHES.get(common.preset, common.preset)
-    two = common.changed(_ADDED | {"preset": preset})
+    two = common.changed(_ADDED | {"preset": preset} | _fitting_sides(common, preset))
     its = two.model_copy(update={"prediction": PredictionSettings()})
     return divided_anew(its, SHARES, common)
+
+
+def _fitting_sides(common: Settings, preset: PresetName) -> dict[str, object]:
+    """Return the given sides, rounded to what a preset can take that replaces the common one."""
+    if preset == common.preset:
+        return {}
+    sides = {
+        "side": common.side,
+        "segmenter.side": common.segmenter.side,
+        "self_training.side": common.self_training.side,
+    }
+    to_take = preset_named(preset)
+    return {name: nearest_side(to_take, side) for name, side in sides.items() if side}
 
 
 def _smooth(common: Settings) -> str:

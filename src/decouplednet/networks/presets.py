@@ -162,15 +162,23 @@ def check_side(preset: Preset, height: int, width: int) -> None:
         SettingsError: a side is no multiple of the preset's stride, or is smaller than the kernel
             reaches.
     """
-    stride = preset.stride
-    least = stride * preset.kernel
     for name, side in (("height", height), ("width", width)):
-        if side % stride or side < least:
-            nearest = max(least, round(side / stride) * stride)
+        nearest = nearest_side(preset, side)
+        if side != nearest:
             raise SettingsError(
-                f"preset {preset.name}: {name} {side} must be a multiple of {stride} and at least "
-                f"{least}; the nearest is {nearest}"
+                f"preset {preset.name}: {name} {side} must be a multiple of {preset.stride} and at "
+                f"least {preset.stride * preset.kernel}; the nearest is {nearest}"
             )
+
+
+def nearest_side(preset: Preset, side: int) -> int:
+    """Return the side nearest to a wanted one that the preset can take, in pixels.
+
+    >>> nearest_side(preset_named("light"), 240), nearest_side(preset_named("light"), 80)
+    (256, 96)
+    """
+    stride = preset.stride
+    return max(stride * preset.kernel, round(side / stride) * stride)
 
 
 def _light_head(
