@@ -85,7 +85,8 @@ def compare(
     to_do = tuple(cell for cell in cells if not folder.file(cell).exists())
     if not to_do and not found.cells:
         raise UsageError(f"{folder.root}: holds no cell yet; name the --methods to train")
-    lists = terms.drawn(masks)
+    there = (*to_do, *(result.cell for result in found.cells))
+    lists = terms.drawn(sorted({cell.masks for cell in there} - {0}))
     if announce:
         announce(Outline(terms, cells, to_do, found))
     folder.begin(common, lists)
