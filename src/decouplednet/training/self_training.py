@@ -135,7 +135,7 @@ def _train(
     pseudo: tuple[Record, ...],
     watch: Watch,
 ) -> None:
-    side = settings.side or plan.window_side
+    side = plan.student_side
     examples = MixedImages(
         masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan)),
         masked_images(plan, pseudo, side=side, drawn=False),
@@ -149,7 +149,7 @@ def _train(
         folder=folder.checkpoints / stage.name,
         curve=folder.curves,
         compute=plan.machine,
-        fewest=plan.fewest_images,
+        fewest=plan.fewest_images(side),
         clock=watch.clock,
     )
 
