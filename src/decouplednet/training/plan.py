@@ -48,6 +48,7 @@ class Plan:
         machine: where it computes.
         cost: what one image costs in stage 1 and in prediction.
         window_cost: what one window costs in stage 2.
+        student_cost: what one window of stage 3 would cost in stage 2.
         choices: what was left open, and why it became what it is.
         budget: how the time is divided; None where ``minutes`` are not given, or were divided
             when the run began.
@@ -65,6 +66,7 @@ class Plan:
     machine: Machine
     cost: Cost
     window_cost: Cost
+    student_cost: Cost
     choices: tuple[Choice, ...] = ()
     budget: Budget | None = None
 
@@ -157,10 +159,11 @@ def _assembled(
     chosen, choices = choose(settings, preset, tagged=len(roles.tags), masked=len(roles.masks))
     side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
-    for one in (side, window_side, chosen.self_training.side or window_side):
+    student_side = chosen.self_training.side or window_side
+    for one in (side, window_side, student_side):
         check_side(preset, one, one)
     check_groups(chosen, preset)
-    cost = cost_of(preset, len(classes), side)
+    costs = {one: cost_of(preset, len(classes), one) for one in {side, window_side, student_side}}
     start = read_start(chosen.classifier.weights or "none", preset, side, found)
     plan = Plan(
         settings=chosen,
@@ -173,8 +176,9 @@ def _assembled(
         frame=start.frame,
         pretrained=start.tensors,
         machine=where,
-        cost=cost,
-        window_cost=cost if window_side == side else cost_of(preset, len(classes), window_side),
+        cost=costs[side],
+        window_cost=costs[window_side],
+        student_cost=costs[student_side],
         choices=choices,
     )
     check_step(plan)
