@@ -143,6 +143,15 @@ def test_statistics_are_estimated_after_the_training() -> None:
     assert after_training(whole, NUMBERS, prediction=0.5, saving=4)["saving"] == 4 + 30 * 8 * 0.5
 
 
+def test_labels_are_a_part_of_their_own_unless_stage_3_is_given_minutes() -> None:
+    free = Settings().changed({"self_training.enabled": True})
+    parts = after_training(free, NUMBERS, prediction=0.5, saving=4.0)
+    assert parts["pseudo-masks"] == 900 * 0.5
+    given = free.changed({"self_training.minutes": 3})
+    assert "pseudo-masks" not in after_training(given, NUMBERS, prediction=0.5, saving=4.0)
+    assert "pseudo-masks" not in after_training(Settings(), NUMBERS, prediction=0.5, saving=4.0)
+
+
 @pytest.mark.parametrize(
     ("minutes", "scored", "fits"),
     [

@@ -17,6 +17,7 @@ from decouplednet.annotations.record import Record
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.settings import Settings
+from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training import run as runs
 from decouplednet.training import self_training, timetable
 from decouplednet.training.announcement import describe
@@ -28,7 +29,7 @@ from decouplednet.training.run import train
 from decouplednet.training.stages import MaskStage, TagStage
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
-from decouplednet.training.timetable import UNTIMED, Watch, numbers_of, timed
+from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, numbers_of, timed
 from tests.training.clock import FakeClock
 from tests.training.conftest import quick, start
 
@@ -283,6 +284,21 @@ def test_a_stage_without_time_makes_one_update_and_says_so(
         "segmenter: nothing is left of minutes = 4 for this stage, so it makes a single update; "
         "the parts before took longer than expected"
     ) in caplog.text
+
+
+@pytest.mark.parametrize(("taken", "minutes"), [(0.0, 2.0), (90.0, 0.5), (119.5, 1 / 60)])
+def test_labels_take_their_time_from_the_minutes_of_stage_3(
+    taken: float, minutes: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = SelfTrainingSettings(minutes=2)
+    with caplog.at_level(logging.WARNING):
+        left = left_by_labels(settings, Watch(taken={"pseudo-masks": taken, "classifier": 70}))
+    assert left.minutes == pytest.approx(minutes)
+    assert ("the pseudo-masks took all of self_training.minutes = 2, so" in caplog.text) == (
+        taken > 119
+    )
+    free = SelfTrainingSettings()
+    assert left_by_labels(free, Watch(taken={"pseudo-masks": taken})) is free
 
 
 def test_a_watch_notes_what_came_to_its_end() -> None:

@@ -75,6 +75,7 @@ class BaselineTraining:
             parameters=weights,
             trained_parameters=changed_weights(self.start(plan), predictor.network),
             stages=tuple(curve.stage for curve in read_curves(folder.curves)),
+            budgeted=(self.stage,),
             takes_tags=True,
             has_tag_scores=self.has_tag_scores,
         )

@@ -20,6 +20,8 @@ class Contender:
         stages: names of the stages that were trained, in their order. Each has its rows in
             ``RunFolder.curves`` and its checkpoints in ``RunFolder.checkpoints`` under this name,
             as ``training.fit.fit`` leaves them.
+        budgeted: names of those stages, as in ``training.budget.stages_of``, whose budget these
+            had.
         takes_tags: whether its predictions follow tags that are given.
         has_tag_scores: whether its probabilities say which classes are there.
     """
@@ -28,6 +30,7 @@ class Contender:
     parameters: int
     trained_parameters: int
     stages: tuple[str, ...]
+    budgeted: tuple[str, ...]
     takes_tags: bool
     has_tag_scores: bool
 

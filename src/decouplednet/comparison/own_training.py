@@ -15,7 +15,8 @@ from decouplednet.inference.model_folder import save_model
 from decouplednet.networks.presets import nearest_side, preset_named
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import PredictionSettings, PresetName, Settings
-from decouplednet.training.budget import SHARES, SHARES_OF_THREE
+from decouplednet.training.budget import SHARES, SHARES_OF_THREE, stages_of
+from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
 from decouplednet.training.run import train_stages, watch_of
 from decouplednet.training.run_folder import RunFolder
@@ -32,6 +33,7 @@ class OwnTraining:
         uses_tags: whether its settings leave it the tags of images without masks.
         tuning: what was tuned, how much and on what, as a sentence.
         change: the settings of its run, from those that all methods have in common.
+        clock: by which its stages are timed.
     """
 
     name: str
@@ -39,6 +41,7 @@ class OwnTraining:
     uses_tags: bool
     tuning: str
     change: Callable[[Settings], Settings]
+    clock: Clock = time.perf_counter
 
     @property
     def uses_masks(self) -> bool:
@@ -56,8 +59,7 @@ class OwnTraining:
             UserError: as ``training.run.train``.
         """
         facts = folder.read_facts()
-        now = time.perf_counter()
-        watch = watch_of(plan, folder, facts, time.perf_counter, now)
+        watch = watch_of(plan, folder, facts, self.clock, self.clock())
         segmenter = train_stages(plan, folder, facts, watch)
         save_model(folder.model, segmenter)
         segmenter.network.to(plan.machine.device)
@@ -66,6 +68,7 @@ class OwnTraining:
             parameters=sum(weight.numel() for weight in segmenter.network.parameters()),
             trained_parameters=changed_weights(start_network(plan), segmenter.network),
             stages=tuple(curve.stage for curve in read_curves(folder.curves)),
+            budgeted=tuple(stages_of(plan.settings)),
             takes_tags=True,
             has_tag_scores=True,
         )

@@ -197,8 +197,9 @@ def after_training(
     segmenter = settings.segmenter
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
-    labelling = {PSEUDO_MASKS: numbers.tagged * prediction}
-    return (labelling if settings.self_training.enabled else {}) | {
+    student, labelling = settings.self_training, {PSEUDO_MASKS: numbers.tagged * prediction}
+    # Minutes that stage 3 is given are also those of its labels.
+    return (labelling if student.enabled and student.minutes is None else {}) | {
         "saving": saving + segmenter.statistics_batches * images * prediction,
         "scores": SCORINGS * numbers.scored * prediction,
         "report": REPORT_SECONDS + pictures * prediction,

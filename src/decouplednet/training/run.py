@@ -131,12 +131,13 @@ def watch_of(
 
     minutes = plan.settings.minutes
     if minutes is None:
-        return Watch(clock, note=note)
+        return Watch(clock, note=note, taken=facts["seconds"])
     unfinished = (name for name in stages_of(plan.settings) if name not in facts["seconds"])
     attempted = sum(effort_of(folder.checkpoints / name).seconds for name in unfinished)
     earlier = sum(facts["seconds"].values()) + attempted
     note("start", clock() - started)
-    return Watch(clock, end=started + 60 * minutes - earlier, note=note)
+    end = started + 60 * minutes - earlier
+    return Watch(clock, end=end, note=note, taken=facts["seconds"])
 
 
 def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:

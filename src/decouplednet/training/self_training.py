@@ -23,7 +23,7 @@ from decouplednet.training.pseudo_masks import Threshold, choose_threshold, writ
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
-from decouplednet.training.timetable import UNTIMED, Watch, timed
+from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, timed
 
 
 def train_student(
@@ -50,7 +50,8 @@ def train_student(
         freeze(network)
         with watch.noted(PSEUDO_MASKS):
             pseudo = _pseudo_masks(network, plan, folder)
-        settings = timed(plan.settings.self_training, "student", network, plan, folder, watch)
+        own = left_by_labels(plan.settings.self_training, watch)
+        settings = timed(own, "student", network, plan, folder, watch)
         unfreeze(network, settings.trained_groups)
         _train(network, settings, plan, folder, pseudo, watch)
         write_learnt(folder.student, network.state_dict())
