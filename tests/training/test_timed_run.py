@@ -17,7 +17,6 @@ from decouplednet.annotations.record import Record
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.settings import Settings
-from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training import run as runs
 from decouplednet.training import self_training, timetable
 from decouplednet.training.announcement import describe
@@ -29,7 +28,12 @@ from decouplednet.training.run import train
 from decouplednet.training.stages import MaskStage, TagStage
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
-from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, numbers_of, timed
+from decouplednet.training.timetable import (
+    UNTIMED,
+    Watch,
+    numbers_of,
+    timed,
+)
 from tests.training.clock import FakeClock
 from tests.training.conftest import quick, start
 
@@ -72,6 +76,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     slow(TagStage, "loss", lambda _, batch: 1.0 * len(batch[0]))
     slow(MaskStage, "loss", lambda _, batch: 3.0 * len(batch[0]))
     slow(StudentStage, "loss", lambda _, batch: STUDENT_COST * 3.0 * len(batch.example.image))
+    slow(Predictor, "scores", lambda _, images: PREDICTION * len(images))
     for module in (timetable, runs):
         slow(module, "evaluate_records", lambda *given: PREDICTION * len(given[2]))
     return machine
@@ -286,29 +291,18 @@ def test_a_stage_without_time_makes_one_update_and_says_so(
     ) in caplog.text
 
 
-@pytest.mark.parametrize(("taken", "minutes"), [(0.0, 2.0), (90.0, 0.5), (119.5, 1 / 60)])
-def test_labels_take_their_time_from_the_minutes_of_stage_3(
-    taken: float, minutes: float, caplog: pytest.LogCaptureFixture
+def test_calibration_is_a_part_of_the_minutes_of_a_run(
+    machine: Machine, shapes: Path, tmp_path: Path
 ) -> None:
-    settings = SelfTrainingSettings(minutes=2)
-    with caplog.at_level(logging.WARNING):
-        left = left_by_labels(settings, Watch(taken={"pseudo-masks": taken, "classifier": 70}))
-    assert left.minutes == pytest.approx(minutes)
-    assert ("the pseudo-masks took all of self_training.minutes = 2, so" in caplog.text) == (
-        taken > 119
+    run, minutes, (plan,) = _train(
+        machine, shapes, tmp_path / "run", settings=_settings("data.calibration_share=0.5")
     )
-    free = SelfTrainingSettings()
-    assert left_by_labels(free, Watch(taken={"pseudo-masks": taken})) is free
+    facts = json.loads((run.folder / "run.json").read_text())
 
-
-def test_a_watch_notes_what_came_to_its_end() -> None:
-    clock, noted = FakeClock(), dict[str, float]()
-    watch = Watch(clock, note=noted.__setitem__)
-    with watch.noted("features"):
-        clock.now += 8
-    with pytest.raises(KeyboardInterrupt), watch.noted("scores"):
-        raise KeyboardInterrupt
-    assert noted == {"features": 8}
+    assert plan.budget
+    assert plan.budget.seconds["calibration"] == pytest.approx(2 * PREDICTION)
+    assert facts["seconds"]["calibration"] == 2 * PREDICTION
+    assert 0.9 * MINUTES <= minutes <= 1.1 * MINUTES
 
 
 def test_the_table_says_how_the_time_is_divided(machine: Machine, shapes: Path) -> None:

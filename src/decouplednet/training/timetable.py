@@ -141,6 +141,7 @@ def numbers_of(plan: Plan) -> Numbers:
         tagged=len(roles.tags),
         masked=len(roles.masks),
         scored=len(roles.validation),
+        calibrated=len(roles.calibration),
         classes=len(plan.classes),
         long_side=sides[len(sides) // 2],
     )
