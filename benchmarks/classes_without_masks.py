@@ -3,7 +3,8 @@
 ``python -m benchmarks.classes_without_masks DATA --out DIR --recipe FILE.toml`` trains once with
 the masks of all classes, then once for each class without its masks, whose pixels then count as
 255 in the masks that are learnt from. Its tags are learnt as before. Runs that are done are
-not done again, and one that was interrupted goes on. ``DIR/table.md`` and ``DIR/results.json`` are
+not done again, and one that was interrupted goes on, both only with the settings that they began
+with. ``DIR/table.md`` and ``DIR/results.json`` are
 written anew after each run.
 """
 
@@ -18,9 +19,9 @@ from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.roles import choose_classes
 from decouplednet.classes import ClassList
-from decouplednet.errors import SettingsError, UserError
+from decouplednet.errors import SettingsError, UsageError, UserError
 from decouplednet.settings import Settings
-from decouplednet.training.run import train
+from decouplednet.training.run import changed_settings, train
 from decouplednet.training.run_folder import RunFolder
 
 WITH_ALL = "with-all-masks"
@@ -73,7 +74,8 @@ def train_all(
         tell: called with a line before each run.
 
     Raises:
-        SettingsError: ``data.masks_classes`` is given, or there are fewer than two classes.
+        SettingsError: ``data.masks_classes`` is given, there are fewer than two classes, or a run
+            that is done was given other settings.
         UserError: as ``training.run.train``.
     """
     classes = choose_classes(Catalogue.read(data).classes, settings.data)
@@ -95,10 +97,22 @@ def train_all(
 
 
 def _finish(data: Path, folder: Path, settings: Settings, progress: bool) -> None:
-    """Train a run, go on with it, or leave it where it is done."""
+    """Train a run, go on with it, or leave it where it is done.
+
+    Raises:
+        SettingsError: it is done, with other settings.
+        UserError: as ``training.run.train``.
+    """
     run = RunFolder(folder)
     if not run.metrics.exists():
-        train(data, out=folder, settings=settings, resume=run.has_facts(), progress=progress)
+        train(data, out=folder, settings=settings, resume=run.is_begun(), progress=progress)
+        return
+    changed = changed_settings(run.recorded_settings(), settings)
+    if changed:
+        raise SettingsError(
+            f"{folder}: was trained with other settings ({', '.join(changed)}); remove that folder "
+            "to train the run anew, or give another --out"
+        )
 
 
 def rows_of(out: Path, classes: ClassList) -> tuple[Row, ...]:
@@ -160,7 +174,9 @@ def parser() -> ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Train, print the table, and return the exit status: 0 done, 1 refused, 130 interrupted.
+    """Train, print the table, and return the exit status.
+
+    That is 0 done, 1 refused, 2 wrong use, 130 interrupted.
 
     Args:
         arguments: words of the command line; None: those this process was started with.
@@ -171,7 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         rows = train_all(given.data, given.out, settings, progress=not given.quiet, tell=_say)
     except UserError as fault:
         sys.stderr.write(f"benchmarks: {' '.join(str(fault).split())}\n")
-        return 1
+        return 2 if isinstance(fault, UsageError) else 1
     except KeyboardInterrupt:
         sys.stderr.write(f"benchmarks: interrupted; the same command goes on in {given.out}\n")
         return 130

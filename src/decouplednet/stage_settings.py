@@ -241,6 +241,11 @@ class SelfTrainingSettings(RegionSettings):
 
     enabled: bool = Field(False, description="whether there is a stage 3; the paper has none")
     updates: Count = Field(1500, description="number of updates of the weights")
+    minutes: Minutes | None = Field(
+        None,
+        description="time that the stage may take, its pseudo-masks included; its schedule and "
+        "its end then follow the clock. None: they follow the updates",
+    )
     images_per_update: Count = Field(8, description="images whose gradients make one update")
     learning_rate: PositiveFloat = Field(
         5e-4, description="step size of bridge and decoder in the first update after warm-up"

@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import pytest
 from benchmarks.classes_without_masks import Row, main, run_name, table, train_all
 from decouplednet.errors import SettingsError
 from decouplednet.settings import Settings
+from tests.shapes import NAMES
 from tests.training.conftest import QUICK, quick
 
 SETTINGS = [word for change in QUICK for word in ("--set", change)]
@@ -64,6 +66,48 @@ def test_runs_that_are_done_are_not_done_again(
     assert (trained / "table.md").read_text() in capsys.readouterr().out
 
 
+def test_runs_that_are_done_with_other_settings_are_refused(
+    trained: Path, shapes: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (trained / "table.md").read_bytes()
+    words = [str(shapes), "--out", str(trained), "--quiet", *SETTINGS]
+
+    assert main([*words, "--set", "seed=4", "--set", "segmenter.updates=2"]) == 1
+
+    assert capsys.readouterr().err == (
+        f"benchmarks: {trained}/with-all-masks: was trained with other settings (seed, "
+        "segmenter.updates); remove that folder to train the run anew, or give another --out\n"
+    )
+    assert (trained / "table.md").read_bytes() == table
+
+
+def test_a_run_that_was_stopped_before_it_wrote_what_it_is_goes_on(
+    trained: Path, shapes: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    begun = out / "without-masks-of-bar"
+    settings = (begun / "settings.toml").read_bytes()
+    shutil.rmtree(begun)
+    begun.mkdir()
+    (begun / "settings.toml").write_bytes(settings)
+
+    assert main([str(shapes), "--out", str(out), "--quiet", *SETTINGS]) == 0
+
+    assert (begun / "metrics.json").read_bytes() == (
+        trained / "without-masks-of-bar" / "metrics.json"
+    ).read_bytes()
+
+
+def test_a_change_that_names_no_setting_is_wrong_use(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([str(shapes), "--out", str(tmp_path), "--set", "sied=1"]) == 2
+
+    assert capsys.readouterr().err == (
+        "benchmarks: --set: a run has no setting sied; did you mean side?\n"
+    )
+
+
 def test_a_value_that_is_not_there_is_a_dash() -> None:
     rows = [Row("cat", "true_tags", None, 0.5), Row("dog", "predicted_tags", 0.5, None)]
 
@@ -99,10 +143,11 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
 
 
 def test_runs_that_score_nothing_are_refused(shapes: Path, tmp_path: Path) -> None:
-    (tmp_path / "with-all-masks").mkdir()
-    (tmp_path / "with-all-masks" / "metrics.json").write_text("{}")
-    (tmp_path / "without-masks-of-disc").mkdir()
-    (tmp_path / "without-masks-of-disc" / "metrics.json").write_text("{}")
+    for name, learnt in (("with-all-masks", NAMES), ("without-masks-of-disc", NAMES[1:])):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text("{}")
+        settings = quick(f"data.masks_classes={','.join(learnt)}")
+        (tmp_path / name / "settings.toml").write_text(settings.to_toml())
     with pytest.raises(SettingsError, match=r"metrics.json: no image was scored; name some in"):
         train_all(shapes, tmp_path, quick(), progress=False, tell=print)
 

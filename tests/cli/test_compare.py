@@ -121,6 +121,22 @@ def test_changes_are_laid_over_the_settings_that_the_comparison_began_with(
     assert "different now: side; compare in another folder" in capsys.readouterr().err
 
 
+def test_tables_are_written_anew_with_default_options_where_fewer_masks_were_learnt(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*call, "--seeds", "0", "--quiet"]) == 0
+    out = tmp_path / "out"
+    (out / "table.md").unlink()
+    capsys.readouterr()
+    # The data set has no 5 masks of a class, which is what --masks says by default.
+    assert run([*call[:4], "--methods", ""]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert "| 1 | a, not trained |" in shown.out
+    assert (out / "table.md").exists()
+    assert [path.name for path in (out / "splits").iterdir()] == ["drawn_1.txt"]
+
+
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(
     call: list[str],
     tmp_path: Path,

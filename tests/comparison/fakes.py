@@ -119,6 +119,7 @@ class Untrained:
             parameters=11,
             trained_parameters=7,
             stages=("pixels",),
+            budgeted=("segmenter",),
             takes_tags=self.takes_tags,
             has_tag_scores=self.takes_tags,
         )

@@ -11,7 +11,9 @@ from decouplednet.comparison.baseline_training import (
     BaselineTraining,
 )
 from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.networks.pooling import TopKPooling
 from decouplednet.training.plan import make_plan
+from decouplednet.training.pooling import pooling_of
 from decouplednet.training.run import begin
 from decouplednet.training.run_folder import RunFolder
 from tests.training.conftest import quick
@@ -34,6 +36,22 @@ def test_a_baseline_is_trained_and_can_be_scored(
     scores = evaluate_records(contender.predictor, plan.catalogue, plan.roles.validation)
     assert scores.images == 2
     assert contender.has_tag_scores == method.has_tag_scores
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("classifier.pooling=log-sum-exp", "classifier.pooling_sharpness=2"),
+        ("classifier.pooling=top-k", "classifier.pooling_top_share=0.5"),
+    ],
+)
+def test_activation_maps_pool_the_highest_quarter_whatever_is_common(
+    changes: tuple[str, ...], shapes: Path
+) -> None:
+    plan = make_plan(shapes, ACTIVATION_MAPS.settings(quick(*changes)))
+
+    assert pooling_of(plan.settings.classifier) == TopKPooling(top_share=0.25)
+    assert "the mean of the highest quarter" in ACTIVATION_MAPS.tuning
 
 
 def test_a_baseline_has_no_third_stage() -> None:

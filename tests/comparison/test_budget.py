@@ -1,7 +1,12 @@
+import re
+
 import pytest
 
-from decouplednet.comparison.budget import of_each_cell, stated
-from decouplednet.errors import SettingsError
+from decouplednet.comparison.baseline_training import ACTIVATION_MAPS
+from decouplednet.comparison.budget import check_budget, of_each_cell, stated, stated_in_common
+from decouplednet.comparison.method import Method
+from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
+from decouplednet.errors import SettingsError, UsageError
 from decouplednet.settings import Settings
 
 
@@ -43,3 +48,54 @@ def test_minutes_that_a_stage_has_already_are_kept() -> None:
 )
 def test_the_budget_is_told_in_words(changes: list[str], words: str) -> None:
     assert stated(of_each_cell(given(*changes))) == words
+
+
+def test_the_budget_of_a_cell_is_that_of_all_its_stages() -> None:
+    settings = given(
+        *("self_training.enabled=true", "self_training.updates=90"),
+        *("classifier.updates=30", "segmenter.updates=50"),
+    )
+
+    assert stated(settings) == (
+        "30 updates of 64 images from tags, 50 updates of 8 windows from masks, "
+        "90 updates of 8 windows from pseudo-masks"
+    )
+    assert stated(settings, ["segmenter"]) == "50 updates of 8 windows from masks"
+    assert stated_in_common(settings) == (
+        "30 updates of 64 images from tags, 50 updates of 8 windows from masks"
+    )
+
+
+def test_every_method_is_allowed_the_same_minutes_in_all_its_stages() -> None:
+    common = of_each_cell(given("minutes=10", "self_training.enabled=true"))
+    assert stated_in_common(common) == "10 minutes of training"
+
+    for method, stages in (
+        (IMPROVED, ["classifier", "segmenter", "student"]),
+        (DECOUPLEDNET, ["classifier", "segmenter"]),
+        (ACTIVATION_MAPS, ["classifier"]),
+    ):
+        assert stated(method.settings(common), stages) == "10 minutes of training"
+
+
+@pytest.mark.parametrize(
+    ("methods", "remedy"),
+    [
+        (
+            (DECOUPLEDNET, IMPROVED, MASKS_ONLY),
+            "give the --minutes of a cell, or leave it out: --methods decouplednet,masks-only",
+        ),
+        ((IMPROVED,), "give the --minutes of a cell"),
+    ],
+)
+def test_a_third_stage_is_refused_where_updates_are_common(
+    methods: tuple[Method, ...], remedy: str
+) -> None:
+    line = (
+        "--methods: improved trains a third stage, and a budget of updates is one of two stages; "
+    )
+    for changes in ((), ("classifier.minutes=2",)):
+        with pytest.raises(UsageError, match=f"^{re.escape(line + remedy)}$"):
+            check_budget(of_each_cell(given(*changes)), methods)
+    check_budget(of_each_cell(given("minutes=10")), methods)
+    check_budget(given("self_training.enabled=true"), (DECOUPLEDNET, MASKS_ONLY))

@@ -11,6 +11,7 @@ from decouplednet.comparison import methods
 from decouplednet.comparison.cell import Cell, Digests, write_cell
 from decouplednet.comparison.compare import Outline, compare
 from decouplednet.comparison.folder import ComparisonFolder
+from decouplednet.comparison.own_training import IMPROVED
 from decouplednet.comparison.results import Comparison
 from decouplednet.comparison.terms import set_terms
 from decouplednet.errors import UsageError
@@ -142,6 +143,23 @@ def test_without_methods_tables_and_pictures_alone_are_written_anew(call: Call) 
     (got.folder.file(Cell("a", 1, 0))).unlink()
     with pytest.raises(UsageError, match="out: holds no cell yet; name the --methods to train"):
         call(Untrained("a"), methods=[])
+
+
+def test_a_third_stage_without_minutes_is_refused_before_anything_is_written(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods, "METHODS", (Untrained("a"), IMPROVED))
+    out = tmp_path / "out"
+    with pytest.raises(
+        UsageError, match=r"^--methods: improved trains a third stage, .*methods a$"
+    ):
+        compare(shapes, out=out, settings=SETTINGS, masks=[1], seeds=[0])
+
+    assert not out.exists()
+    assert compare(shapes, out=out, settings=SETTINGS, methods=["a"], masks=[1], seeds=[0]).cells
+    digests = set_terms(Catalogue.read(shapes), SETTINGS).digests(1)
+    write_cell(out / "cells", a_cell("improved", 1, 0, digests=digests))
+    assert len(compare(shapes, out=out, masks=[1], seeds=[0]).cells) == 2, "it is done already"
 
 
 def test_settings_need_not_be_given_again(call: Call) -> None:

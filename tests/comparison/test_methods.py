@@ -51,3 +51,19 @@ def test_no_method_changes_what_all_have_in_common() -> None:
         assert (its.side, its.seed) == (224, 5)
         assert its.data.validation_split == "val"
         assert its.classifier.weights == "w"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("preset=skip", "side=240", "segmenter.side=144"),
+        ("classifier.pooling=log-sum-exp", "classifier.pooling_sharpness=2"),
+        ("classifier.pooling=top-k", "classifier.pooling_top_share=0.5"),
+        ("preset=modern", "backbone=some/backbone", "side=210"),
+        ("data.calibration_share=0.1", "prediction.threshold_choice=calibrated"),
+    ],
+)
+def test_every_method_takes_whatever_a_run_may_be_given(changes: tuple[str, ...]) -> None:
+    common = Settings.read(None, changes)
+    for method in METHODS:
+        assert method.settings(common)

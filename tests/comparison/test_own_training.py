@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
+from decouplednet.comparison.own_training import (
+    DECOUPLEDNET,
+    IMPROVED,
+    MASKS_ONLY,
+    OwnTraining,
+)
 from decouplednet.settings import PredictionSettings
 from decouplednet.training.plan import make_plan
 from decouplednet.training.run import begin, train
@@ -51,10 +56,11 @@ def test_masks_only_learns_the_tags_of_the_masked_images_alone(shapes: Path) -> 
     its = MASKS_ONLY.settings(common)
 
     assert its.data.tags_split == common.data.masks_split == "strong"
-    assert its.model_copy(update={"data": common.data}) == common
+    papers = common.changed({"classifier.pooling": "max"})
+    assert its.model_copy(update={"data": common.data}) == papers
     assert (DECOUPLEDNET.uses_tags, MASKS_ONLY.uses_tags) == (True, False)
     assert DECOUPLEDNET.uses_masks
-    assert DECOUPLEDNET.settings(common) == common
+    assert DECOUPLEDNET.settings(common) == papers
 
 
 def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: Path) -> None:
@@ -78,7 +84,7 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.data.calibration_share == 0
         assert (its.classifier.average, its.segmenter.average) == (0, 0)
         assert its.classifier.label_smoothing == 0
-        assert its.classifier.pooling is None
+        assert its.classifier.pooling == "max"
         assert its.classifier.pooling_top_share is None
         assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
 
@@ -89,6 +95,22 @@ def test_the_faithful_methods_decode_by_switches_whatever_the_recipe(
 ) -> None:
     for method in (DECOUPLEDNET, MASKS_ONLY):
         assert method.settings(quick(f"preset={given}")).preset == faithful
+
+
+@pytest.mark.parametrize("method", [DECOUPLEDNET, MASKS_ONLY])
+def test_sides_that_switches_cannot_take_are_rounded(method: OwnTraining) -> None:
+    sides = ("side=240", "segmenter.side=80", "self_training.side=176")
+    its = method.settings(quick("preset=skip", *sides))
+
+    assert (its.side, its.segmenter.side, its.self_training.side) == (256, 96, 192)
+    kept = method.settings(quick("preset=skip"))
+    assert (kept.side, kept.segmenter.side, kept.self_training.side) == (None, None, None)
+
+
+def test_the_faithful_methods_pool_by_the_maximum_where_the_preset_usually_does_not() -> None:
+    its = DECOUPLEDNET.settings(quick("preset=modern", "backbone=some/backbone"))
+
+    assert (its.preset, its.classifier.pooling) == ("modern", "max")
 
 
 def test_the_improved_method_has_all_that_the_paper_has_not() -> None:

@@ -51,6 +51,13 @@ def test_the_page_says_all_that_must_be_known_to_read_it() -> None:
     assert "IoU = I / (T + P - I)" in page
 
 
+def test_budgets_that_differ_are_told_of_each_method() -> None:
+    cells = (a_cell(budget="one"), a_cell(seed=1, budget="one"), a_cell("b", budget="two"))
+    page = markdown(cells, GUARD)
+
+    assert "- budget of a cell of Decouplednet: one\n- budget of a cell of B: two\n" in page
+
+
 def test_the_sheet_holds_the_same_numbers_for_computing() -> None:
     first, second = csv.DictReader(io.StringIO(sheet(CELLS)))
 

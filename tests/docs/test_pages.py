@@ -12,6 +12,7 @@ import pytest
 import typer
 
 from decouplednet.cli.app import app
+from decouplednet.comparison.methods import METHODS
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.settings import Settings
 
@@ -60,6 +61,14 @@ def test_commands_on_a_page_have_options_and_settings_that_exist(page: Path) -> 
         assert used <= known, f"{name}: {used - known}"
         changes = [after for word, after in pairwise(words) if word == "--set"]
         Settings.read(None, changes)
+
+
+def test_the_page_of_comparisons_names_every_method() -> None:
+    text = (ROOT / "docs" / "how-to" / "compare-methods.md").read_text()
+    table = text.split("| method | learns from |\n|---|---|\n")[1].partition("\n\n")[0]
+    named = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", table, re.MULTILINE)
+
+    assert named == [method.name for method in METHODS]
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:

@@ -7,6 +7,8 @@ from safetensors.torch import save_file
 
 from decouplednet.networks.vgg import VGG
 from decouplednet.training.announcement import describe
+from decouplednet.training.estimate import duration
+from decouplednet.training.expectation import expected_seconds
 from decouplednet.training.plan import make_plan
 from tests.training.conftest import quick
 
@@ -47,6 +49,23 @@ def test_the_table_counts_one_and_names_the_file_of_weights_alone(
     assert rows["stage 1, tags"].startswith("5 updates of 1 image;")
     assert rows["stage 2, masks"] == "1 update of 1 window of 128 pixels"
     assert "beside start and scoring, less where features lie in the cache" in rows["expected"]
+
+
+def test_the_table_says_what_stage_3_will_do_and_how_long_it_takes(shapes: Path) -> None:
+    changes = ("self_training.enabled=true", "self_training.trained_groups=2")
+    plan = make_plan(shapes, quick(*changes, "self_training.updates=30", "self_training.side=64"))
+    rows = dict(describe(plan, 1e6))
+    seconds = [duration(each) for each in expected_seconds(plan, 1e6)]
+
+    assert rows["stage 3, pseudo-masks"] == (
+        "30 updates of 8 windows of 64 pixels; 2 of 5 groups of convolutions learn"
+    )
+    assert len(seconds) == 3
+    assert rows["expected"].startswith(f"about {' + '.join(seconds)} beside start and scoring")
+    timed = make_plan(shapes, quick(*changes, "self_training.minutes=2"))
+    told = dict(describe(timed, 1e6))["stage 3, pseudo-masks"]
+    assert told.startswith("updates for 2 min of 8 windows of 96 pixels; ")
+    assert "stage 3, pseudo-masks" not in dict(describe(make_plan(shapes, quick()), 1e6))
 
 
 def test_the_table_says_how_scores_are_pooled(shapes: Path) -> None:

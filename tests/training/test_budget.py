@@ -24,7 +24,7 @@ from decouplednet.training.budget import (
 )
 from decouplednet.training.choices import choose
 
-NUMBERS = Numbers(tagged=900, masked=48, scored=70, classes=5, long_side=500)
+NUMBERS = Numbers(tagged=900, masked=48, scored=70, calibrated=0, classes=5, long_side=500)
 SPEED = Speed(
     side=160,
     window_side=128,
@@ -141,6 +141,21 @@ def test_statistics_are_estimated_after_the_training() -> None:
     assert parts["saving"] == 4 + 30 * 4 * 0.5
     whole = settings.changed({"segmenter.images_per_step": None})
     assert after_training(whole, NUMBERS, prediction=0.5, saving=4)["saving"] == 4 + 30 * 8 * 0.5
+
+
+def test_images_kept_for_calibration_are_seen_after_the_stages() -> None:
+    parts = after_training(Settings(), replace(NUMBERS, calibrated=30), prediction=0.5, saving=4.0)
+    assert parts["calibration"] == 30 * 0.5
+    assert "calibration" not in after_training(Settings(), NUMBERS, prediction=0.5, saving=4.0)
+
+
+def test_labels_are_a_part_of_their_own_unless_stage_3_is_given_minutes() -> None:
+    free = Settings().changed({"self_training.enabled": True})
+    parts = after_training(free, NUMBERS, prediction=0.5, saving=4.0)
+    assert parts["pseudo-masks"] == 900 * 0.5
+    given = free.changed({"self_training.minutes": 3})
+    assert "pseudo-masks" not in after_training(given, NUMBERS, prediction=0.5, saving=4.0)
+    assert "pseudo-masks" not in after_training(Settings(), NUMBERS, prediction=0.5, saving=4.0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a run decides before it starts, and what it refuses."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -57,10 +58,13 @@ def test_the_pooling_is_chosen_and_reaches_the_network(
 
 
 def test_a_padded_bridge_takes_single_images_at_the_smallest_side(shapes: Path) -> None:
-    smallest = ("side=96", "classifier.weights=none")
+    switches, padded = (
+        make_plan(shapes, quick(f"preset={preset}", "side=96", "classifier.weights=none"))
+        for preset in ("light", "skip")
+    )
 
-    assert make_plan(shapes, quick("preset=light", *smallest)).fewest_images == 2
-    assert make_plan(shapes, quick("preset=skip", *smallest)).fewest_images == 1
+    assert (switches.fewest_images(96), switches.fewest_images(128)) == (2, 1)
+    assert padded.fewest_images(96) == 1
 
 
 def test_a_plan_holds_roles_classes_and_tags(shapes: Path) -> None:
@@ -148,10 +152,39 @@ def test_a_step_of_one_image_is_refused_where_the_inner_grid_is_one_value(shapes
         r"segmenter\.side=64 or more$",
     ):
         make_plan(shapes, quick("side=32", one))
-    assert make_plan(shapes, quick("side=32")).fewest_images == 2
-    assert make_plan(shapes, quick("side=32", "segmenter.side=64", one)).fewest_images == 1
-    with pytest.raises(TrainingError, match=r"no multiple of images_per_step = 1 times 3 devices"):
-        make_plan(shapes, quick("compute.devices=3"))
+    assert make_plan(shapes, quick("side=32"))
+    assert make_plan(shapes, quick("side=32", "segmenter.side=64", one))
+
+
+def test_the_step_of_stage_3_is_looked_at_in_its_own_windows(shapes: Path) -> None:
+    one = ("self_training.enabled=true", "self_training.images_per_step=1")
+    with pytest.raises(
+        SettingsError,
+        match=r"^self_training: 1 image in a step, but batch normalisation needs at least 2 in "
+        r"windows of 32 pixels, .* set self_training\.images_per_step=2 with "
+        r"self_training\.images_per_update a multiple of 2, or self_training\.side=64 or more$",
+    ):
+        make_plan(shapes, quick("self_training.side=32", *one))
+    assert make_plan(shapes, quick("side=32", "self_training.side=64", *one)).student_side == 64
+    assert make_plan(shapes, quick("segmenter.side=64", *one)).student_side == 64
+    assert make_plan(shapes, quick("self_training.side=32", "self_training.images_per_step=1"))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ((), "segmenter: images_per_update = 4 is no multiple of images_per_step = 1 times 3"),
+        (
+            ("segmenter.images_per_update=3", "self_training.enabled=true"),
+            "self_training: images_per_update = 8 is no multiple of images_per_step = 2 times 3",
+        ),
+    ],
+)
+def test_an_update_that_the_devices_cannot_share_is_refused_beforehand(
+    changes: tuple[str, ...], message: str, shapes: Path
+) -> None:
+    with pytest.raises(TrainingError, match=f"^{re.escape(message)} devices"):
+        make_plan(shapes, quick("compute.devices=3", *changes))
 
 
 def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:

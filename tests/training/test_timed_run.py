@@ -28,7 +28,12 @@ from decouplednet.training.run import train
 from decouplednet.training.stages import MaskStage, TagStage
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
-from decouplednet.training.timetable import UNTIMED, Watch, numbers_of, timed
+from decouplednet.training.timetable import (
+    UNTIMED,
+    Watch,
+    numbers_of,
+    timed,
+)
 from tests.training.clock import FakeClock
 from tests.training.conftest import quick, start
 
@@ -71,6 +76,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     slow(TagStage, "loss", lambda _, batch: 1.0 * len(batch[0]))
     slow(MaskStage, "loss", lambda _, batch: 3.0 * len(batch[0]))
     slow(StudentStage, "loss", lambda _, batch: STUDENT_COST * 3.0 * len(batch.example.image))
+    slow(Predictor, "scores", lambda _, images: PREDICTION * len(images))
     for module in (timetable, runs):
         slow(module, "evaluate_records", lambda *given: PREDICTION * len(given[2]))
     return machine
@@ -285,14 +291,18 @@ def test_a_stage_without_time_makes_one_update_and_says_so(
     ) in caplog.text
 
 
-def test_a_watch_notes_what_came_to_its_end() -> None:
-    clock, noted = FakeClock(), dict[str, float]()
-    watch = Watch(clock, note=noted.__setitem__)
-    with watch.noted("features"):
-        clock.now += 8
-    with pytest.raises(KeyboardInterrupt), watch.noted("scores"):
-        raise KeyboardInterrupt
-    assert noted == {"features": 8}
+def test_calibration_is_a_part_of_the_minutes_of_a_run(
+    machine: Machine, shapes: Path, tmp_path: Path
+) -> None:
+    run, minutes, (plan,) = _train(
+        machine, shapes, tmp_path / "run", settings=_settings("data.calibration_share=0.5")
+    )
+    facts = json.loads((run.folder / "run.json").read_text())
+
+    assert plan.budget
+    assert plan.budget.seconds["calibration"] == pytest.approx(2 * PREDICTION)
+    assert facts["seconds"]["calibration"] == 2 * PREDICTION
+    assert 0.9 * MINUTES <= minutes <= 1.1 * MINUTES
 
 
 def test_the_table_says_how_the_time_is_divided(machine: Machine, shapes: Path) -> None:

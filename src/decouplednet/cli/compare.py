@@ -42,7 +42,8 @@ Minutes = Annotated[
     float | None,
     typer.Option(
         help="Time that the training of each cell may take, without scoring and without features "
-        "of the shared cache; the updates of the settings by default.",
+        "of the shared cache; the updates of the settings by default, which have none for a method "
+        "of three stages.",
         show_default=False,
     ),
 ]

@@ -1,6 +1,6 @@
 """The table that is shown before a comparison: what will be trained, on what, with what budget."""
 
-from decouplednet.comparison.budget import stated
+from decouplednet.comparison.budget import stated_in_common
 from decouplednet.comparison.compare import Outline
 from decouplednet.counts import count
 
@@ -28,7 +28,7 @@ def describe(outline: Outline) -> list[Row]:
         ("masks a class", f"{', '.join(images) or 'none'} ({source})"),
         ("methods", ", ".join(dict.fromkeys(cell.method for cell in cells)) or "none"),
         ("seeds", ", ".join(dict.fromkeys(str(cell.seed) for cell in cells)) or "none"),
-        ("budget of a cell", stated(terms.settings)),
+        ("budget of a cell", stated_in_common(terms.settings)),
         ("cells", _cells(outline)),
     ]
 

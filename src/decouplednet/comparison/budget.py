@@ -1,11 +1,13 @@
 """What the training of each cell may take, as the settings say it and as people read it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from decouplednet.comparison.method import Method
 from decouplednet.counts import count
+from decouplednet.errors import UsageError
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
-from decouplednet.training.budget import SECTIONS, shares_of, stages_of
+from decouplednet.training.budget import SECTIONS, SHARES, shares_of, stages_of
 
 
 def of_each_cell(settings: Settings) -> Settings:
@@ -42,33 +44,73 @@ def divided_anew(settings: Settings, shares: Mapping[str, float], among: Setting
         shares: of the stages that shall have the minutes; they sum to 1.
         among: whose stages' minutes these are.
     """
-    given = [stage.minutes for stage in stages_of(among).values()]
-    known = [minutes for minutes in given if minutes is not None]
-    if len(known) < len(given):
+    total = _minutes_of(stages_of(among))
+    if total is None:
         return settings
-    total = sum(known)
     return settings.changed(
         {f"{SECTIONS[name]}.minutes": total * share for name, share in shares.items()}
     )
 
 
-def stated(settings: Settings) -> str:
-    """Return what the settings in common allow a cell.
+def _minutes_of(stages: Mapping[str, StageSettings]) -> float | None:
+    """Return the minutes of all stages together; None where one has none."""
+    given = [stage.minutes for stage in stages.values()]
+    known = [minutes for minutes in given if minutes is not None]
+    return sum(known) if len(known) == len(given) else None
+
+
+def check_budget(common: Settings, methods: Sequence[Method]) -> None:
+    """Refuse a third stage where updates are common: they are given for two stages.
+
+    Args:
+        common: to all methods, with the minutes ``of_each_cell``.
+        methods: to train.
+
+    Raises:
+        UsageError: a method has a third stage, and cells have no minutes.
+    """
+    if _minutes_of(stages_of(common)) is not None:
+        return
+    longer = [method.name for method in methods if len(stages_of(method.settings(common))) > 2]
+    if longer:
+        rest = ",".join(method.name for method in methods if method.name not in longer)
+        leave = f", or leave it out: --methods {rest}" if rest else ""
+        raise UsageError(
+            f"--methods: {', '.join(longer)} trains a third stage, and a budget of updates is one "
+            f"of two stages; give the --minutes of a cell{leave}"
+        )
+
+
+def stated(settings: Settings, names: Sequence[str] | None = None) -> str:
+    """Return what settings allow a cell.
 
     >>> stated(Settings(minutes=10)), stated(of_each_cell(Settings(minutes=10)))
     ('updates chosen for the tags, updates chosen for the masks', '10 minutes of training')
+
+    Args:
+        settings: of a cell, or of all.
+        names: of the stages that the cell has; None: all of the settings.
     """
-    every = [stage.minutes for stage in stages_of(settings).values()]
-    given = [minutes for minutes in every if minutes is not None]
-    if len(given) == len(every):
-        return f"{sum(given):g} minutes of training"
-    return ", ".join(
-        _allowed(stage, thing, source)
-        for stage, thing, source in (
-            (settings.classifier, "image", "tags"),
-            (settings.segmenter, "window", "masks"),
-        )
-    )
+    every = stages_of(settings)
+    stages = {name: every[name] for name in names or every}
+    minutes = _minutes_of(stages)
+    if minutes is not None:
+        return f"{minutes:g} minutes of training"
+    return ", ".join(_allowed(stage, *_LEARNT[name]) for name, stage in stages.items())
+
+
+def stated_in_common(common: Settings) -> str:
+    """Return what the settings in common allow every cell; updates are those of two stages."""
+    in_time = _minutes_of(stages_of(common)) is not None
+    return stated(common, None if in_time else tuple(SHARES))
+
+
+_LEARNT = {
+    "classifier": ("image", "tags"),
+    "segmenter": ("window", "masks"),
+    "student": ("window", "pseudo-masks"),
+}
+"""What a stage takes at once, and from what."""
 
 
 def _allowed(stage: StageSettings, thing: str, source: str) -> str:

@@ -197,12 +197,13 @@ class CellResult(_Kept):
         seed: of the training.
         predicted_tags: scores when the method itself decides which classes are there.
         true_tags: scores when it is told; None for a method that cannot be told.
-        minutes: of training, without features of the shared cache and without scoring.
+        minutes: of training, pseudo-masks included, without features of the shared cache and
+            without scoring.
         feature_minutes: that the features of the shared cache took; 0 where they were there.
         parameters: weights of the trained model.
         trained_parameters: those of them that this training changed.
         curves: of each stage, in their order; at least one.
-        budget: what each cell was allowed, as a sentence.
+        budget: what the cell was allowed, as a sentence.
         tuning: what of the method was tuned and how much, as a sentence.
         where: what computed it.
         digests: what was learnt from and scored.

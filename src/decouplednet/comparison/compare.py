@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.catalogue import Catalogue
-from decouplednet.comparison.budget import of_each_cell
+from decouplednet.comparison.budget import check_budget, of_each_cell
 from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder, Found
 from decouplednet.comparison.grid import Grid, cells_of
+from decouplednet.comparison.method import Method
 from decouplednet.comparison.methods import choose_methods
 from decouplednet.comparison.results import Comparison, write_results
 from decouplednet.comparison.terms import PREFIX, Terms, set_terms
@@ -71,21 +72,22 @@ def compare(
     Raises:
         DataError: the data set, a split or the folder cannot be used.
         SettingsError: settings are out of range, or differ from those the comparison began with.
-        UsageError: there is no method of a name, a number is out of range, or no cell lies there
-            where none shall be trained.
+        UsageError: there is no method of a name, a number is out of range, no cell lies there
+            where none shall be trained, or a method has a third stage and cells no minutes.
     """
     check_numbers(masks, seeds)
     chosen = choose_methods(methods)
     folder = ComparisonFolder(Path(out))
     common = folder.settings_to_use(settings)
     reading = bar("masks to draw from", quiet=not progress)
-    catalogue = Catalogue.read(Path(data))
-    terms = set_terms(catalogue, of_each_cell(common), masks_split_prefix, reading)
+    terms = set_terms(Catalogue.read(Path(data)), of_each_cell(common), masks_split_prefix, reading)
     found, cells = folder.find(terms), cells_of(chosen, masks, seeds)
     to_do = tuple(cell for cell in cells if not folder.file(cell).exists())
     if not to_do and not found.cells:
         raise UsageError(f"{folder.root}: holds no cell yet; name the --methods to train")
-    lists = terms.drawn(masks)
+    check_budget(terms.settings, _methods_of(to_do, chosen))
+    there = (*to_do, *(result.cell for result in found.cells))
+    lists = terms.drawn(sorted({cell.masks for cell in there} - {0}))
     if announce:
         announce(Outline(terms, cells, to_do, found))
     folder.begin(common, lists)
@@ -99,6 +101,11 @@ def compare(
         if tell:
             tell(_ended(result) if result else f"failed: {folder.sentence(cell)}")
     return write_results(folder, terms, tags)
+
+
+def _methods_of(cells: Sequence[Cell], methods: Sequence[Method]) -> list[Method]:
+    names = {cell.method for cell in cells}
+    return [method for method in methods if method.name in names]
 
 
 def _ended(result: CellResult) -> str:

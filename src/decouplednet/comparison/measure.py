@@ -9,6 +9,7 @@ from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.progress import bar
 from decouplednet.report.curves import read_curves
+from decouplednet.training.budget import PSEUDO_MASKS
 from decouplednet.training.fit import effort_of
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
@@ -36,8 +37,9 @@ def measure(
     scores = {"predicted_tags": predicted} | ({"true_tags": told} if told else {})
     folder.write_json(folder.metrics, {name: each.to_json() for name, each in scores.items()})
     curves = {curve.stage: curve.loss for curve in read_curves(folder.curves)}
+    beside = folder.read_facts()["seconds"]
     seconds = sum(effort_of(folder.checkpoints / stage).seconds for stage in contender.stages)
-    features = folder.read_facts()["seconds"].get("features", 0.0)
+    seconds += beside.get(PSEUDO_MASKS, 0.0)
     kept = contender.has_tag_scores
     return CellResult(
         method=cell.method,
@@ -48,11 +50,11 @@ def measure(
         predicted_tags=CellScores.of(predicted, has_tag_scores=kept),
         true_tags=CellScores.of(told, has_tag_scores=kept) if told else None,
         minutes=round(seconds / 60, 2),
-        feature_minutes=round(features / 60, 2),
+        feature_minutes=round(beside.get("features", 0.0) / 60, 2),
         parameters=contender.parameters,
         trained_parameters=contender.trained_parameters,
         curves=tuple(StageCurve.of(stage, curves[stage]) for stage in contender.stages),
-        budget=stated(terms.settings),
+        budget=stated(plan.settings, contender.budgeted),
         tuning=method.tuning,
         where=where(plan.machine),
         digests=terms.digests(cell.masks),

@@ -20,6 +20,8 @@ class Contender:
         stages: names of the stages that were trained, in their order. Each has its rows in
             ``RunFolder.curves`` and its checkpoints in ``RunFolder.checkpoints`` under this name,
             as ``training.fit.fit`` leaves them.
+        budgeted: names of those stages, as in ``training.budget.stages_of``, whose budget these
+            had.
         takes_tags: whether its predictions follow tags that are given.
         has_tag_scores: whether its probabilities say which classes are there.
     """
@@ -28,6 +30,7 @@ class Contender:
     parameters: int
     trained_parameters: int
     stages: tuple[str, ...]
+    budgeted: tuple[str, ...]
     takes_tags: bool
     has_tag_scores: bool
 
@@ -49,7 +52,7 @@ class Method(Protocol):
 
     @property
     def uses_masks(self) -> bool:
-        """Whether it learns from masks; if not, it has one cell a seed, with 0 masks."""
+        """Whether it learns anything from masks; if not, it has one cell a seed, with 0 masks."""
 
     @property
     def tuning(self) -> str:
@@ -59,7 +62,8 @@ class Method(Protocol):
         """Return the settings of this method's run.
 
         Args:
-            common: of all methods; images to score, side, weights and budget stay as they are.
+            common: of all methods; images to score, weights and budget stay as they are, and the
+                side unless the method's preset cannot take it.
         """
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:

@@ -12,9 +12,11 @@ from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.method import Contender
 from decouplednet.inference.model_folder import save_model
+from decouplednet.networks.presets import nearest_side, preset_named
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import PredictionSettings, PresetName, Settings
-from decouplednet.training.budget import SHARES, SHARES_OF_THREE
+from decouplednet.training.budget import SHARES, SHARES_OF_THREE, stages_of
+from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
 from decouplednet.training.run import train_stages, watch_of
 from decouplednet.training.run_folder import RunFolder
@@ -31,6 +33,7 @@ class OwnTraining:
         uses_tags: whether its settings leave it the tags of images without masks.
         tuning: what was tuned, how much and on what, as a sentence.
         change: the settings of its run, from those that all methods have in common.
+        clock: by which its stages are timed.
     """
 
     name: str
@@ -38,6 +41,7 @@ class OwnTraining:
     uses_tags: bool
     tuning: str
     change: Callable[[Settings], Settings]
+    clock: Clock = time.perf_counter
 
     @property
     def uses_masks(self) -> bool:
@@ -55,8 +59,7 @@ class OwnTraining:
             UserError: as ``training.run.train``.
         """
         facts = folder.read_facts()
-        now = time.perf_counter()
-        watch = watch_of(plan, folder, facts, time.perf_counter, now)
+        watch = watch_of(plan, folder, facts, self.clock, self.clock())
         segmenter = train_stages(plan, folder, facts, watch)
         save_model(folder.model, segmenter)
         segmenter.network.to(plan.machine.device)
@@ -65,6 +68,7 @@ class OwnTraining:
             parameters=sum(weight.numel() for weight in segmenter.network.parameters()),
             trained_parameters=changed_weights(start_network(plan), segmenter.network),
             stages=tuple(curve.stage for curve in read_curves(folder.curves)),
+            budgeted=tuple(stages_of(plan.settings)),
             takes_tags=True,
             has_tag_scores=True,
         )
@@ -99,7 +103,7 @@ _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,
     "classifier.average": 0.0,
-    "classifier.pooling": None,
+    "classifier.pooling": "max",
     "classifier.pooling_sharpness": None,
     "classifier.pooling_top_share": None,
     "classifier.label_smoothing": 0.0,
@@ -113,9 +117,22 @@ _ADDED: dict[str, object] = {
 def _faithful(common: Settings) -> Settings:
     """Return two stages and the paper's way to predict, whatever the recipe adds to them."""
     preset = _WITH_SWITCHES.get(common.preset, common.preset)
-    two = common.changed(_ADDED | {"preset": preset})
+    two = common.changed(_ADDED | {"preset": preset} | _fitting_sides(common, preset))
     its = two.model_copy(update={"prediction": PredictionSettings()})
     return divided_anew(its, SHARES, common)
+
+
+def _fitting_sides(common: Settings, preset: PresetName) -> dict[str, object]:
+    """Return the given sides, rounded to what a preset can take that replaces the common one."""
+    if preset == common.preset:
+        return {}
+    sides = {
+        "side": common.side,
+        "segmenter.side": common.segmenter.side,
+        "self_training.side": common.self_training.side,
+    }
+    to_take = preset_named(preset)
+    return {name: nearest_side(to_take, side) for name, side in sides.items() if side}
 
 
 def _smooth(common: Settings) -> str:

@@ -104,7 +104,7 @@ def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> 
     averaged = _each(str(cell.predicted_tags.classes_averaged) for cell in cells)
     yield f"scored on {_each(count(cell.predicted_tags.images, 'image') for cell in cells)}"
     yield f"rule: {RULE}; classes averaged, background counted: {averaged}"
-    yield f"budget of a cell: {_each(cell.budget for cell in cells)}"
+    yield from _of_budget(cells)
     yield from _of_time(cells)
     for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
         yield f"tuned for {title}: {tuning}"
@@ -116,11 +116,21 @@ def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> 
     yield from (f"failed: {fault}" for fault in faults)
 
 
+def _of_budget(cells: Sequence[CellResult]) -> Iterator[str]:
+    if len({cell.budget for cell in cells}) == 1:
+        yield f"budget of a cell: {cells[0].budget}"
+        return
+    for title in dict.fromkeys(cell.title for cell in cells):
+        budgets = _each(cell.budget for cell in cells if cell.title == title)
+        yield f"budget of a cell of {title}: {budgets}"
+
+
 def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
     features = max(cell.feature_minutes for cell in cells)
     yield (
-        "minutes are those of training, without scoring and without the features of the shared "
-        f"cache, which took up to {features:.1f} minutes where they were not there"
+        "minutes are those of training, pseudo-masks included, without scoring and without the "
+        f"features of the shared cache, which took up to {features:.1f} minutes where they were "
+        "not there"
     )
     yield (
         "a loss came to rest when the mean over its last tenth differs from that over the tenth "

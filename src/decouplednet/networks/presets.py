@@ -179,12 +179,23 @@ def side_fault(preset: Preset, side: int) -> str | None:
     >>> side_fault(preset_named("light"), 100)
     'must be a multiple of 32 and at least 96; the nearest is 96'
     """
-    stride = preset.stride
-    least = stride * preset.kernel
-    if side % stride == 0 and side >= least:
+    nearest = nearest_side(preset, side)
+    if side == nearest:
         return None
-    nearest = max(least, round(side / stride) * stride)
-    return f"must be a multiple of {stride} and at least {least}; the nearest is {nearest}"
+    return (
+        f"must be a multiple of {preset.stride} and at least {preset.stride * preset.kernel}; the "
+        f"nearest is {nearest}"
+    )
+
+
+def nearest_side(preset: Preset, side: int) -> int:
+    """Return the side nearest to a wanted one that the preset can take, in pixels.
+
+    >>> nearest_side(preset_named("light"), 240), nearest_side(preset_named("light"), 80)
+    (256, 96)
+    """
+    stride = preset.stride
+    return max(stride * preset.kernel, round(side / stride) * stride)
 
 
 def _light_head(

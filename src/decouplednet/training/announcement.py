@@ -82,7 +82,18 @@ def _schedule(plan: Plan) -> list[Row]:
             f"{_updates('segmenter', plan)} of "
             f"{count(segmenter.images_per_update, 'window')} of {plan.window_side} pixels",
         ),
+        *([_third(plan)] if plan.settings.self_training.enabled else []),
     ]
+
+
+def _third(plan: Plan) -> Row:
+    student = plan.settings.self_training
+    return (
+        TITLES[2],
+        f"{_updates('student', plan)} of {count(student.images_per_update, 'window')} of "
+        f"{plan.student_side} pixels; {student.trained_groups} of {plan.preset.groups} groups of "
+        "convolutions learn",
+    )
 
 
 def _updates(name: str, plan: Plan) -> str:
@@ -111,10 +122,10 @@ def _expected_time(plan: Plan, operations_per_second: float) -> str:
         return f"{settings.minutes:g} min: {', '.join(parts)}"
     if settings.minutes is not None:
         return f"{settings.minutes:g} min, those of earlier attempts included"
-    first, second = expected_seconds(plan, operations_per_second)
+    stages = " + ".join(map(duration, expected_seconds(plan, operations_per_second)))
     frozen = trained_groups(settings) < plan.preset.groups
     kept = ", less where features lie in the cache" if frozen else ""
-    return f"about {duration(first)} + {duration(second)} beside start and scoring{kept}"
+    return f"about {stages} beside start and scoring{kept}"
 
 
 def _cautions(roles: Roles) -> list[Row]:

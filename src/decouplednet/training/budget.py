@@ -32,6 +32,7 @@ MAP_SHARE = 0.4
 # Where the settings of each stage stand.
 SECTIONS = {"classifier": "classifier", "segmenter": "segmenter", "student": "self_training"}
 PSEUDO_MASKS = "pseudo-masks"  # the part between stages 2 and 3
+CALIBRATION = "calibration"  # the part after the last stage, where images are kept for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Numbers:
         tagged: images that give tags.
         masked: images that give masks.
         scored: images that are only scored.
+        calibrated: images by whose tags probabilities are calibrated.
         classes: that are learnt.
         long_side: the usual long side of an image, in pixels.
     """
@@ -49,6 +51,7 @@ class Numbers:
     tagged: int
     masked: int
     scored: int
+    calibrated: int
     classes: int
     long_side: int
 
@@ -197,12 +200,20 @@ def after_training(
     segmenter = settings.segmenter
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
-    labelling = {PSEUDO_MASKS: numbers.tagged * prediction}
-    return (labelling if settings.self_training.enabled else {}) | {
-        "saving": saving + segmenter.statistics_batches * images * prediction,
-        "scores": SCORINGS * numbers.scored * prediction,
-        "report": REPORT_SECONDS + pictures * prediction,
-    }
+    student, labelling = settings.self_training, {PSEUDO_MASKS: numbers.tagged * prediction}
+    # Minutes that stage 3 is given are also those of its labels.
+    labels = labelling if student.enabled and student.minutes is None else {}
+    kept = numbers.calibrated
+    calibration = {CALIBRATION: kept * prediction} if kept else {}
+    return (
+        labels
+        | calibration
+        | {
+            "saving": saving + segmenter.statistics_batches * images * prediction,
+            "scores": SCORINGS * numbers.scored * prediction,
+            "report": REPORT_SECONDS + pictures * prediction,
+        }
+    )
 
 
 def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> Budget:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
 from decouplednet.stage_settings import StageSettings
+from decouplednet.training.budget import STUDENT_COST
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import (
     BYTES_PER_FROZEN_WEIGHT,
@@ -12,33 +13,57 @@ from decouplednet.training.estimate import (
     OVERHEAD,
     STORE_BYTES,
     TRAINING_PASSES,
+    Cost,
 )
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
+from decouplednet.training.segmenter import hosts_of
 from decouplednet.training.step_size import step_size
 
 BYTES_PER_FEATURE = 2  # kept features are float16
 LOOKED_AT = 16  # images whose sizes stand for those of all
 
 
-def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, float]:
-    """Return about how long the two stages take, in seconds.
+def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, ...]:
+    """Return about how long each stage takes, in seconds.
+
+    Features count to the first stage, and pseudo-masks to the third.
 
     Args:
         plan: of the run.
         operations_per_second: what the machine reaches, see ``estimate.operations_per_second``.
     """
-    cost, settings, window = plan.cost, plan.settings, plan.window_cost
+    cost, settings = plan.cost, plan.settings
     rate = operations_per_second * plan.machine.devices / OVERHEAD
     lowest = plan.preset.groups - trained_groups(settings)
     learn = sum(cost.groups[lowest:]) + cost.head
     kept = sum(cost.groups[:lowest])
     features = len(plan.roles.tags) * settings.classifier.views * kept / rate
-    masks = sum(window.groups) + window.head + TRAINING_PASSES * window.segmenter
-    return (
-        features + _stage_seconds(settings.classifier, TRAINING_PASSES * learn / rate),
-        _stage_seconds(settings.segmenter, masks / rate),
-    )
+    first = features + _stage_seconds(settings.classifier, TRAINING_PASSES * learn / rate)
+    second = _stage_seconds(settings.segmenter, _window(plan.window_cost) / rate)
+    student = settings.self_training
+    if not student.enabled:
+        return first, second
+    labels = _labelling(plan) * OVERHEAD / operations_per_second if student.minutes is None else 0
+    third = _stage_seconds(student, STUDENT_COST * _window(plan.student_cost) / rate)
+    return first, second, labels + third
+
+
+def _window(cost: Cost) -> float:
+    """Return the operations of a window of an update of stage 2."""
+    return sum(cost.groups) + cost.head + TRAINING_PASSES * cost.segmenter
+
+
+def _labelling(plan: Plan) -> float:
+    """Return the operations of labelling the tagged images without a drawn mask.
+
+    Each class takes a pass through the decoder, and several of them one together.
+    """
+    known = frozenset(plan.classes)
+    classes = [len(known & (record.tags or frozenset())) for record in hosts_of(plan)]
+    passes = sum(number + (number > 1) for number in classes)
+    cost = plan.cost
+    return len(classes) * (sum(cost.groups) + cost.head) + passes * cost.segmenter
 
 
 def _stage_seconds(settings: StageSettings, image: float) -> float:
@@ -49,14 +74,15 @@ def _stage_seconds(settings: StageSettings, image: float) -> float:
 
 
 def expected_bytes(plan: Plan) -> int:
-    """Return about how much memory the larger of both stages takes.
+    """Return about how much memory the largest of the stages takes.
 
     That is weights, gradients, moments and start, activations, kept features and decoded images.
 
     Raises:
         DataError: an image cannot be read.
     """
-    return max(classifier_bytes(plan), segmenter_bytes(plan))
+    third = student_bytes(plan) if plan.settings.self_training.enabled else 0
+    return max(classifier_bytes(plan), segmenter_bytes(plan), third)
 
 
 def _bytes_per_weight(settings: StageSettings) -> int:
@@ -96,6 +122,21 @@ def segmenter_bytes(plan: Plan) -> int:
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
         + images * cost.segmenter_size.kept_bytes
         + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
+    )
+
+
+def student_bytes(plan: Plan) -> int:
+    """Return about how much memory stage 3 takes, see ``expected_bytes``."""
+    cost, settings = plan.student_cost, plan.settings.self_training
+    lowest = plan.preset.groups - settings.trained_groups
+    learning = (*cost.group_sizes[lowest:], cost.head_size, cost.segmenter_size)
+    hosts = plan.roles.tags if plan.settings.segmenter.pasted_share else ()
+    return (
+        _bytes_per_weight(settings) * sum(size.weights for size in learning)
+        + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in cost.group_sizes[:lowest])
+        + step_size(settings, plan.machine.devices) * sum(size.kept_bytes for size in learning)
+        + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
+        + store_bytes(plan, hosts_of(plan), channels=4)
     )
 
 

@@ -17,10 +17,11 @@ from decouplednet.annotations.roles import (
 from decouplednet.classes import ClassList
 from decouplednet.counts import count
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import SettingsError
+from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.modern import preset_with
 from decouplednet.networks.presets import Preset, check_side
 from decouplednet.settings import Settings
+from decouplednet.stage_settings import RegionSettings
 from decouplednet.training.backbones import read_backbone
 from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice, check_groups, choose
@@ -47,6 +48,7 @@ class Plan:
         machine: where it computes.
         cost: what one image costs in stage 1 and in prediction.
         window_cost: what one window costs in stage 2.
+        student_cost: what one window of stage 3 would cost in stage 2.
         choices: what was left open, and why it became what it is.
         budget: how the time is divided; None where ``minutes`` are not given, or were divided
             when the run began.
@@ -64,6 +66,7 @@ class Plan:
     machine: Machine
     cost: Cost
     window_cost: Cost
+    student_cost: Cost
     choices: tuple[Choice, ...] = ()
     budget: Budget | None = None
 
@@ -78,12 +81,19 @@ class Plan:
         return self.settings.segmenter.side or self.frame.side
 
     @property
-    def fewest_images(self) -> int:
-        """Images that a step of stage 2 needs: two where the bridge's inner grid is 1 x 1.
+    def student_side(self) -> int:
+        """Side of the training windows of stage 3, in pixels."""
+        return self.settings.self_training.side or self.window_side
+
+    def fewest_images(self, side: int) -> int:
+        """Return the images that a step needs: two where the bridge's inner grid is 1 x 1.
 
         Batch normalisation has no variance of a single value.
+
+        Args:
+            side: of the windows, in pixels.
         """
-        return 2 if self.window_side == self.preset.stride * self.preset.bridge_kernel else 1
+        return 2 if side == self.preset.stride * self.preset.bridge_kernel else 1
 
 
 def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = False) -> Plan:
@@ -149,10 +159,11 @@ def _assembled(
     chosen, choices = choose(settings, preset, tagged=len(roles.tags), masked=len(roles.masks))
     side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
-    for one in (side, window_side, chosen.self_training.side or window_side):
+    student_side = chosen.self_training.side or window_side
+    for one in (side, window_side, student_side):
         check_side(preset, one, one)
     check_groups(chosen, preset)
-    cost = cost_of(preset, len(classes), side)
+    costs = {one: cost_of(preset, len(classes), one) for one in {side, window_side, student_side}}
     start = read_start(chosen.classifier.weights or "none", preset, side, found)
     plan = Plan(
         settings=chosen,
@@ -165,8 +176,9 @@ def _assembled(
         frame=start.frame,
         pretrained=start.tensors,
         machine=where,
-        cost=cost,
-        window_cost=cost if window_side == side else cost_of(preset, len(classes), window_side),
+        cost=costs[side],
+        window_cost=costs[window_side],
+        student_cost=costs[student_side],
         choices=choices,
     )
     check_step(plan)
@@ -206,19 +218,28 @@ def check_self_training(plan: Plan) -> None:
 
 
 def check_step(plan: Plan) -> None:
-    """Refuse steps of stage 2 that have too few images for batch normalisation.
+    """Refuse steps of stages 2 and 3 that have too few images for batch normalisation.
 
     Raises:
         SettingsError: there are too few.
-        TrainingError: see ``step_size``.
+        TrainingError: the images of an update cannot be shared evenly by the devices.
     """
-    devices = plan.machine.devices
-    images = step_size(plan.settings.segmenter, devices)
-    if images < plan.fewest_images:
+    settings = plan.settings
+    _check_step_of("segmenter", settings.segmenter, plan.window_side, plan)
+    if settings.self_training.enabled:
+        _check_step_of("self_training", settings.self_training, plan.student_side, plan)
+
+
+def _check_step_of(section: str, stage: RegionSettings, side: int, plan: Plan) -> None:
+    devices, fewest = plan.machine.devices, plan.fewest_images(side)
+    try:
+        images = step_size(stage, devices)
+    except TrainingError as fault:
+        raise TrainingError(f"{section}: {fault}") from None
+    if images < fewest:
         raise SettingsError(
-            f"segmenter: {images} image in a step, but batch normalisation needs at least "
-            f"{plan.fewest_images} in windows of {plan.window_side} pixels, where preset "
-            f"{plan.preset.name} has an inner grid of 1 x 1; set segmenter.images_per_step=2 with "
-            f"segmenter.images_per_update a multiple of {2 * devices}, or "
-            f"segmenter.side={plan.window_side + plan.preset.stride} or more"
+            f"{section}: {images} image in a step, but batch normalisation needs at least "
+            f"{fewest} in windows of {side} pixels, where preset {plan.preset.name} has an inner "
+            f"grid of 1 x 1; set {section}.images_per_step=2 with {section}.images_per_update a "
+            f"multiple of {2 * devices}, or {section}.side={side + plan.preset.stride} or more"
         )

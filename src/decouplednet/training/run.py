@@ -16,7 +16,7 @@ from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
-from decouplednet.training.budget import stages_of
+from decouplednet.training.budget import CALIBRATION, stages_of
 from decouplednet.training.calibration import calibrate
 from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.classifier import train_classifier
@@ -132,12 +132,13 @@ def watch_of(
 
     minutes = plan.settings.minutes
     if minutes is None:
-        return Watch(clock, note=note)
+        return Watch(clock, note=note, taken=facts["seconds"])
     unfinished = (name for name in stages_of(plan.settings) if name not in facts["seconds"])
     attempted = sum(effort_of(folder.checkpoints / name).seconds for name in unfinished)
     earlier = sum(facts["seconds"].values()) + attempted
     note("start", clock() - started)
-    return Watch(clock, end=started + 60 * minutes - earlier, note=note)
+    end = started + 60 * minutes - earlier
+    return Watch(clock, end=end, note=note, taken=facts["seconds"])
 
 
 def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
@@ -274,10 +275,10 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
             effort = effort_of(folder.checkpoints / name)
             facts.setdefault("updates", {})[name] = effort.updates
             watch.note(name, effort.seconds)
-    return _segmenter(network, plan, facts)
+    return _segmenter(network, plan, facts, watch)
 
 
-def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segmenter:
+def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: Watch) -> Segmenter:
     """Return the trained network as a model, probabilities and thresholds as asked for."""
     settings, roles = plan.settings, plan.roles
     segmenter = Segmenter(
@@ -297,7 +298,11 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any]) -> Segm
         },
         procedure=procedure_of(settings.prediction),
     )
-    return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
+    if not roles.calibration:
+        return segmenter
+    network.to(plan.machine.device)  # after a stage it lies in the memory of the processor
+    with watch.noted(CALIBRATION):
+        return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
 
 
 def _backbone_name(settings: Settings) -> dict[str, str]:

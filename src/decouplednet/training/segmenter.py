@@ -93,7 +93,7 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
         compute=plan.machine,
         held_out=FirstDraws(measured, HELD_OUT_DRAWS * len(held_out)) if measured else None,
         patience=settings.patience,
-        fewest=plan.fewest_images,
+        fewest=plan.fewest_images(plan.window_side),
         clock=watch.clock,
     )
     if settings.statistics_batches:

@@ -23,7 +23,7 @@ from decouplednet.training.pseudo_masks import Belief, choose_belief, write_pseu
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
-from decouplednet.training.timetable import UNTIMED, Watch, timed
+from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, timed
 
 
 def train_student(
@@ -50,7 +50,8 @@ def train_student(
         freeze(network)
         with watch.noted(PSEUDO_MASKS):
             pseudo = _pseudo_masks(network, plan, folder)
-        settings = timed(plan.settings.self_training, "student", network, plan, folder, watch)
+        own = left_by_labels(plan.settings.self_training, watch)
+        settings = timed(own, "student", network, plan, folder, watch)
         unfreeze(network, settings.trained_groups)
         _train(network, settings, plan, folder, pseudo, watch)
         write_learnt(folder.student, network.state_dict())
@@ -135,7 +136,7 @@ def _train(
     pseudo: tuple[Record, ...],
     watch: Watch,
 ) -> None:
-    side = settings.side or plan.window_side
+    side = plan.student_side
     examples = MixedImages(
         masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan)),
         masked_images(plan, pseudo, side=side, drawn=False),
@@ -149,7 +150,7 @@ def _train(
         folder=folder.checkpoints / stage.name,
         curve=folder.curves,
         compute=plan.machine,
-        fewest=plan.fewest_images,
+        fewest=plan.fewest_images(side),
         clock=watch.clock,
     )
 

@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from decouplednet.annotations.images import image_size
@@ -12,7 +12,7 @@ from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.stage_settings import StageSettings
+from decouplednet.stage_settings import SelfTrainingSettings, StageSettings
 from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, stage_seconds
 from decouplednet.training.fit import effort_of
 from decouplednet.training.pace import Clock
@@ -41,11 +41,13 @@ class Watch:
         clock: by which the run is timed.
         end: its reading when the run and its report must have ended; None: no matter when.
         note: is told the name of a part and the seconds that it took.
+        taken: what was noted until now, that of earlier attempts included, in seconds by part.
     """
 
     clock: Clock = time.perf_counter
     end: float | None = None
     note: Callable[[str, float], None] = forget
+    taken: Mapping[str, float] = field(default_factory=dict)
 
     @contextmanager
     def noted(self, part: str) -> Iterator[None]:
@@ -90,6 +92,25 @@ def timed(
     return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
 
 
+def left_by_labels(settings: SelfTrainingSettings, watch: Watch) -> SelfTrainingSettings:
+    """Return the settings of stage 3, their minutes less what labelling took.
+
+    Args:
+        settings: of the stage; unchanged where they give no minutes.
+        watch: of the run, after the images were labelled.
+    """
+    if settings.minutes is None:
+        return settings
+    seconds = 60 * settings.minutes - watch.taken.get(PSEUDO_MASKS, 0.0)
+    if seconds < LEAST_SECONDS:
+        logger.warning(
+            "student: the pseudo-masks took all of self_training.minutes = %g, so the stage makes "
+            "a single update",
+            settings.minutes,
+        )
+    return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
+
+
 def seconds_after_training(
     network: DecoupledNet, plan: Plan, clock: Clock, *, labelled: bool
 ) -> float:
@@ -120,6 +141,7 @@ def numbers_of(plan: Plan) -> Numbers:
         tagged=len(roles.tags),
         masked=len(roles.masks),
         scored=len(roles.validation),
+        calibrated=len(roles.calibration),
         classes=len(plan.classes),
         long_side=sides[len(sides) // 2],
     )

@@ -96,7 +96,8 @@ def _tag_pieces(network: DecoupledNet, plan: Plan, clock: Clock) -> tuple[float,
 def _mask_piece(network: DecoupledNet, plan: Plan, clock: Clock) -> Piece:
     """Return the piece of stage 2."""
     settings, where = plan.settings.segmenter, plan.machine
-    step = max(plan.fewest_images, min(step_size(settings, where.devices), 2 * IMAGES))
+    fewest = plan.fewest_images(plan.window_side)
+    step = max(fewest, min(step_size(settings, where.devices), 2 * IMAGES))
     windows = masked_images(plan, plan.roles.masks, hosts=hosts_of(plan))
     number = count()
 

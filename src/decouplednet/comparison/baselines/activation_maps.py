@@ -1,11 +1,12 @@
 """Baseline: tags alone; class activation maps of the classification network.
 
-It needs no mask but to choose one threshold. What it can do: find the classes as well as ours does,
-by the same network, and mark the part of each by which the network knew it, such as a face. What it
-cannot do: know where a thing ends, because the loss is content with one position of a class; tell
-parts of two classes at the same place better than by the larger map; or see finer than the
-positions of the network, 32 pixels apart at the frame's size. Along the border of the frame, where
-the head's kernel does not reach, the nearest position is repeated.
+It needs no mask but to choose one level. What it can do: find the classes as well as ours does,
+by the same network, and mark the parts of each by which the network knew it, such as a face. What
+it cannot do: know where a thing ends, because the loss asks for the positions that the pooling
+counts, wherever they lie and however large the thing is; tell parts of two classes at the same
+place better than by the larger map; or see finer than the positions of the network, which are the
+encoder's stride apart in each view. Along the border of the frame, where the head's kernel does
+not reach, the nearest position is repeated.
 """
 
 from collections.abc import Sequence

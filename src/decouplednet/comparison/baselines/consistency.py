@@ -209,7 +209,7 @@ def train_consistency(
         folder,
         labelled=labelled,
         held_out=held_out,
-        fewest=max(FEWEST_IMAGES, plan.fewest_images),
+        fewest=max(FEWEST_IMAGES, plan.fewest_images(plan.window_side)),
     )
     return pixel_predictor(network, plan)
 

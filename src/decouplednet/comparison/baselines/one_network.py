@@ -93,5 +93,5 @@ def train_from_masks(
         folder,
         labelled=examples,
         held_out=held_out,
-        fewest=max(fewest, plan.fewest_images),
+        fewest=max(fewest, plan.fewest_images(plan.window_side)),
     )
