@@ -12,7 +12,7 @@ from decouplednet.training.choices import Choice, mask_updates, tag_updates, tra
 
 # How the stages divide what features, scores and report leave, in their order.
 SHARES = {"classifier": 0.2, "segmenter": 0.8}
-SHARES_OF_THREE = {"classifier": 0.08, "segmenter": 0.15, "student": 0.77}
+SHARES_OF_THREE = {"classifier": 0.15, "segmenter": 0.15, "student": 0.7}
 # A budget fits when each stage makes this share of the updates that it would make without minutes,
 ENOUGH = 0.5
 # and everything beside the stages takes at most this share of the time.
