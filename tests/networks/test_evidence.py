@@ -32,6 +32,18 @@ def test_evidence_equals_a_reading_position_by_position(kernel: int) -> None:
                     assert float(got[place, which, row, column]) == pytest.approx(expected)
 
 
+def test_a_class_that_is_not_there_is_no_rival() -> None:
+    asked = torch.tensor([[True, False, False, False], [False, True, False, True]])
+    present = torch.tensor([[True, False, True, False], [True, True, False, True]])
+    scores = draw(2, 4, 3, 5)
+
+    got = class_evidence(asked, scores, (3, 5), present)
+
+    rivals = torch.stack([scores[0, 2], scores[1, 0]])
+    torch.testing.assert_close(got[:, 1], rivals.clamp(-8, 8) / 4)
+    assert torch.equal(got[:, 0], class_evidence(asked, scores, (3, 5))[:, 0])
+
+
 def test_a_map_without_a_rival_is_the_lowest_everywhere() -> None:
     got = class_evidence(torch.tensor([[True]]), torch.ones(1, 1, 2, 3), (2, 3))
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -68,6 +70,30 @@ def test_maps_see_pool5_and_the_evidence_of_their_images() -> None:
     maps = class_evidence(seed > 0, seen.head.score_map[image_index], (5, 6))
     expected = module(seen.encoded.pool5[image_index], saliency, maps)
     assert torch.equal(got, expected)
+
+
+def test_classes_that_are_not_there_do_not_reach_the_maps() -> None:
+    module, seen = bridge().eval(), traced()
+    image_index, saliency = torch.tensor([2, 0]), torch.randn(2, 4, 5, 6)
+    asked = torch.eye(5)[:2]
+    present = torch.tensor([[True, True, False, False, False], [False, True, False, True, False]])
+
+    got = module.activation(seen, image_index, asked, saliency, present)
+
+    absent = seen.head.score_map.clone()
+    absent[2, 2:], absent[0, [0, 2, 4]] = -100, -100
+    without = replace(seen, head=replace(seen.head, score_map=absent))
+    assert torch.equal(got, module.activation(without, image_index, asked, saliency))
+    assert not torch.equal(got, module.activation(seen, image_index, asked, saliency))
+
+
+def test_classes_asked_for_weigh_one_whatever_their_probability() -> None:
+    probability = torch.tensor([[0.1, 0.9, 0.4], [0.2, 0.7, 1.0]])
+    asked = torch.tensor([[True, True, False], [False, True, False]])
+
+    seed = bridge().seed(probability, asked)
+
+    assert torch.equal(seed, torch.tensor([[1.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
 
 
 def test_without_evidence_other_classes_do_not_matter() -> None:

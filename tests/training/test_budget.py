@@ -32,6 +32,7 @@ SPEED = Speed(
     tags=Piece(0.0, 0.002),
     masks=Piece(0.01, 0.04),
     prediction=Piece(0.02, 0.3),
+    label=Piece(0.02, 0.1),
     saving=4.0,
 )
 
@@ -137,25 +138,36 @@ def test_statistics_are_estimated_after_the_training() -> None:
     settings = Settings().changed(
         {"segmenter.statistics_batches": 30, "segmenter.images_per_step": 4}
     )
-    parts = after_training(settings, NUMBERS, prediction=0.5, saving=4.0)
+    parts = after_training(settings, NUMBERS, prediction=0.5, label=0.2, saving=4.0)
     assert parts["saving"] == 4 + 30 * 4 * 0.5
     whole = settings.changed({"segmenter.images_per_step": None})
-    assert after_training(whole, NUMBERS, prediction=0.5, saving=4)["saving"] == 4 + 30 * 8 * 0.5
+    assert (
+        after_training(whole, NUMBERS, prediction=0.5, label=0.2, saving=4)["saving"]
+        == 4 + 30 * 8 * 0.5
+    )
 
 
 def test_images_kept_for_calibration_are_seen_after_the_stages() -> None:
-    parts = after_training(Settings(), replace(NUMBERS, calibrated=30), prediction=0.5, saving=4.0)
+    parts = after_training(
+        Settings(), replace(NUMBERS, calibrated=30), prediction=0.5, label=0.2, saving=4.0
+    )
     assert parts["calibration"] == 30 * 0.5
-    assert "calibration" not in after_training(Settings(), NUMBERS, prediction=0.5, saving=4.0)
+    assert "calibration" not in after_training(
+        Settings(), NUMBERS, prediction=0.5, label=0.2, saving=4.0
+    )
 
 
 def test_labels_are_a_part_of_their_own_unless_stage_3_is_given_minutes() -> None:
     free = Settings().changed({"self_training.enabled": True})
-    parts = after_training(free, NUMBERS, prediction=0.5, saving=4.0)
-    assert parts["pseudo-masks"] == 900 * 0.5
+    parts = after_training(free, NUMBERS, prediction=0.5, label=0.2, saving=4.0)
+    assert parts["pseudo-masks"] == 900 * 0.2
     given = free.changed({"self_training.minutes": 3})
-    assert "pseudo-masks" not in after_training(given, NUMBERS, prediction=0.5, saving=4.0)
-    assert "pseudo-masks" not in after_training(Settings(), NUMBERS, prediction=0.5, saving=4.0)
+    assert "pseudo-masks" not in after_training(
+        given, NUMBERS, prediction=0.5, label=0.2, saving=4.0
+    )
+    assert "pseudo-masks" not in after_training(
+        Settings(), NUMBERS, prediction=0.5, label=0.2, saving=4.0
+    )
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ FAST = Speed(
     tags=Piece(0.0, 0.0001),
     masks=Piece(0.001, 0.001),
     prediction=Piece(0.001, 0.01),
+    label=Piece(0.001, 0.005),
     saving=1.0,
 )
 

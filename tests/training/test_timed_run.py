@@ -39,6 +39,7 @@ from tests.training.conftest import quick, start
 
 MINUTES = 10
 PREDICTION = 1.0
+LABEL = 0.25
 CHANGES = (
     *("classifier.trained_groups=0", "side=64", "segmenter.side=64"),
     *("classifier.updates_per_epoch=12", "segmenter.updates_per_epoch=12"),
@@ -77,6 +78,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     slow(MaskStage, "loss", lambda _, batch: 3.0 * len(batch[0]))
     slow(StudentStage, "loss", lambda _, batch: STUDENT_COST * 3.0 * len(batch.example.image))
     slow(Predictor, "scores", lambda _, images: PREDICTION * len(images))
+    slow(timetable, "read_image", lambda *_: LABEL)  # of an image that is labelled on trial
     for module in (timetable, runs):
         slow(module, "evaluate_records", lambda *given: PREDICTION * len(given[2]))
     return machine
@@ -99,7 +101,7 @@ def _train(
 
     run = train(data, out=out, clock=machine.clock, announce=announce, **more)
     parts = after_training(
-        plans[0].settings, numbers_of(plans[0]), prediction=PREDICTION, saving=0.0
+        plans[0].settings, numbers_of(plans[0]), prediction=PREDICTION, label=LABEL, saving=0.0
     )
     machine.work(parts["report"])
     return run, (machine.clock.now - begun) / 60, plans
@@ -131,7 +133,7 @@ def _believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     ) -> tuple[Record, ...]:
         written = []
         for record, names in zip(records, tags, strict=True):
-            machine.work(PREDICTION)
+            machine.work(LABEL)
             if names:
                 mask = np.zeros(image_size(record.image), np.uint8)
                 mask[8:40, 8:40] = predictor.classes.index(min(names))

@@ -46,6 +46,31 @@ def test_time_for_calibration_is_set_aside_when_a_stage_begins(
     assert aside[0] - aside[1] == pytest.approx(2 * 7.0)
 
 
+def test_labels_are_timed_as_stage_3_makes_them(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, _ = start(shapes, tmp_path, "self_training.enabled=true", "prediction.flip=true")
+    clock, told = FakeClock(), list[tuple[int, frozenset[str]]]()
+
+    def predict(predictor: Predictor, images: list[object], tags: list[frozenset[str]]) -> None:
+        assert predictor.procedure == Procedure()  # one view, whatever scores are made of
+        told.extend((len(images), names) for names in tags)
+        clock.now += 3 * len(images)
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+
+    assert timetable.seconds_per_label(network, plan, clock) == 3
+    known = [names for names in plan.tags if names is not None]
+    assert [names for _, names in told[1:]] == known[:: max(1, len(known) // 8)][:8]
+    assert told[0] == (1, known[0])
+
+
+def test_without_a_stage_3_no_label_takes_time(shapes: Path, tmp_path: Path) -> None:
+    network, plan, _ = start(shapes, tmp_path)
+
+    assert timetable.seconds_per_label(network, plan, FakeClock()) == 0
+
+
 def test_calibration_computes_where_the_run_does(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

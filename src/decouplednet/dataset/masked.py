@@ -52,6 +52,11 @@ class MaskedExample(NamedTuple):
     mask: Tensor
     tags: Tensor
 
+    @property
+    def present(self) -> Tensor:
+        """(L,) bool, the classes that may be in the window."""
+        return self.tags != 0  # NaN is not 0
+
 
 class ClassExample(NamedTuple):
     """One image and the class of each of its pixels.

@@ -29,7 +29,6 @@ from decouplednet.inference.refinement import refine
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
-from decouplednet.networks.saliency import tag_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +123,7 @@ class Predictor:
             identified = self.procedure.identified(probability, self.threshold)
             asked = asked_classes(identified, given)
             claims = self._claims(probability, asked, given)
-            weights = tag_weights(probability, asked)
+            weights = self.network.bridge.seed(probability, asked)
             maps = [self._maps(view, weights, asked, claims) for view in views]
             of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
@@ -186,7 +185,7 @@ class Predictor:
         """Yield for each image its (K + 1, side, side) normalised maps, background first."""
         image_index, wanted = _passes(asked)
         side = seen.view.frame.side
-        softmax = self._decode(seen, image_index, weights[image_index] * wanted)
+        softmax = self._decode(seen, image_index, weights[image_index] * wanted, asked[image_index])
         for image in range(len(asked)):
             of_image = softmax[image_index == image]
             if not len(of_image):
@@ -208,14 +207,19 @@ class Predictor:
             contrast=procedure.refinement_contrast,
         )
 
-    def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor) -> Tensor:
-        """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time."""
+    def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor, present: Tensor) -> Tensor:
+        """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time.
+
+        Classes that are not looked for on an image, (M, L) bool ``present``, are no rivals there.
+        """
         side = seen.view.frame.side
         softmax = seed.new_empty(len(seed), 2, side, side)
         for start in range(0, len(seed), self.maps_at_once):
             part = slice(start, start + self.maps_at_once)
             with mixed_precision(self.device, self.precision):
-                g = self.network.activation(seen.traced, image_index[part], seed[part])
+                g = self.network.activation(
+                    seen.traced, image_index[part], seed[part], present[part]
+                )
                 score = self.network.decode(g, seen.traced, image_index[part])
             softmax[part] = score.float().softmax(dim=1)
         check_finite(softmax, "class maps")

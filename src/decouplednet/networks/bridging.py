@@ -7,6 +7,7 @@ from decouplednet.networks.classification import Traced
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.part import Part
+from decouplednet.networks.saliency import tag_weights
 
 _SALIENCY_EPSILON = 1e-12
 USUAL_MOMENTUM = 0.1  # PyTorch's, of running statistics
@@ -51,11 +52,20 @@ class Bridge(nn.Module):
         g: Tensor = self.layers(torch.cat(normed, dim=1))
         return g
 
+    def seed(self, probability: Tensor, asked: Tensor) -> Tensor:
+        """Return the weight of each class in f_cls, as in the paper; see ``Bridging``."""
+        return tag_weights(probability, asked)
+
     def activation(
-        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+        self,
+        traced: Traced,
+        image_index: Tensor,
+        seed: Tensor,
+        saliency: Tensor,
+        present: Tensor | None = None,
     ) -> Tensor:
         """Return g of each map; see ``Bridging``."""
-        del seed
+        del seed, present
         g: Tensor = self(*of_maps(image_index, traced.encoded.pool5), saliency)
         return g
 

@@ -7,15 +7,28 @@ from torch import Tensor, nn
 
 from decouplednet.networks.classification import Classifier, Traced
 from decouplednet.networks.part import Part
-from decouplednet.networks.saliency import class_saliency, tag_weights
+from decouplednet.networks.saliency import class_saliency
 from decouplednet.networks.vgg import Encoded
 
 
 class Bridging(Part, Protocol):
     """A module that builds the activation map of the classes asked for."""
 
+    def seed(self, probability: Tensor, asked: Tensor) -> Tensor:
+        """Return the weight of each class in f_cls, (B, L), above 0 where it is asked for.
+
+        Args:
+            probability: (B, L) in [0, 1].
+            asked: (B, L) bool.
+        """
+
     def activation(
-        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+        self,
+        traced: Traced,
+        image_index: Tensor,
+        seed: Tensor,
+        saliency: Tensor,
+        present: Tensor | None = None,
     ) -> Tensor:
         """Return g of each map, (M, G, h, w) and at least 0.
 
@@ -24,6 +37,7 @@ class Bridging(Part, Protocol):
             image_index: (M,) int64, the image of each map, below B.
             seed: (M, L) weight of each class in each map, above 0 where it is asked for.
             saliency: (M, C, h, w), f_cls of each map.
+            present: (M, L) bool, the classes that may be on the image of each map; None: all.
         """
 
 
@@ -70,13 +84,20 @@ class DecoupledNet(nn.Module):
         with torch.no_grad():
             return self.classifier.trace(image)
 
-    def activation(self, traced: Traced, image_index: Tensor, seed: Tensor) -> Tensor:
+    def activation(
+        self,
+        traced: Traced,
+        image_index: Tensor,
+        seed: Tensor,
+        present: Tensor | None = None,
+    ) -> Tensor:
         """Return the activation map g of the classes asked for.
 
         Args:
             traced: what ``see`` returned for B images.
             image_index: (M,) int64, the image of each map, below B.
-            seed: (M, L) weight of each class in each map, see ``tag_weights``.
+            seed: (M, L) weight of each class in each map, as from the bridge's ``seed``.
+            present: (M, L) bool, the classes that may be on the image of each map; None: all.
 
         Returns:
             (M, G, H / stride, W / stride), at least 0; the stride is that of the encoder, 32 for
@@ -85,7 +106,7 @@ class DecoupledNet(nn.Module):
         with torch.no_grad():
             weights = self.classifier.head.weights()
             saliency = class_saliency(seed, image_index, traced.head, weights)
-        return self.bridge.activation(traced, image_index, seed, saliency)
+        return self.bridge.activation(traced, image_index, seed, saliency, present)
 
     def decode(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
         """Return the (M, 2, H, W) scores before the softmax, background first.
@@ -97,20 +118,22 @@ class DecoupledNet(nn.Module):
         """
         return self.decoder.decode(g, traced.encoded, image_index)
 
-    def forward(self, image: Tensor, asked: Tensor) -> Tensor:
-        """Return the scores of one map per image, weighing classes by ``tag_weights``.
+    def forward(self, image: Tensor, asked: Tensor, present: Tensor | None = None) -> Tensor:
+        """Return the scores of one map per image, classes weighing what the bridge says.
 
         Args:
             image: (B, 3, H, W), H and W multiples of the encoder's stride.
             asked: (B, L) bool, the classes that are foreground together.
+            present: (B, L) bool, the classes that may be on each image; None: all.
 
         Returns:
             (B, 2, H, W) before the softmax, background first.
         """
         traced = self.see(image)
-        seed = tag_weights(traced.score.sigmoid(), asked)
+        seed = self.bridge.seed(traced.score.sigmoid(), asked)
         image_index = torch.arange(image.shape[0], device=image.device)
-        return self.decode(self.activation(traced, image_index, seed), traced, image_index)
+        g = self.activation(traced, image_index, seed, present)
+        return self.decode(g, traced, image_index)
 
 
 def freeze(module: nn.Module) -> None:

@@ -52,12 +52,25 @@ class PaddedBridge(nn.Module):
         g: Tensor = self.layers(torch.cat(inputs, dim=1))
         return g
 
+    def seed(self, probability: Tensor, asked: Tensor) -> Tensor:
+        """Return 1 for each class asked for; see ``Bridging``.
+
+        Differs: the paper weighs a class by its probability, which makes f_cls of a class that is
+        there, and hard to tell, look like that of no class.
+        """
+        return asked.to(probability.dtype)
+
     def activation(
-        self, traced: Traced, image_index: Tensor, seed: Tensor, saliency: Tensor
+        self,
+        traced: Traced,
+        image_index: Tensor,
+        seed: Tensor,
+        saliency: Tensor,
+        present: Tensor | None = None,
     ) -> Tensor:
         """Return g of each map; see ``Bridging``."""
         pool5, score_map = of_maps(image_index, traced.encoded.pool5, traced.head.score_map)
         size = (pool5.shape[2], pool5.shape[3])
-        evidence = class_evidence(seed > 0, score_map, size) if self.evidence else None
+        evidence = class_evidence(seed > 0, score_map, size, present) if self.evidence else None
         g: Tensor = self(pool5, saliency, evidence)
         return g

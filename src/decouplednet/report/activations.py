@@ -11,7 +11,6 @@ from torch import Tensor
 
 from decouplednet.annotations.images import read_image
 from decouplednet.inference.segmenter import Segmenter
-from decouplednet.networks.saliency import tag_weights
 
 IMAGES_AT_ONCE = 4
 
@@ -91,6 +90,7 @@ def _of_batch(segmenter: Segmenter, batch: Sequence[Asked]) -> tuple[Tensor, Ten
     pairs = [(place, label) for place, each in enumerate(batch) for label in each.labels]
     image_index, label = torch.tensor(pairs, device=device).T
     alone = torch.nn.functional.one_hot(label, len(segmenter.classes)).bool()
-    seed = tag_weights(traced.score.sigmoid()[image_index], alone)
-    g = network.activation(traced, image_index, seed)
+    seed = network.bridge.seed(traced.score.sigmoid()[image_index], alone)
+    of_images = [alone[image_index == place].any(dim=0) for place in range(len(batch))]
+    g = network.activation(traced, image_index, seed, torch.stack(of_images)[image_index])
     return g.cpu(), traced.encoded.pool5[image_index].cpu()

@@ -84,6 +84,7 @@ class Speed:
         tags: one image of an update of stage 1.
         masks: one window of an update of stage 2.
         prediction: one image, with its tags given.
+        label: one image for stage 3, with its tags given.
         saving: seconds in which what the stages learnt is written.
     """
 
@@ -93,6 +94,7 @@ class Speed:
     tags: Piece
     masks: Piece
     prediction: Piece
+    label: Piece
     saving: float
 
 
@@ -187,7 +189,7 @@ def stage_seconds(name: str, settings: Settings, left: float) -> float:
 
 
 def after_training(
-    settings: Settings, numbers: Numbers, *, prediction: float, saving: float
+    settings: Settings, numbers: Numbers, *, prediction: float, label: float, saving: float
 ) -> Mapping[str, float]:
     """Return what the parts of a run after its training take, in seconds.
 
@@ -195,12 +197,13 @@ def after_training(
         settings: of the run.
         numbers: of the images and classes.
         prediction: seconds to predict one image.
+        label: seconds to label one image for stage 3.
         saving: seconds to write what was learnt.
     """
     segmenter = settings.segmenter
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
-    student, labelling = settings.self_training, {PSEUDO_MASKS: numbers.tagged * prediction}
+    student, labelling = settings.self_training, {PSEUDO_MASKS: numbers.tagged * label}
     # Minutes that stage 3 is given are also those of its labels.
     labels = labelling if student.enabled and student.minutes is None else {}
     kept = numbers.calibrated
@@ -284,7 +287,11 @@ def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
         seen = numbers.tagged * survey.missing(side, views) * views
         features = seen * speed.view.seconds(growth)
     after = after_training(
-        settings, numbers, prediction=speed.prediction.seconds(growth), saving=speed.saving
+        settings,
+        numbers,
+        prediction=speed.prediction.seconds(growth),
+        label=speed.label.seconds(growth),
+        saving=speed.saving,
     )
     return {"features": features, **after}
 

@@ -17,6 +17,8 @@ from decouplednet.classes import IGNORE, ClassList
 from decouplednet.inference.batches import batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.training.plan import Plan
 
 CERTAINTIES = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 """Those that ``choose_belief`` chooses from."""
@@ -75,6 +77,22 @@ class _Counts:
         )
 
 
+def teacher(network: DecoupledNet, plan: Plan) -> Predictor:
+    """Return what labels images for stage 3: one view, in the precision of the training.
+
+    Args:
+        network: moved to the run's device.
+        plan: of the run.
+    """
+    return Predictor(
+        network=network.to(plan.machine.device),
+        classes=plan.classes,
+        frame=plan.frame,
+        device=plan.machine.device,
+        precision=plan.machine.precision,
+    )
+
+
 def choose_belief(
     predictor: Predictor,
     catalogue: Catalogue,
@@ -128,7 +146,9 @@ def _told(
     """Yield each mask and what is predicted of its image when its classes are told."""
     for batch in batched((record, read_image(record.image)) for record in records):
         masks = [catalogue.mask_of(record) for record, _ in batch]
-        tags = [_known(classes_in(mask, catalogue.classes), predictor.classes) for mask in masks]
+        tags = [
+            known_classes(classes_in(mask, catalogue.classes), predictor.classes) for mask in masks
+        ]
         predictions = predictor.predict([image for _, image in batch], tags)
         yield from zip(masks, predictions, strict=True)
 
@@ -195,7 +215,7 @@ def write_pseudo_masks(
         DataError: an image cannot be read, or the folder cannot be written.
     """
     known = {
-        record.name: _known(names, predictor.classes)
+        record.name: known_classes(names, predictor.classes)
         for record, names in zip(records, tags, strict=True)
         if names is not None
     }
@@ -250,5 +270,6 @@ def certainty(prediction: Prediction) -> NDArray[np.float32]:
     return largest
 
 
-def _known(names: Iterable[str], classes: ClassList) -> frozenset[str]:
+def known_classes(names: Iterable[str], classes: ClassList) -> frozenset[str]:
+    """Return those of some names that are classes."""
     return frozenset(name for name in names if name in classes)

@@ -100,7 +100,10 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
         network.to(plan.machine.device)
         size = step_size(settings, plan.machine.devices)
         draws = FirstDraws(examples, settings.statistics_batches * size)
-        batches = ((batch.image, batch.asked) for batch in DataLoader(draws, batch_size=size))
+        batches = (
+            (batch.image, batch.asked, batch.present)
+            for batch in DataLoader(draws, batch_size=size)
+        )
         parts = [network.get_submodule(name) for name in ("bridge", "decoder")]
         estimate_statistics(network, parts, batches, plan.machine.device, plan.machine.precision)
 

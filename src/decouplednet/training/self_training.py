@@ -19,7 +19,12 @@ from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import fit
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
-from decouplednet.training.pseudo_masks import Belief, choose_belief, write_pseudo_masks
+from decouplednet.training.pseudo_masks import (
+    Belief,
+    choose_belief,
+    teacher,
+    write_pseudo_masks,
+)
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
@@ -80,14 +85,7 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
 
 def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple[Record, ...]:
     """Return the images without a drawn mask, each with its pseudo-mask."""
-    machine = plan.machine
-    predictor = Predictor(
-        network=network.to(machine.device),
-        classes=plan.classes,
-        frame=plan.frame,
-        device=machine.device,
-        precision=machine.precision,
-    )
+    predictor = teacher(network, plan)
     belief = _belief(predictor, plan, folder)
     drawn = {record.name for record in plan.roles.masks}
     rest = [
@@ -101,7 +99,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         [names for _, names in rest],
         folder.pseudo_masks,
         belief=belief,
-        progress=bar("pseudo-masks", quiet=not machine.progress),
+        progress=bar("pseudo-masks", quiet=not plan.machine.progress),
     )
     if not labelled:
         raise TrainingError(

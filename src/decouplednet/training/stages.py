@@ -229,7 +229,7 @@ class MaskStage(Stage):
 
     def loss(self, batch: MaskedExample) -> Tensor:
         """Return the two-class cross-entropy of a batch of asked-for maps."""
-        score = self.network(batch.image, batch.asked)
+        score = self.network(batch.image, batch.asked, batch.present)
         return mask_loss(score, batch.target, pixels=pixel_weights(batch.target, self.settings))
 
     def rate_of(self, name: str) -> float:
@@ -243,7 +243,8 @@ class MaskStage(Stage):
 
     def validation_step(self, batch: MaskedExample, _: int) -> None:
         """Count the foreground of a batch of held-out training masks."""
-        self.pixels += binary_iou(self.network(batch.image, batch.asked), batch.target)
+        score = self.network(batch.image, batch.asked, batch.present)
+        self.pixels += binary_iou(score, batch.target)
 
     def on_validation_epoch_end(self) -> None:
         """Log the foreground IoU over all held-out masks."""

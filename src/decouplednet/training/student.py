@@ -5,7 +5,6 @@ from torch import Tensor
 
 from decouplednet.dataset.mixed import MixedExample
 from decouplednet.networks.decouplednet import DecoupledNet
-from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.borders import pixel_weights
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
@@ -38,9 +37,9 @@ class StudentStage(Stage):
         """Return the weighted sum of the losses of tags, positions and pixels."""
         example, weight = batch.example, batch.weight
         traced = self.network.classifier.trace(example.image)
-        asked = tag_weights(traced.score.detach().sigmoid(), example.asked)
+        seed = self.network.bridge.seed(traced.score.detach().sigmoid(), example.asked)
         image_index = torch.arange(len(example.image), device=example.image.device)
-        g = self.network.activation(traced, image_index, asked)
+        g = self.network.activation(traced, image_index, seed, example.present)
         pixels = mask_loss(
             self.network.decode(g, traced, image_index),
             example.target,

@@ -2,13 +2,15 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from decouplednet.annotations.images import image_size
+from decouplednet.annotations.images import image_size, read_image
+from decouplednet.annotations.record import Record
 from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.inference.batches import IMAGES_AT_ONCE
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -17,6 +19,7 @@ from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, 
 from decouplednet.training.fit import effort_of
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import known_classes, teacher
 from decouplednet.training.run_folder import RunFolder
 
 logger = logging.getLogger(__name__)
@@ -122,9 +125,13 @@ def seconds_after_training(
         clock: by which predictions are timed.
         labelled: whether the pseudo-masks of stage 3 are written already.
     """
-    prediction = seconds_per_prediction(network, plan, clock)
-    saving = saving_seconds(network)
-    parts = after_training(plan.settings, numbers_of(plan), prediction=prediction, saving=saving)
+    parts = after_training(
+        plan.settings,
+        numbers_of(plan),
+        prediction=seconds_per_prediction(network, plan, clock),
+        label=0.0 if labelled else seconds_per_label(network, plan, clock),
+        saving=saving_seconds(network),
+    )
     return sum(seconds for part, seconds in parts.items() if part != PSEUDO_MASKS or not labelled)
 
 
@@ -171,6 +178,38 @@ def seconds_per_prediction(network: DecoupledNet, plan: Plan, clock: Clock) -> f
     evaluate_records(predictor, plan.catalogue, some[:1], tags=True)
     begun = clock()
     evaluate_records(predictor, plan.catalogue, some, tags=True)
+    return (clock() - begun) / len(some)
+
+
+def seconds_per_label(network: DecoupledNet, plan: Plan, clock: Clock) -> float:
+    """Return how long it takes to read and label an image for stage 3; 0 where there is none.
+
+    Args:
+        network: moved to the run's device; its mode is kept.
+        plan: whose tagged images are tried, the first of them first to warm up.
+        clock: by which it is timed.
+
+    Raises:
+        DataError: one of the images cannot be read.
+    """
+    if not plan.settings.self_training.enabled:
+        return 0.0
+    predictor = teacher(network, plan)
+    tagged = [
+        (record, known_classes(names, plan.classes))
+        for record, names in zip(plan.roles.tags, plan.tags, strict=True)
+        if names is not None
+    ]
+    some = tagged[:: max(1, len(tagged) // IMAGES_AT_ONCE)][:IMAGES_AT_ONCE]
+
+    def label(images: Sequence[tuple[Record, frozenset[str]]]) -> None:
+        predictor.predict(
+            [read_image(record.image) for record, _ in images], [names for _, names in images]
+        )
+
+    label(some[:1])
+    begun = clock()
+    label(some)
     return (clock() - begun) / len(some)
 
 

@@ -25,7 +25,11 @@ from decouplednet.training.plan import Plan
 from decouplednet.training.segmenter import hosts_of, masked_images
 from decouplednet.training.stages import MaskStage, Stage, TagStage
 from decouplednet.training.step_size import step_size
-from decouplednet.training.timetable import saving_seconds, seconds_per_prediction
+from decouplednet.training.timetable import (
+    saving_seconds,
+    seconds_per_label,
+    seconds_per_prediction,
+)
 
 IMAGES = 4  # of a piece, where a step has not fewer
 TIMES = 2  # that a piece is timed, after a first time that warms up
@@ -49,6 +53,7 @@ def try_out(network: DecoupledNet, plan: Plan, clock: Clock) -> Speed:
         freeze(network.classifier)
         masks = _mask_piece(network, plan, clock)
         prediction = seconds_per_prediction(network, plan, clock)
+        label = seconds_per_label(network, plan, clock)
     except RuntimeError as fault:
         if not is_out_of_memory(fault):
             raise
@@ -63,6 +68,7 @@ def try_out(network: DecoupledNet, plan: Plan, clock: Clock) -> Speed:
         tags=tags,
         masks=masks,
         prediction=Piece(read, max(0.0, prediction - read)),
+        label=Piece(read, max(0.0, label - read)),
         saving=saving_seconds(network),
     )
 
