@@ -160,7 +160,7 @@ def _look(segmenter: Segmenter, catalogue: Catalogue, record: Record) -> Failure
 
 def _draw_failure(axes: list[Axes], failure: Failure) -> None:
     found = ", ".join(failure.predicted.identified) or "nothing"
-    there = ", ".join(failure.told.identified)
+    there = ", ".join(failure.told.identified) or "nothing"
     truth = replace(failure.told, label_map=failure.truth)
     pictures = (
         (failure.kind, failure.image),

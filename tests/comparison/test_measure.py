@@ -20,6 +20,7 @@ from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, OwnTrai
 from decouplednet.comparison.terms import set_terms
 from decouplednet.inference.predictor import Predictor
 from decouplednet.training import self_training
+from decouplednet.training.budget import SHARES_OF_THREE
 from decouplednet.training.stages import MaskStage, TagStage
 from decouplednet.training.student import StudentStage
 from tests.training.clock import FakeClock
@@ -87,7 +88,9 @@ def test_labels_are_part_of_the_minutes_of_a_cell(
     seconds = run.read_facts()["seconds"]
 
     assert seconds["pseudo-masks"] >= 4 * LABEL
-    assert seconds["student"] + seconds["pseudo-masks"] == pytest.approx(7.7 * 60, abs=STEP)
+    assert seconds["student"] + seconds["pseudo-masks"] == pytest.approx(
+        600 * SHARES_OF_THREE["student"], abs=STEP
+    )
     # Each of the three stages ends with the update in which its time is over.
     assert 10 <= result.minutes < 10 + 3 * STEP / 60
     assert result.minutes == pytest.approx((clock.now - begun) / 60, abs=0.01)

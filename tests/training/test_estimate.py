@@ -29,7 +29,7 @@ def test_the_cost_of_the_paper_network_is_that_of_its_layers() -> None:
 def test_a_map_takes_skip_a_fifth_of_the_operations_and_a_third_of_the_memory_of_light() -> None:
     skip, light = (cost_of(preset_named(name), 6, 160) for name in ("skip", "light"))
     assert skip.groups == light.groups
-    assert skip.head / light.head == pytest.approx((10 - 2) ** 2 / (5 - 2) ** 2), "a finer grid"
+    assert skip.head / light.head == pytest.approx((10 - 4) ** 2 / (5 - 2) ** 2), "a finer grid"
     assert light.segmenter / skip.segmenter == pytest.approx(5, abs=0.3)
     memory = light.segmenter_size.kept_bytes / skip.segmenter_size.kept_bytes
     assert memory == pytest.approx(3, abs=0.5)
