@@ -2,10 +2,10 @@
 
 ``python -m benchmarks.classes_without_masks DATA --out DIR --recipe FILE.toml`` trains once with
 the masks of all classes, then once for each class without its masks, whose pixels then count as
-255 in the masks that are learnt from. Its tags are learnt as before. Runs that are done are
-not done again, and one that was interrupted goes on, both only with the settings that they began
-with. ``DIR/table.md`` and ``DIR/results.json`` are
-written anew after each run.
+255 in the masks that are learnt from. Its tags are learnt as before, and once for all runs
+(benchmarks/shared_stages.py). Runs that are done are not done again, and one that was
+interrupted goes on, both only with the settings that they began with. ``DIR/table.md`` and
+``DIR/results.json`` are written anew after each run.
 """
 
 import json
@@ -15,13 +15,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from benchmarks.shared_stages import finish
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.roles import choose_classes
 from decouplednet.classes import ClassList
 from decouplednet.errors import SettingsError, UsageError, UserError
 from decouplednet.settings import Settings
-from decouplednet.training.run import changed_settings, train
 from decouplednet.training.run_folder import RunFolder
 
 WITH_ALL = "with-all-masks"
@@ -86,33 +86,13 @@ def train_all(
     for left_out in (None, *classes):
         kept = [name for name in classes if name != left_out]
         tell(run_name(left_out))
-        _finish(
-            data, out / run_name(left_out), settings.changed({"data.masks_classes": kept}), progress
-        )
+        its = settings.changed({"data.masks_classes": kept})
+        finish(data, out / run_name(left_out), its, store=out / "stages", progress=progress)
         rows = rows_of(out, classes)
         content = [asdict(row) | {"share": row.share} for row in rows]
         write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
         write_atomically(out / "table.md", table(rows).encode())
     return rows
-
-
-def _finish(data: Path, folder: Path, settings: Settings, progress: bool) -> None:
-    """Train a run, go on with it, or leave it where it is done.
-
-    Raises:
-        SettingsError: it is done, with other settings.
-        UserError: as ``training.run.train``.
-    """
-    run = RunFolder(folder)
-    if not run.metrics.exists():
-        train(data, out=folder, settings=settings, resume=run.is_begun(), progress=progress)
-        return
-    changed = changed_settings(run.recorded_settings(), settings)
-    if changed:
-        raise SettingsError(
-            f"{folder}: was trained with other settings ({', '.join(changed)}); remove that folder "
-            "to train the run anew, or give another --out"
-        )
 
 
 def rows_of(out: Path, classes: ClassList) -> tuple[Row, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from decouplednet.annotations.files import write_atomically
-from decouplednet.errors import TrainingError
+from decouplednet.errors import SettingsError
 from decouplednet.inference.model_folder import save_model
 from decouplednet.settings import Settings
 from decouplednet.training.digests import digests_of
@@ -43,7 +43,7 @@ def finish(
         progress: show bars.
 
     Raises:
-        TrainingError: the run that lies there began with other settings; or see ``train``.
+        SettingsError: the run is done, with other settings.
         UserError: as ``training.run.train``.
     """
     run = RunFolder(folder)
@@ -71,9 +71,9 @@ def finish(
 def _check_unchanged(run: RunFolder, settings: Settings) -> None:
     changed = changed_settings(run.recorded_settings(), settings)
     if changed:
-        raise TrainingError(
-            f"{run.root}: that run was made with other settings; different now: "
-            f"{', '.join(changed)}; choose another --out"
+        raise SettingsError(
+            f"{run.root}: was trained with other settings ({', '.join(changed)}); remove that "
+            "folder to train the run anew, or give another --out"
         )
 
 

@@ -25,7 +25,7 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_each_run_learns_all_masks_but_those_of_its_class(trained: Path) -> None:
-    learnt = {run.name: read(run).data.masks_classes for run in trained.iterdir() if run.is_dir()}
+    learnt = {run.name: read(run).data.masks_classes for run in trained.glob("with*")}
 
     assert learnt == {
         "with-all-masks": ("disc", "bar", "frame"),
@@ -34,6 +34,11 @@ def test_each_run_learns_all_masks_but_those_of_its_class(trained: Path) -> None
         "without-masks-of-frame": ("disc", "bar"),
     }
     assert {read(trained / name).data.classes for name in learnt} == {None}
+
+
+def test_the_tags_are_learnt_once_for_all_runs(trained: Path) -> None:
+    # One classification network, and a segmentation network for each of the four runs.
+    assert len(list((trained / "stages").iterdir())) == 1 + 4
 
 
 def test_a_row_has_the_iou_of_its_class_in_both_runs(trained: Path) -> None:
@@ -161,7 +166,7 @@ def test_an_interruption_is_one_line(
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("benchmarks.classes_without_masks.train", stop)
+    monkeypatch.setattr("benchmarks.classes_without_masks.finish", stop)
 
     assert main([str(shapes), "--out", str(tmp_path / "out"), *SETTINGS]) == 130
 
