@@ -53,7 +53,7 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
         file: TOML, ``"what is changed" = ["section.key=value", ...]``; None: no other row.
 
     Raises:
-        SettingsError: it cannot be read, or a row is no list of changes.
+        SettingsError: it cannot be read, or a row is no list of changes, or two are alike.
     """
     rows: dict[str, tuple[str, ...]] = {AS_IT_IS: ()}
     if file is None:
@@ -62,7 +62,11 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
         content = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as fault:
         raise SettingsError(f"{file}: cannot be read: {fault}") from None
+    folders = {folder_of(AS_IT_IS, 0): AS_IT_IS}
     for name, changes in content.items():
+        alike = folders.setdefault(folder_of(name, 0), name)
+        if alike != name:
+            raise SettingsError(f'{file}: rows "{alike}" and "{name}": name them less alike')
         if not isinstance(changes, list) or not all(isinstance(one, str) for one in changes):
             raise SettingsError(
                 f'{file}: row "{name}": expected a list of changes such as '

@@ -43,9 +43,14 @@ def finish(
         progress: show bars.
 
     Raises:
-        SettingsError: the run is done, with other settings.
+        SettingsError: the whole run is timed; or it is done, with other settings.
         UserError: as ``training.run.train``.
     """
+    if settings.minutes is not None:
+        raise SettingsError(
+            f"minutes = {settings.minutes:g}: a run that takes stages from another one would have "
+            "longer for its own; give a recipe with updates, such as recipes/cpu-2h.toml"
+        )
     run = RunFolder(folder)
     if run.metrics.exists():
         _check_unchanged(run, settings)

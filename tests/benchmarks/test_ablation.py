@@ -106,6 +106,19 @@ def test_runs_that_are_done_are_not_done_again(
     assert (measured / "table.md").read_text() in capsys.readouterr().out
 
 
+def test_a_run_by_the_clock_is_refused(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    timed = [*arguments, "--set", "minutes=9"]
+    timed[2] = str(tmp_path)
+
+    assert main(timed) == 1
+
+    said = capsys.readouterr().err
+    assert "minutes = 9: a run that takes stages from another one would have longer" in said
+    assert not any(tmp_path.iterdir())
+
+
 def test_a_run_of_other_settings_is_not_taken_for_this_one(
     measured: Path, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -141,7 +154,7 @@ def test_without_a_stage_3_two_stages_are_shared(shapes: Path) -> None:
 def test_the_rows_of_the_documentation_are_settings_that_there_are() -> None:
     rows = read_rows(ROOT / "benchmarks" / "ablation.toml")
 
-    settings = [Settings.read(ROOT / "recipes" / "cpu-30min.toml", row) for row in rows.values()]
+    settings = [Settings.read(ROOT / "recipes" / "cpu-2h.toml", row) for row in rows.values()]
     assert len(rows) > 8
     assert settings[0] not in settings[1:]
 
@@ -151,6 +164,10 @@ def test_the_rows_of_the_documentation_are_settings_that_there_are() -> None:
     [
         ("x", "rows.toml: cannot be read: "),
         ('"row" = "a=1"', 'rows.toml: row "row": expected a list of changes such as ["prediction'),
+        (
+            '"a, b" = ["seed=1"]\n"a b" = ["seed=2"]',
+            'rows.toml: rows "a, b" and "a b": name them less alike',
+        ),
         ('"row" = [1]', 'rows.toml: row "row": expected a list of changes such as ["prediction'),
     ],
 )

@@ -8,6 +8,7 @@ import pytest
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.comparison import methods
+from decouplednet.comparison.budget import with_budget
 from decouplednet.comparison.cell import Cell, Digests, write_cell
 from decouplednet.comparison.compare import Outline, compare
 from decouplednet.comparison.folder import ComparisonFolder
@@ -150,16 +151,27 @@ def test_a_third_stage_without_minutes_is_refused_before_anything_is_written(
 ) -> None:
     monkeypatch.setattr(methods, "METHODS", (Untrained("a"), IMPROVED))
     out = tmp_path / "out"
+    counted = SETTINGS.changed({"segmenter.updates": 3})
     with pytest.raises(
         UsageError, match=r"^--methods: improved trains a third stage, .*methods a$"
     ):
-        compare(shapes, out=out, settings=SETTINGS, masks=[1], seeds=[0])
+        compare(shapes, out=out, settings=counted, masks=[1], seeds=[0])
 
     assert not out.exists()
-    assert compare(shapes, out=out, settings=SETTINGS, methods=["a"], masks=[1], seeds=[0]).cells
-    digests = set_terms(Catalogue.read(shapes), SETTINGS).digests(1)
+    assert compare(shapes, out=out, settings=counted, methods=["a"], masks=[1], seeds=[0]).cells
+    digests = set_terms(Catalogue.read(shapes), counted).digests(1)
     write_cell(out / "cells", a_cell("improved", 1, 0, digests=digests))
     assert len(compare(shapes, out=out, masks=[1], seeds=[0]).cells) == 2, "it is done already"
+
+
+def test_without_any_budget_a_cell_of_three_stages_has_ten_minutes() -> None:
+    longer, shorter = (IMPROVED, Untrained("a")), (Untrained("a"),)
+
+    assert with_budget(Settings(), longer).minutes == 10
+    assert with_budget(Settings(), shorter) == Settings()
+    for change in ("minutes=3", "segmenter.minutes=3", "segmenter.updates=7"):
+        given = Settings.read(None, [change])
+        assert with_budget(given, longer) == given
 
 
 def test_settings_need_not_be_given_again(call: Call) -> None:

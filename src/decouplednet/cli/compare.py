@@ -42,8 +42,8 @@ Minutes = Annotated[
     float | None,
     typer.Option(
         help="Time that the training of each cell may take, without scoring and without features "
-        "of the shared cache; the updates of the settings by default, which have none for a method "
-        "of three stages.",
+        "of the shared cache. By default the updates of the settings; 10 minutes where they give "
+        "none and a method has three stages.",
         show_default=False,
     ),
 ]

@@ -9,6 +9,8 @@ from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import SECTIONS, SHARES, shares_of, stages_of
 
+USUAL_MINUTES = 10.0  # of a cell, where no budget is given and updates would not do
+
 
 def of_each_cell(settings: Settings) -> Settings:
     """Return settings whose minutes, if they are those of a whole run, are those of its stages.
@@ -57,6 +59,19 @@ def _minutes_of(stages: Mapping[str, StageSettings]) -> float | None:
     given = [stage.minutes for stage in stages.values()]
     known = [minutes for minutes in given if minutes is not None]
     return sum(known) if len(known) == len(given) else None
+
+
+def with_budget(common: Settings, methods: Sequence[Method]) -> Settings:
+    """Return the settings of a new comparison, each cell's minutes chosen if nothing is given.
+
+    Args:
+        common: to all methods, as they were given.
+        methods: to train; updates are no budget for one that has a third stage.
+    """
+    named = ("minutes", "classifier.minutes", "segmenter.minutes")
+    given = any(map(common.gives, (*named, "classifier.updates", "segmenter.updates")))
+    longer = any(len(stages_of(method.settings(common))) > 2 for method in methods)
+    return common if given or not longer else common.changed({"minutes": USUAL_MINUTES})
 
 
 def check_budget(common: Settings, methods: Sequence[Method]) -> None:

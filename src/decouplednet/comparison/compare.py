@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.catalogue import Catalogue
-from decouplednet.comparison.budget import check_budget, of_each_cell
+from decouplednet.comparison.budget import check_budget, of_each_cell, with_budget
 from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder, Found
 from decouplednet.comparison.grid import Grid, cells_of
@@ -78,7 +78,7 @@ def compare(
     check_numbers(masks, seeds)
     chosen = choose_methods(methods)
     folder = ComparisonFolder(Path(out))
-    common = folder.settings_to_use(settings)
+    common = _in_common(folder, settings, chosen)
     reading = bar("masks to draw from", quiet=not progress)
     terms = set_terms(Catalogue.read(Path(data)), of_each_cell(common), masks_split_prefix, reading)
     found, cells = folder.find(terms), cells_of(chosen, masks, seeds)
@@ -94,13 +94,24 @@ def compare(
     grid = Grid(folder, terms, {method.name: method for method in chosen}, keep_models, progress)
     tags = terms.tags()
     for place, cell in enumerate(to_do, start=1):
-        if tell:
-            tell(f"cell {place} of {len(to_do)}: {cell}")
+        say = tell or _say_nothing
+        say(f"cell {place} of {len(to_do)}: {cell}")
         result = grid.train(cell)
         write_results(folder, terms, tags)
-        if tell:
-            tell(_ended(result) if result else f"failed: {folder.sentence(cell)}")
+        say(_ended(result) if result else f"failed: {folder.sentence(cell)}")
     return write_results(folder, terms, tags)
+
+
+def _in_common(
+    folder: ComparisonFolder, given: Settings | None, methods: Sequence[Method]
+) -> Settings:
+    """Return the settings of all cells: those that the comparison began with, if it did."""
+    common = folder.settings_to_use(given)
+    return common if folder.settings.exists() else with_budget(common, methods)
+
+
+def _say_nothing(line: str) -> None:
+    pass
 
 
 def _methods_of(cells: Sequence[Cell], methods: Sequence[Method]) -> list[Method]:
