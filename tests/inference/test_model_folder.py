@@ -266,14 +266,17 @@ def test_a_model_of_the_former_format_is_loaded(model: Path) -> None:
     assert load_model(model).classes.names == NAMES
 
 
-_OTHER_SKIP = "in format_version 1, preset skip was a network of another function under the same"
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"preset": "skip"}, _OTHER_SKIP),
-        ({"preset": "skip", "pooling": {"name": "max"}}, _OTHER_SKIP),
+        *(
+            (
+                {"preset": name},
+                f"in format_version 1, preset {name} was a network of another function under the "
+                "same names; train it again",
+            )
+            for name in ("skip", "tiny-skip", "modern")
+        ),
         (
             {"pooling": {"name": "top-k", "count": 3}},
             "format_version 1 pools the 3 highest scores, which no network does any more; train it",
@@ -286,14 +289,6 @@ def test_a_model_of_the_former_format_that_would_be_another_function_is_refused(
     change(model, format_version=1, **changes)
 
     with pytest.raises(ModelError, match=rf"model\.json: {message}"):
-        load_model(model)
-
-
-def test_the_last_skip_of_the_former_format_is_the_one_of_now(model: Path) -> None:
-    pooling = {"name": "top-k", "top_share": 0.25}
-    change(model, format_version=1, preset="skip", pooling=pooling)
-
-    with pytest.raises(ModelError, match=r"expected bridge"):  # its weights are those of tiny
         load_model(model)
 
 

@@ -156,9 +156,9 @@ def test_a_record_that_is_gone_is_named_once_the_run_trained(
 @pytest.mark.parametrize(
     ("changes", "refused"),
     [
-        (("preset=skip", "classifier.pooling=max"), True),
-        (("preset=skip", "classifier.pooling=top-k", "classifier.pooling_top_share=0.2"), False),
-        (("preset=tiny-skip",), False),
+        (("preset=skip",), True),
+        (("preset=tiny-skip",), True),
+        (("preset=tiny",), False),
     ],
 )
 @pytest.mark.parametrize("version", [None, 1, 2])
@@ -171,7 +171,7 @@ def test_a_run_whose_preset_was_another_network_is_not_resumed(
     if version == FORMAT_VERSION or not refused:
         check_format(facts, folder)
         return
-    message = r"begun in format_version 1, in which preset skip was another network; start anew in"
+    message = r"begun in format_version 1, in which preset \S*skip was another network; start anew"
     with pytest.raises(TrainingError, match=message):
         check_format(facts, folder)
 
@@ -182,7 +182,7 @@ def test_a_run_of_the_former_format_is_looked_at_before_it_goes_on(
     facts = json.loads((interrupted / "run.json").read_text())
     assert facts.pop("format_version") == FORMAT_VERSION
     (interrupted / "run.json").write_text(json.dumps(facts))
-    monkeypatch.setattr(former_run, "means_another_network", lambda version, *_, **__: version < 2)
+    monkeypatch.setattr(former_run, "means_another_network", lambda version, _: version < 2)
     with pytest.raises(TrainingError, match="preset tiny was another network"):
         train(shapes, out=interrupted, resume=True)
 

@@ -27,7 +27,7 @@ from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
 from decouplednet.networks.backbone import BackboneEncoder, backbone_of
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
-from decouplednet.networks.modern import preset_with
+from decouplednet.networks.modern import MODERN, preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side
 
@@ -121,16 +121,17 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
     return segmenter
 
 
-def means_another_network(version: int, preset: str, *, by_share: bool) -> bool:
+def means_another_network(version: int, preset: str) -> bool:
     """Return whether a preset meant a network of another function in an earlier format.
+
+    Those whose bridge sees class evidence: classes weighed their probability in f_cls, and absent
+    ones were rivals. The head and the grid of ``skip`` were others, too.
 
     Args:
         version: of the format.
         preset: its name.
-        by_share: whether scores are pooled over a share of the positions, which came last in
-            format 1: ``skip`` had its fine grid and its dilated fc6 by then.
     """
-    return version < 2 and preset == "skip" and not by_share
+    return version < 2 and preset in ("skip", "tiny-skip", MODERN)
 
 
 def _preset(description: _Description) -> Preset:
@@ -240,8 +241,9 @@ def _check_former(content: dict[str, Any], file: Path) -> None:
             f"{file}: format_version {version} pools the {pooled['count']} highest scores, which "
             "no network does any more; train it again"
         )
-    if means_another_network(version, str(content.get("preset")), by_share="top_share" in pooled):
+    preset = str(content.get("preset"))
+    if means_another_network(version, preset):
         raise ModelError(
-            f"{file}: in format_version {version}, preset skip was a network of another function "
-            "under the same names, with a coarser grid; train it again"
+            f"{file}: in format_version {version}, preset {preset} was a network of another "
+            "function under the same names; train it again"
         )

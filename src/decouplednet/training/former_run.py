@@ -20,8 +20,7 @@ def check_format(facts: Mapping[str, object], folder: RunFolder) -> None:
     """
     settings, found = folder.recorded_settings(), facts.get("format_version", 1)
     version = found if isinstance(found, int) else 1
-    by_share = settings.classifier.pooling_top_share is not None
-    if means_another_network(version, settings.preset, by_share=by_share):
+    if means_another_network(version, settings.preset):
         raise TrainingError(
             f"{folder.root}: begun in format_version {version}, in which preset "
             f"{settings.preset} was another network; start anew in another folder"

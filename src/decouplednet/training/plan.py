@@ -19,7 +19,7 @@ from decouplednet.counts import count
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.modern import preset_with
-from decouplednet.networks.presets import Preset, check_side
+from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import RegionSettings
 from decouplednet.training.backbones import read_backbone
@@ -160,8 +160,6 @@ def _assembled(
     side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
     student_side = chosen.self_training.side or window_side
-    for one in (side, window_side, student_side):
-        check_side(preset, one, one)
     check_groups(chosen, preset)
     costs = {one: cost_of(preset, len(classes), one) for one in {side, window_side, student_side}}
     start = read_start(chosen.classifier.weights or "none", preset, side, found)

@@ -25,7 +25,7 @@ class PixelNetwork(nn.Module, ABC):
         """Return the (B, L + 1, H, W) scores before the softmax, background first.
 
         Args:
-            image: (B, 3, H, W), H and W multiples of 32.
+            image: (B, 3, H, W), H and W multiples of the encoder's stride.
         """
 
     @abstractmethod
