@@ -16,7 +16,7 @@ from decouplednet.annotations.images import read_image
 from decouplednet.annotations.record import Record
 from decouplednet.classes import ClassList
 from decouplednet.errors import DataError, DeviceError
-from decouplednet.evaluation.evaluate import evaluate, evaluate_records
+from decouplednet.evaluation.evaluate import evaluate, evaluate_both, evaluate_records
 from decouplednet.inference.batches import batched
 from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.prediction import Prediction
@@ -310,3 +310,30 @@ def test_records_can_be_scored_without_a_split(data: Path) -> None:
 
     assert scores.images == 1
     assert scores.counts.sum() == SIZES["c"][0] * SIZES["c"][1]
+
+
+def test_scores_with_and_without_true_tags_take_one_look_at_each_image(data: Path) -> None:
+    catalogue, looks = Catalogue.read(data), list[int]()
+    records, segmenter = catalogue.split("val"), small_segmenter()
+
+    def look(module: object, inputs: tuple[torch.Tensor, ...], output: object) -> None:
+        looks.append(len(inputs[0]))
+
+    segmenter.network.get_submodule("classifier.encoder").register_forward_hook(look)
+    both = evaluate_both(segmenter.predictor(), catalogue, records)
+
+    assert looks == [3]
+    for scores, tags in zip(both, (False, True), strict=True):
+        alone = evaluate_records(segmenter.predictor(), catalogue, records, tags=tags)
+        assert scores.to_json() == alone.to_json()
+    assert both[0].miou != both[1].miou
+
+
+def test_what_cannot_be_read_is_a_failure_of_both(data: Path) -> None:
+    (data / "images/sub/b.png").write_text("no picture")
+    catalogue = Catalogue.read(data)
+
+    both = evaluate_both(_AlwaysDog(), catalogue, catalogue.split("val"))
+
+    assert [scores.images for scores in both] == [2, 2]
+    assert [len(scores.failures) for scores in both] == [1, 1]

@@ -140,6 +140,25 @@ def test_a_batch_shares_its_passes_and_leaves_the_order_alone() -> None:
             np.testing.assert_allclose(class_map, other.class_maps[name], atol=1e-5)
 
 
+def test_an_image_that_is_given_twice_is_encoded_once() -> None:
+    network = small_network()
+    answer(network, (0.9, 0.4, 0.7))
+    first, second = draw((37, 53)), draw((90, 41), seed=1)
+    images, tags = [first, second, first, second], [None, ["cow"], ["dog"], None]
+    alone = [predictor(network).predict([i], [t])[0] for i, t in zip(images, tags, strict=True)]
+    counts = count_passes(network)
+
+    together = predictor(network).predict(images, tags)
+
+    assert counts["encoder"] == 2
+    assert counts["decoder"] == 3 + 1 + 1 + 3
+    for one, other in zip(alone, together, strict=True):
+        assert one.identified == other.identified
+        assert one.scores == pytest.approx(other.scores, abs=1e-6)
+        for name, class_map in one.class_maps.items():
+            np.testing.assert_allclose(class_map, other.class_maps[name], atol=1e-5)
+
+
 def test_maps_at_once_bounds_the_maps_computed_together_and_changes_nothing() -> None:
     network, images = small_network(), [draw((37, 53)), draw((11, 7))]
     expected = predictor(network).predict(images, [NAMES, NAMES])

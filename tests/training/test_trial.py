@@ -43,7 +43,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     slow(TagStage, "loss", lambda _, batch: 0.125 * len(batch[0]))
     slow(MaskedImages, "__getitem__", lambda *_: 0.0625)
     slow(MaskStage, "loss", lambda _, batch: 2.0 * len(batch[0]))
-    slow(timetable, "evaluate_records", lambda *given: 3.0 * len(given[2]))
+    slow(timetable, "evaluate_both", lambda *given: 2 * 3.0 * len(given[2]))
     return clock
 
 

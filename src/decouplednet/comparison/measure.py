@@ -5,7 +5,7 @@ from decouplednet.comparison.cell import Cell, CellResult, CellScores, StageCurv
 from decouplednet.comparison.machine import where
 from decouplednet.comparison.method import Contender, Method
 from decouplednet.comparison.terms import Terms
-from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.evaluation.evaluate import evaluate_both, evaluate_records
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.progress import bar
 from decouplednet.report.curves import read_curves
@@ -32,8 +32,7 @@ def measure(
         DataError: no image can be scored, or the curves are damaged.
         TrainingError: a checkpoint is damaged.
     """
-    predicted = _evaluate(contender, plan, tags=False)
-    told = _evaluate(contender, plan, tags=True) if contender.takes_tags else None
+    predicted, told = _scores(contender, plan)
     scores = {"predicted_tags": predicted} | ({"true_tags": told} if told else {})
     folder.write_json(folder.metrics, {name: each.to_json() for name, each in scores.items()})
     curves = {curve.stage: curve.loss for curve in read_curves(folder.curves)}
@@ -62,13 +61,13 @@ def measure(
     )
 
 
-def _evaluate(contender: Contender, plan: Plan, *, tags: bool) -> Evaluation:
-    """Return the scores in float32, whatever the training was computed in."""
-    given = "true tags" if tags else "predicted tags"
-    return evaluate_records(
-        contender.predictor,
-        plan.catalogue,
-        plan.roles.validation,
-        tags=tags,
-        progress=bar(f"scores with {given}", quiet=not plan.machine.progress),
-    )
+def _scores(contender: Contender, plan: Plan) -> tuple[Evaluation, Evaluation | None]:
+    """Return the scores with predicted tags and, if it can be told them, with true ones.
+
+    They are computed in float32, whatever the training was computed in.
+    """
+    given = contender.predictor, plan.catalogue, plan.roles.validation
+    progress = bar("scores", quiet=not plan.machine.progress)
+    if contender.takes_tags:
+        return evaluate_both(*given, progress=progress)
+    return evaluate_records(*given, progress=progress), None

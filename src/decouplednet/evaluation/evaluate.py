@@ -97,19 +97,58 @@ def evaluate_records(
     Raises:
         DataError: the data set has no class of the model, or no image can be scored.
     """
+    (scores,) = _evaluate(predictor, catalogue, records, (tags,), progress)
+    return scores
+
+
+def evaluate_both(
+    predictor: PredictsImages,
+    catalogue: Catalogue,
+    records: Sequence[Record],
+    *,
+    progress: Progress[Record] = iter,
+) -> tuple[Evaluation, Evaluation]:
+    """Return the scores with predicted and with true tags.
+
+    They are those of ``evaluate_records``, but each image is read and encoded once.
+
+    Args:
+        predictor: as there.
+        catalogue: the data set.
+        records: of the catalogue.
+        progress: shows how far the images are done.
+
+    Raises:
+        DataError: as there.
+    """
+    predicted, told = _evaluate(predictor, catalogue, records, (False, True), progress)
+    return predicted, told
+
+
+def _evaluate(
+    predictor: PredictsImages,
+    catalogue: Catalogue,
+    records: Sequence[Record],
+    tellings: Sequence[bool],
+    progress: Progress[Record],
+) -> list[Evaluation]:
+    """Return the scores for each telling: True where the network is given the true tags."""
     unknown = _unknown_classes(predictor, catalogue)
     masked = _masked(catalogue, records)
-    tally, failures = Tally(predictor.classes), list[str]()
+    tallies, failures = [Tally(predictor.classes) for _ in tellings], list[str]()
     for batch in batched(read_examples(predictor, catalogue, progress(masked), failures)):
-        _count(batch, predictor, tally, tags=tags)
+        _count(batch, predictor, tellings, tallies)
     if len(failures) == len(masked):
         raise DataError(f"{failures[0]} (no image could be scored; {len(masked)} failed)")
-    return tally.evaluation(
-        true_tags=tags,
-        without_mask=len(records) - len(masked),
-        unknown_classes=unknown,
-        failures=tuple(failures),
-    )
+    return [
+        tally.evaluation(
+            true_tags=told,
+            without_mask=len(records) - len(masked),
+            unknown_classes=unknown,
+            failures=tuple(failures),
+        )
+        for told, tally in zip(tellings, tallies, strict=True)
+    ]
 
 
 def _segmenter(model: Segmenter | Path | str, device: str | None) -> Segmenter:
@@ -161,11 +200,19 @@ def read_examples(
         yield Example(record.name, image, table[mask], known)
 
 
-def _count(batch: list[Example], predictor: PredictsImages, tally: Tally, *, tags: bool) -> None:
+def _count(
+    batch: list[Example],
+    predictor: PredictsImages,
+    tellings: Sequence[bool],
+    tallies: Sequence[Tally],
+) -> None:
+    """Add a batch to the tally of each telling; all of them in one prediction."""
     predictions = predictor.predict(
-        [example.image for example in batch],
-        [example.tags if tags else None for example in batch],
+        [example.image for _ in tellings for example in batch],
+        [example.tags if told else None for told in tellings for example in batch],
         class_maps=False,
     )
-    for example, prediction in zip(batch, predictions, strict=True):
-        tally.add(example.name, prediction, example.truth, example.tags)
+    for number, tally in enumerate(tallies):
+        of_telling = predictions[number * len(batch) :][: len(batch)]
+        for example, prediction in zip(batch, of_telling, strict=True):
+            tally.add(example.name, prediction, example.truth, example.tags)

@@ -20,6 +20,7 @@ from decouplednet.inference.reading import (
     Tags,
     asked_classes,
     check_finite,
+    distinct,
     evaluating,
     given_classes,
     read_maps,
@@ -104,7 +105,8 @@ class Predictor:
         """Return what is in each image and where, at its own size.
 
         Args:
-            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together.
+            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together. One that is
+                given several times, with other tags, is encoded once.
             tags: for each image the classes known to be in it, which replace the gate, or None
                 for the gate; None: the gate for all.
             class_maps: also return the map of each identified class; without them large images
@@ -118,13 +120,14 @@ class Predictor:
         if not images:
             return []
         with evaluating(self.network), torch.inference_mode():
-            views = [self._see(view, images) for view in self._views()]
-            probability = self._probability(views)
+            seen, place = distinct(images)
+            views = [self._see(view, seen) for view in self._views()]
+            probability = self._probability(views)[place]
             identified = self.procedure.identified(probability, self.threshold)
             asked = asked_classes(identified, given)
             claims = self._claims(probability, asked, given)
             weights = self.network.bridge.seed(probability, asked)
-            maps = [self._maps(view, weights, asked, claims) for view in views]
+            maps = [self._maps(view, place, weights, asked, claims) for view in views]
             of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
                 read_maps(
@@ -180,12 +183,25 @@ class Predictor:
         return torch.stack(claims)
 
     def _maps(
-        self, seen: _Seen, weights: Tensor, asked: Tensor, claims: Tensor
+        self, seen: _Seen, place: Sequence[int], weights: Tensor, asked: Tensor, claims: Tensor
     ) -> Iterator[Tensor]:
-        """Yield for each image its (K + 1, side, side) normalised maps, background first."""
+        """Yield for each image its (K + 1, side, side) normalised maps, background first.
+
+        Args:
+            seen: of the distinct images.
+            place: of each image among them.
+            weights: (B, L) of each class in f_cls.
+            asked: (B, L) bool, the classes that are looked for.
+            claims: (B, L) how much each class may claim.
+        """
         image_index, wanted = _passes(asked)
         side = seen.view.frame.side
-        softmax = self._decode(seen, image_index, weights[image_index] * wanted, asked[image_index])
+        softmax = self._decode(
+            seen,
+            image_index.new_tensor(place)[image_index],
+            weights[image_index] * wanted,
+            asked[image_index],
+        )
         for image in range(len(asked)):
             of_image = softmax[image_index == image]
             if not len(of_image):

@@ -51,6 +51,20 @@ class PredictsImages(Protocol):
         """
 
 
+def distinct(images: Sequence[Image]) -> tuple[list[Image], list[int]]:
+    """Return the images of which none is another one's array, and the place of each among them.
+
+    An image that is asked about twice, such as with and without its tags, is encoded once.
+
+    >>> first, second = np.zeros((1, 1, 3), np.uint8), np.zeros((1, 1, 3), np.uint8)
+    >>> [len(images) for images in distinct([first, second, first])], distinct([first, first])[1]
+    ([2, 3], [0, 0])
+    """
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(id, images)))}
+    of_each = [places[id(image)] for image in images]
+    return [images[of_each.index(place)] for place in range(len(places))], of_each
+
+
 def given_classes(
     images: Sequence[Image], tags: Sequence[Tags] | None, classes: ClassList
 ) -> list[list[int] | None]:

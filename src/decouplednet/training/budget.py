@@ -23,7 +23,7 @@ LEAST_STUDENT_UPDATES = 1000  # of which half do, see ENOUGH
 # A window of stage 3 beside one of stage 2 of the same size, convolutions learning too: measured
 # for preset skip with three groups, on a CPU.
 STUDENT_COST = 1.6
-SCORINGS = 2  # with predicted and with true tags
+SCORINGS = 2  # with predicted and with true tags, both at once
 # The report: its charts, the images that it predicts, and those of which it shows activation maps,
 # which take encoder and bridge and no decoder.
 REPORT_SECONDS = 8.0
@@ -83,7 +83,7 @@ class Speed:
         view: one view through the frozen convolutions.
         tags: one image of an update of stage 1.
         masks: one window of an update of stage 2.
-        prediction: one image, with its tags given.
+        prediction: one image, with or without its tags given; half of both together.
         label: one image for stage 3, with its tags given.
         saving: seconds in which what the stages learnt is written.
     """

@@ -9,7 +9,7 @@ from typing import Any
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
-from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.evaluation.evaluate import evaluate_both
 from decouplednet.inference.model_folder import FORMAT_VERSION, save_model
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.inference.segmenter import Segmenter
@@ -323,15 +323,10 @@ def score(segmenter: Segmenter, plan: Plan, watch: Watch) -> dict[str, Any]:
     segmenter.network.to(plan.machine.device)
     predictor = segmenter.predictor()
     with watch.noted("scores"):
-        return {
-            name: evaluate_records(
-                predictor,
-                plan.catalogue,
-                plan.roles.validation,
-                tags=tags,
-                progress=bar(
-                    f"scores with {name.replace('_', ' ')}", quiet=not plan.machine.progress
-                ),
-            ).to_json()
-            for name, tags in (("predicted_tags", False), ("true_tags", True))
-        }
+        predicted, told = evaluate_both(
+            predictor,
+            plan.catalogue,
+            plan.roles.validation,
+            progress=bar("scores", quiet=not plan.machine.progress),
+        )
+    return {"predicted_tags": predicted.to_json(), "true_tags": told.to_json()}

@@ -9,13 +9,19 @@ from typing import TypeVar
 
 from decouplednet.annotations.images import image_size, read_image
 from decouplednet.annotations.record import Record
-from decouplednet.evaluation.evaluate import evaluate_records
+from decouplednet.evaluation.evaluate import evaluate_both
 from decouplednet.inference.batches import IMAGES_AT_ONCE
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SelfTrainingSettings, StageSettings
-from decouplednet.training.budget import PSEUDO_MASKS, Numbers, after_training, stage_seconds
+from decouplednet.training.budget import (
+    PSEUDO_MASKS,
+    SCORINGS,
+    Numbers,
+    after_training,
+    stage_seconds,
+)
 from decouplednet.training.fit import effort_of
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
@@ -155,7 +161,9 @@ def numbers_of(plan: Plan) -> Numbers:
 
 
 def seconds_per_prediction(network: DecoupledNet, plan: Plan, clock: Clock) -> float:
-    """Return how long it takes to read and score an image, its tags given.
+    """Return how long it takes to read and score an image, with or without its tags given.
+
+    It is half of what both together take, as a run scores them.
 
     Args:
         network: moved to the run's device; its mode is kept.
@@ -175,10 +183,10 @@ def seconds_per_prediction(network: DecoupledNet, plan: Plan, clock: Clock) -> f
     )
     masks = plan.roles.masks
     some = masks[:: max(1, len(masks) // TRIED)][:TRIED]
-    evaluate_records(predictor, plan.catalogue, some[:1], tags=True)
+    evaluate_both(predictor, plan.catalogue, some[:1])
     begun = clock()
-    evaluate_records(predictor, plan.catalogue, some, tags=True)
-    return (clock() - begun) / len(some)
+    evaluate_both(predictor, plan.catalogue, some)
+    return (clock() - begun) / (SCORINGS * len(some))
 
 
 def seconds_per_label(network: DecoupledNet, plan: Plan, clock: Clock) -> float:

@@ -197,3 +197,21 @@ def test_tags_teach_the_classes_and_roughly_where_they_are(
     assert scores.miou > all_background + 0.03
     (whole,) = one.predict([read_image(unseen.records[0].image)], [unseen.classes.names])
     assert whole.label_map.any()
+
+
+def test_an_image_that_is_given_twice_is_seen_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    one, image, seen = predictor(), picture(), list[int]()
+    see = ActivationMapPredictor.see
+    alone = [one.predict([image], [tags])[0] for tags in (("cat",), None)]
+
+    def count(self: ActivationMapPredictor, images: list[NDArray[np.uint8]]) -> object:
+        seen.append(len(images))
+        return see(self, images)
+
+    monkeypatch.setattr(ActivationMapPredictor, "see", count)
+    twice = one.predict([image, image], [("cat",), None])
+
+    assert seen == [1]
+    for prediction, other in zip(twice, alone, strict=True):
+        assert np.array_equal(prediction.label_map, other.label_map)
+        assert prediction.identified == other.identified

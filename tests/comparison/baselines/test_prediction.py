@@ -131,3 +131,17 @@ def test_an_unknown_tag_and_a_network_that_is_not_finite_are_refused() -> None:
     torch.nn.init.constant_(one.network.get_parameter("decoder.score.weight"), torch.nan)
     with pytest.raises(ModelError, match="the network's probabilities are not finite; compute wi"):
         one.predict([picture()])
+
+
+def test_an_image_that_is_given_twice_is_computed_once() -> None:
+    one, first, second, seen = predictor(), picture(), picture(21, 13, seed=1), list[int]()
+    one.network.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+
+    got = one.predict([first, second, first], [None, ("cow",), ("dog",)])
+
+    assert seen == [2]
+    for prediction, image, tags in zip(
+        got, (first, second, first), (None, ("cow",), ("dog",)), strict=True
+    ):
+        (alone,) = one.predict([image], [tags])
+        assert np.array_equal(prediction.label_map, alone.label_map)

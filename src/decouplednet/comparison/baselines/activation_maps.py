@@ -32,6 +32,7 @@ from decouplednet.inference.reading import (
     Tags,
     asked_classes,
     check_finite,
+    distinct,
     evaluating,
     given_classes,
     read_maps,
@@ -99,7 +100,8 @@ class ActivationMapPredictor:
         """Return what is in each image and where, at its own size.
 
         Args:
-            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together.
+            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together. One that is
+                given several times, with other tags, is computed once.
             tags: for each image the classes known to be in it, which replace the gate, or None
                 for the gate; None: the gate for all.
             class_maps: also return the map of each identified class.
@@ -111,7 +113,9 @@ class ActivationMapPredictor:
         given = given_classes(images, tags, self.classes)
         if not images:
             return []
-        probability, maps = self.see(images)
+        seen, place = distinct(images)
+        probability, maps = self.see(seen)
+        probability, maps = probability[place], [maps[at] for at in place]
         asked = asked_classes(probability > self.threshold, given)
         return [
             read_maps(

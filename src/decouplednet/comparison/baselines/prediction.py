@@ -16,6 +16,7 @@ from decouplednet.inference.reading import (
     Image,
     Tags,
     check_finite,
+    distinct,
     evaluating,
     given_classes,
     read_maps,
@@ -63,7 +64,8 @@ class PixelPredictor:
         say. Identified are the given tags, else the classes that win a pixel.
 
         Args:
-            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together.
+            images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together. One that is
+                given several times, with other tags, is computed once.
             tags: for each image the classes known to be in it, of which no other can win a pixel,
                 or None: every class can; None: of no image.
             class_maps: also return the map of each identified class.
@@ -78,7 +80,8 @@ class PixelPredictor:
         given = given_classes(images, tags, self.classes)
         if not images:
             return []
-        batch = torch.stack([self.frame.image(image) for image in images]).to(self.device)
+        seen, place = distinct(images)
+        batch = torch.stack([self.frame.image(image) for image in seen]).to(self.device)
         with evaluating(self.network), torch.inference_mode():
             with mixed_precision(self.device, self.precision):
                 score = self.network(batch)
@@ -86,7 +89,7 @@ class PixelPredictor:
             check_finite(softmax, "probabilities")
             return [
                 self._prediction(*each, keep=class_maps)
-                for each in zip(images, softmax, given, strict=True)
+                for each in zip(images, softmax[place], given, strict=True)
             ]
 
     def _prediction(
