@@ -240,7 +240,13 @@ class SelfTrainingSettings(RegionSettings):
     """
 
     enabled: bool = Field(False, description="whether there is a stage 3; the paper has none")
-    updates: Count = Field(1500, description="number of updates of the weights")
+    rounds: Count = Field(
+        1,
+        description="how many times the images are labelled, by what was trained until then, and "
+        "the network is trained on the labels; the rounds share the updates, or the minutes, "
+        "evenly",
+    )
+    updates: Count = Field(1500, description="number of updates of the weights, of all rounds")
     minutes: Minutes | None = Field(
         None,
         description="time that the stage may take, its pseudo-masks included; its schedule and "

@@ -144,9 +144,10 @@ def _believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(self_training, "write_pseudo_masks", write)
 
 
-@pytest.mark.parametrize("slowness", [1.0, 1.5])
+@pytest.mark.parametrize(("slowness", "rounds"), [(1.0, 1), (1.5, 1), (1.5, 2)])
 def test_a_run_with_self_training_takes_its_minutes_too(
     slowness: float,
+    rounds: int,
     machine: Machine,
     shapes: Path,
     tmp_path: Path,
@@ -154,7 +155,7 @@ def test_a_run_with_self_training_takes_its_minutes_too(
 ) -> None:
     _believe_the_tags(machine, monkeypatch)
     settings = _settings(
-        *("minutes=60", "self_training.enabled=true"),
+        *("minutes=60", "self_training.enabled=true", f"self_training.rounds={rounds}"),
         *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
     )
 

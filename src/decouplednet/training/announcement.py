@@ -90,7 +90,9 @@ def _third(plan: Plan) -> Row:
     student = plan.settings.self_training
     return (
         TITLES[2],
-        f"{_updates('student', plan)} of {count(student.images_per_update, 'window')} of "
+        f"{_updates('student', plan)}"
+        + (f", in {student.rounds} rounds," if student.rounds > 1 else "")
+        + f" of {count(student.images_per_update, 'window')} of "
         f"{plan.student_side} pixels; {student.trained_groups} of {plan.preset.groups} groups of "
         "convolutions learn",
     )

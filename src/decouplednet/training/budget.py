@@ -162,6 +162,20 @@ def stages_of(settings: Settings) -> Mapping[str, StageSettings]:
     return stages | ({"student": settings.self_training} if settings.self_training.enabled else {})
 
 
+def rounds_of(name: str, settings: Settings) -> tuple[str, ...]:
+    """Return the names of the optimisations that a stage is made of; the last has the stage's own.
+
+    >>> rounds_of("student", Settings(self_training={"enabled": True, "rounds": 3}))
+    ('student-1', 'student-2', 'student')
+
+    Args:
+        name: of the stage.
+        settings: of the run.
+    """
+    rounds = settings.self_training.rounds if name == "student" else 1
+    return (*(f"{name}-{number}" for number in range(1, rounds)), name)
+
+
 def shares_of(settings: Settings) -> Mapping[str, float]:
     """Return how the stages divide what features, pseudo-masks, scores and report leave."""
     return SHARES_OF_THREE if settings.self_training.enabled else SHARES
@@ -197,7 +211,7 @@ def after_training(
         settings: of the run.
         numbers: of the images and classes.
         prediction: seconds to predict one image.
-        label: seconds to label one image for stage 3.
+        label: seconds to label one image for stage 3, in all rounds to come.
         saving: seconds to write what was learnt.
     """
     segmenter = settings.segmenter
@@ -290,7 +304,7 @@ def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
         settings,
         numbers,
         prediction=speed.prediction.seconds(growth),
-        label=speed.label.seconds(growth),
+        label=settings.self_training.rounds * speed.label.seconds(growth),
         saving=speed.saving,
     )
     return {"features": features, **after}

@@ -44,7 +44,8 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, .
     student = settings.self_training
     if not student.enabled:
         return first, second
-    labels = _labelling(plan) * OVERHEAD / operations_per_second if student.minutes is None else 0
+    once = _labelling(plan) * OVERHEAD / operations_per_second
+    labels = student.rounds * once if student.minutes is None else 0
     third = _stage_seconds(student, STUDENT_COST * _window(plan.student_cost) / rate)
     return first, second, labels + third
 

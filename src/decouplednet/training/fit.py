@@ -147,20 +147,23 @@ class Effort:
     seconds: float
 
 
-def effort_of(folder: Path) -> Effort:
+def effort_of(*folders: Path) -> Effort:
     """Return what a stage took until its last checkpoint.
 
     Args:
-        folder: of its checkpoints; nothing was done where it has none.
+        folders: of its checkpoints, one for each of its rounds; nothing was done where one has
+            none.
 
     Raises:
         TrainingError: the last checkpoint is damaged.
     """
-    last = folder / f"{LAST}.ckpt"
-    if not last.exists():
-        return Effort(0, 0.0)
-    checkpoint = read_checkpoint(last)
-    return Effort(int(checkpoint["global_step"]), float(checkpoint.get(SECONDS, 0.0)))
+    updates, seconds = 0, 0.0
+    for last in (folder / f"{LAST}.ckpt" for folder in folders):
+        if last.exists():
+            checkpoint = read_checkpoint(last)
+            updates += int(checkpoint["global_step"])
+            seconds += float(checkpoint.get(SECONDS, 0.0))
+    return Effort(updates, seconds)
 
 
 def is_out_of_memory(fault: BaseException) -> bool:

@@ -16,12 +16,12 @@ from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
-from decouplednet.training.budget import CALIBRATION, stages_of
+from decouplednet.training.budget import CALIBRATION, rounds_of, stages_of
 from decouplednet.training.calibration import calibrate
 from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
-from decouplednet.training.fit import effort_of
+from decouplednet.training.fit import Effort, effort_of
 from decouplednet.training.former_run import check_format
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan, make_plan
@@ -134,7 +134,7 @@ def watch_of(
     if minutes is None:
         return Watch(clock, note=note, taken=facts["seconds"])
     unfinished = (name for name in stages_of(plan.settings) if name not in facts["seconds"])
-    attempted = sum(effort_of(folder.checkpoints / name).seconds for name in unfinished)
+    attempted = sum(_effort(name, plan, folder).seconds for name in unfinished)
     earlier = sum(facts["seconds"].values()) + attempted
     note("start", clock() - started)
     end = started + 60 * minutes - earlier
@@ -272,10 +272,15 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
         if folder.belief.exists():
             facts["belief"] = folder.read_belief(plan.classes)
         if name not in facts["seconds"]:
-            effort = effort_of(folder.checkpoints / name)
+            effort = _effort(name, plan, folder)
             facts.setdefault("updates", {})[name] = effort.updates
             watch.note(name, effort.seconds)
     return _segmenter(network, plan, facts, watch)
+
+
+def _effort(name: str, plan: Plan, folder: RunFolder) -> Effort:
+    """Return what a stage took until now, all of its rounds."""
+    return effort_of(*(folder.checkpoints / one for one in rounds_of(name, plan.settings)))
 
 
 def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: Watch) -> Segmenter:

@@ -88,7 +88,7 @@ class RunFolder:
 
     @property
     def pseudo_masks(self) -> Path:
-        """The pseudo-masks that stage 3 learns from."""
+        """The pseudo-masks that stage 3 learns from, one folder a round."""
         return self.checkpoints / "pseudo_masks"
 
     @property

@@ -160,6 +160,7 @@ def masked_images(
     side: int | None = None,
     drawn: bool = True,
     hosts: Sequence[Record] | None = None,
+    seed: int | None = None,
 ) -> MaskedImages:
     """Return the training examples that the masks of some records give.
 
@@ -170,6 +171,7 @@ def masked_images(
         drawn: whether people drew them, in the ids of the data set; else they are pseudo-masks, in
             the ids of the run's classes, of which each may have some.
         hosts: what their objects are pasted onto beside each other; None: nothing is pasted.
+        seed: fixes the windows and their order; None: the run's.
     """
     return MaskedImages(
         records,
@@ -179,7 +181,7 @@ def masked_images(
         masked=plan.masked_classes if drawn else plan.classes,
         frame=plan.frame.model_copy(update={"side": side or plan.window_side}),
         settings=plan.settings.segmenter,
-        seed=plan.settings.seed,
+        seed=plan.settings.seed if seed is None else seed,
         store=ImageStore(STORE_BYTES),
         hosts=hosts,
     )

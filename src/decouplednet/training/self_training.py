@@ -1,5 +1,6 @@
 """Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
 
+import math
 from dataclasses import asdict
 
 from torch import Tensor
@@ -13,10 +14,10 @@ from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.progress import bar
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training.budget import PSEUDO_MASKS
+from decouplednet.training.budget import PSEUDO_MASKS, rounds_of
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images
-from decouplednet.training.fit import fit
+from decouplednet.training.fit import effort_of, fit
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
@@ -37,7 +38,8 @@ def train_student(
     """Train the whole network again, from masks and pseudo-masks; leave it frozen in eval mode.
 
     The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
-    student starts from its weights. A stage that ended before is read back instead.
+    student starts from its weights. With several rounds, each student is the next one's teacher. A
+    stage that ended before is read back instead, and so is a round.
 
     Args:
         network: after stage 2; changed in place.
@@ -49,18 +51,39 @@ def train_student(
         DataError: an image or mask cannot be read, or a pseudo-mask cannot be written.
         TrainingError: see ``fit``; or what an earlier attempt left behind is damaged.
     """
-    if folder.student.exists():
-        network.load_state_dict(read_learnt(folder.student, network.state_dict()))
-    else:
-        freeze(network)
-        with watch.noted(PSEUDO_MASKS):
-            pseudo = _pseudo_masks(network, plan, folder)
-        own = left_by_labels(plan.settings.self_training, watch)
-        settings = timed(own, "student", network, plan, folder, watch)
-        unfreeze(network, settings.trained_groups)
-        _train(network, settings, plan, folder, pseudo, watch)
-        write_learnt(folder.student, network.state_dict())
+    rounds = rounds_of("student", plan.settings)
+    ended = [number for number, name in enumerate(rounds, 1) if folder.learnt(name).exists()]
+    if ended:
+        learnt = folder.learnt(rounds[ended[-1] - 1])
+        network.load_state_dict(read_learnt(learnt, network.state_dict()))
+    for number in range(max(ended, default=0) + 1, len(rounds) + 1):
+        _train_round(number, network, plan, folder, watch)
     freeze(network)
+
+
+def _train_round(
+    number: int, network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
+) -> None:
+    """Label the images with the network as it is, and train it on the labels.
+
+    Args:
+        number: of the round, from 1.
+        network: the teacher, which becomes the student.
+        plan: of the run.
+        folder: of the run.
+        watch: of the run.
+    """
+    freeze(network)
+    with watch.noted(PSEUDO_MASKS):
+        pseudo = _pseudo_masks(network, plan, folder, number)
+    rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
+    earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
+    its = left_by_labels(whole, watch, number=number, earlier=earlier.seconds)
+    its = timed(its, "student", network, plan, folder, watch, number=number)
+    its = its.model_copy(update={"updates": math.ceil(whole.updates / len(rounds))})
+    unfreeze(network, its.trained_groups)
+    _train(network, its, plan, folder, pseudo, watch, number)
+    write_learnt(folder.learnt(rounds[number - 1]), network.state_dict())
 
 
 def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
@@ -83,8 +106,10 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
             freeze(layer)
 
 
-def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple[Record, ...]:
-    """Return the images without a drawn mask, each with its pseudo-mask."""
+def _pseudo_masks(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, number: int
+) -> tuple[Record, ...]:
+    """Return the images without a drawn mask, each with its pseudo-mask of a round."""
     predictor = teacher(network, plan)
     belief = _belief(predictor, plan, folder)
     drawn = {record.name for record in plan.roles.masks}
@@ -97,7 +122,7 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
         predictor,
         [record for record, _ in rest],
         [names for _, names in rest],
-        folder.pseudo_masks,
+        folder.pseudo_masks / str(number),
         belief=belief,
         progress=bar("pseudo-masks", quiet=not plan.machine.progress),
     )
@@ -110,7 +135,10 @@ def _pseudo_masks(network: DecoupledNet, plan: Plan, folder: RunFolder) -> tuple
 
 
 def _belief(predictor: Predictor, plan: Plan, folder: RunFolder) -> Belief:
-    """Return from where on pixels are believed, chosen once for all pseudo-masks of a run."""
+    """Return from where on pixels are believed, chosen once for all pseudo-masks of a run.
+
+    Only the teacher of the first round has not learnt from the masks by which it is chosen.
+    """
     if folder.belief.exists():
         return Belief(**folder.read_belief(plan.classes))
     _, held_out = split_for_segmenter(plan)
@@ -133,15 +161,19 @@ def _train(
     folder: RunFolder,
     pseudo: tuple[Record, ...],
     watch: Watch,
+    number: int,
 ) -> None:
     side = plan.student_side
+    rounds = rounds_of("student", plan.settings)
+    seed = plan.settings.seed * len(rounds) + number - 1  # each round cuts windows of its own
     examples = MixedImages(
-        masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan)),
-        masked_images(plan, pseudo, side=side, drawn=False),
+        masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan), seed=seed),
+        masked_images(plan, pseudo, side=side, drawn=False, seed=seed),
         drawn_share=settings.drawn_share,
         pseudo_weight=settings.pseudo_weight,
     )
-    stage = StudentStage(network, settings, weight=_weight(plan), seed=plan.settings.seed)
+    name = rounds[number - 1]
+    stage = StudentStage(network, settings, weight=_weight(plan), seed=seed, name=name)
     fit(
         stage,
         examples,

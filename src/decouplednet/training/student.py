@@ -21,6 +21,7 @@ class StudentStage(Stage):
         settings: the schedule and the weights of the three objectives.
         weight: (L,) weight of a present tag, as from ``class_weights``.
         seed: fixes what is random in a step.
+        name: of the round, see ``budget.rounds_of``.
     """
 
     network: DecoupledNet
@@ -28,9 +29,24 @@ class StudentStage(Stage):
     weight: Tensor
 
     def __init__(
-        self, network: DecoupledNet, settings: SelfTrainingSettings, *, weight: Tensor, seed: int
+        self,
+        network: DecoupledNet,
+        settings: SelfTrainingSettings,
+        *,
+        weight: Tensor,
+        seed: int,
+        name: str = "student",
     ) -> None:
-        super().__init__(network, settings, name="student", title=TITLES[2], seed=seed, frozen="")
+        title = TITLES[2] + name.removeprefix("student").replace("-", ", round ")
+        super().__init__(
+            network,
+            settings,
+            name=name,
+            title=title,
+            seed=seed,
+            frozen="",
+            section="self_training",
+        )
         self.register_buffer("weight", weight)
 
     def loss(self, batch: MixedExample) -> Tensor:

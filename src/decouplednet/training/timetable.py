@@ -20,6 +20,7 @@ from decouplednet.training.budget import (
     SCORINGS,
     Numbers,
     after_training,
+    rounds_of,
     stage_seconds,
 )
 from decouplednet.training.fit import effort_of
@@ -70,9 +71,18 @@ UNTIMED = Watch()
 
 
 def timed(
-    settings: S, name: str, network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
+    settings: S,
+    name: str,
+    network: DecoupledNet,
+    plan: Plan,
+    folder: RunFolder,
+    watch: Watch,
+    *,
+    number: int = 1,
 ) -> S:
     """Return the settings of a stage that begins now, with the minutes that it may take.
+
+    Of a stage of several rounds, it is a round that begins now, and has its share of them.
 
     Scoring is timed on a few images, so that what is set aside for it fits this machine.
 
@@ -83,14 +93,18 @@ def timed(
         plan: of the run.
         folder: of the run; what earlier attempts took counts as the stage's own time.
         watch: of the run.
+        number: of the round, from 1.
     """
     if watch.end is None or settings.minutes is not None:
         return settings
-    labelled = name == "student"  # the pseudo-masks are there when stage 3 begins
-    aside = seconds_after_training(network, plan, watch.clock, labelled=labelled)
-    earlier = effort_of(folder.checkpoints / name).seconds
+    student = plan.settings.self_training
+    rounds = rounds_of(name, plan.settings)
+    to_come = len(rounds) - number  # the pseudo-masks of this round are there when it begins
+    labellings = to_come if name == "student" else student.rounds
+    aside = seconds_after_training(network, plan, watch.clock, labellings=labellings)
+    earlier = effort_of(folder.checkpoints / rounds[number - 1]).seconds
     left = watch.end - watch.clock() - aside + earlier
-    seconds = stage_seconds(name, plan.settings, left)
+    seconds = stage_seconds(name, plan.settings, left) / (to_come + 1)
     if seconds < LEAST_SECONDS:
         logger.warning(
             "%s: nothing is left of minutes = %g for this stage, so it makes a single update; the "
@@ -101,16 +115,23 @@ def timed(
     return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
 
 
-def left_by_labels(settings: SelfTrainingSettings, watch: Watch) -> SelfTrainingSettings:
-    """Return the settings of stage 3, their minutes less what labelling took.
+def left_by_labels(
+    settings: SelfTrainingSettings, watch: Watch, *, number: int = 1, earlier: float = 0.0
+) -> SelfTrainingSettings:
+    """Return the settings of a round of stage 3: its share of what labels leave of the minutes.
+
+    The labels of later rounds are expected to take as long as those until now.
 
     Args:
         settings: of the stage; unchanged where they give no minutes.
         watch: of the run, after the images were labelled.
+        number: of the round, from 1.
+        earlier: seconds that the rounds before it were trained.
     """
     if settings.minutes is None:
         return settings
-    seconds = 60 * settings.minutes - watch.taken.get(PSEUDO_MASKS, 0.0)
+    labels = watch.taken.get(PSEUDO_MASKS, 0.0) * settings.rounds / number
+    seconds = (60 * settings.minutes - labels - earlier) / (settings.rounds - number + 1)
     if seconds < LEAST_SECONDS:
         logger.warning(
             "student: the pseudo-masks took all of self_training.minutes = %g, so the stage makes "
@@ -121,7 +142,7 @@ def left_by_labels(settings: SelfTrainingSettings, watch: Watch) -> SelfTraining
 
 
 def seconds_after_training(
-    network: DecoupledNet, plan: Plan, clock: Clock, *, labelled: bool
+    network: DecoupledNet, plan: Plan, clock: Clock, *, labellings: int
 ) -> float:
     """Return about how long all but the stages will take.
 
@@ -129,16 +150,16 @@ def seconds_after_training(
         network: of the plan.
         plan: of the run.
         clock: by which predictions are timed.
-        labelled: whether the pseudo-masks of stage 3 are written already.
+        labellings: how many times the images of stage 3 are still to be labelled.
     """
     parts = after_training(
         plan.settings,
         numbers_of(plan),
         prediction=seconds_per_prediction(network, plan, clock),
-        label=0.0 if labelled else seconds_per_label(network, plan, clock),
+        label=labellings * seconds_per_label(network, plan, clock) if labellings else 0.0,
         saving=saving_seconds(network),
     )
-    return sum(seconds for part, seconds in parts.items() if part != PSEUDO_MASKS or not labelled)
+    return sum(parts.values())
 
 
 def numbers_of(plan: Plan) -> Numbers:
