@@ -15,9 +15,8 @@ from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training import pseudo_masks, self_training
+from decouplednet.training import pseudo_masks
 from decouplednet.training import run as runs
-from decouplednet.training.checkpoints import write_learnt
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.plan import Plan
@@ -254,92 +253,6 @@ def test_a_run_stopped_among_its_pseudo_masks_ends_as_one_without_interruption(
     train(shapes, out=out, resume=True)
 
     assert same(weights_of(studied), weights_of(out))
-
-
-ROUNDS = (*STUDY, "self_training.rounds=2")
-
-
-@pytest.fixture(scope="module")
-def twice(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose stage 3 has two rounds."""
-    out = tmp_path_factory.mktemp("runs") / "twice"
-    train(shapes, out=out, settings=quick(*ROUNDS))
-    return out
-
-
-def test_rounds_share_the_updates_and_each_has_its_curve(twice: Path) -> None:
-    facts = json.loads((twice / "run.json").read_text())
-    curve = read_curve(twice / "curves.csv")
-
-    updates = {
-        name: [int(row["update"]) for row in curve if row["stage"] == name]
-        for name in ("student-1", "student")
-    }
-    assert updates == {"student-1": [1, 2, 3], "student": [1, 2, 3]}  # half of 5, rounded up
-    assert facts["updates"]["student"] == 6
-    assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
-
-
-def test_the_student_of_a_round_is_the_teacher_of_the_next(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    teachers, students = list[dict[str, torch.Tensor]](), dict[str, dict[str, torch.Tensor]]()
-    draws, labels = list[torch.Tensor](), list[int]()
-    teach, loss, keep = pseudo_masks.teacher, StudentStage.loss, write_learnt
-
-    def teacher(network: DecoupledNet, plan: Plan) -> Any:
-        teachers.append(copy.deepcopy(network.state_dict()))
-        return teach(network, plan)
-
-    def seen(stage: StudentStage, batch: MixedExample) -> torch.Tensor:
-        draws.append(batch.example.image.clone())
-        return loss(stage, batch)
-
-    def learnt(path: Path, state: dict[str, torch.Tensor]) -> None:
-        students[path.stem] = copy.deepcopy(state)
-        labels.append(len(list(path.parent.glob("pseudo_masks/*/**/*.png"))))
-        keep(path, state)
-
-    monkeypatch.setattr(self_training, "teacher", teacher)
-    monkeypatch.setattr(self_training, "write_learnt", learnt)
-    monkeypatch.setattr(StudentStage, "loss", seen)
-    run = train(shapes, out=tmp_path / "run", settings=quick(*ROUNDS))
-
-    assert list(students) == ["student-1", "student"]
-    assert same(teachers[1], students["student-1"])
-    assert not same(teachers[0], teachers[1])
-    assert not same(teachers[1], students["student"])
-    assert same(students["student"], run.segmenter.network.state_dict())
-    assert labels == [4, 8]  # each round labels all four images anew
-    assert len(draws) == 6
-    assert not torch.equal(draws[0], draws[3])  # windows of its own
-
-
-@pytest.mark.parametrize("stop_at", [("student-1", 1), ("student", 0), ("student", 2)])
-def test_a_run_stopped_in_a_round_ends_as_one_without_interruption(
-    stop_at: tuple[str, int],
-    shapes: Path,
-    twice: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if (module.name, module.global_step) == stop_at:
-            raise MemoryError
-        return step(module, batch, batch_index)
-
-    out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=out, settings=quick(*ROUNDS))
-
-    train(shapes, out=out, resume=True)
-
-    assert same(weights_of(twice), weights_of(out))
-    assert read_curve(out / "curves.csv") == read_curve(twice / "curves.csv")
 
 
 def test_a_network_that_is_sure_of_nothing_teaches_no_student(

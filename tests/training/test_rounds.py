@@ -1,0 +1,123 @@
+"""Stage 3 in rounds: each student is the next one's teacher, and stopping it changes nothing."""
+
+import copy
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from decouplednet.dataset.mixed import MixedExample
+from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.training import pseudo_masks, self_training
+from decouplednet.training import run as runs
+from decouplednet.training.checkpoints import write_learnt
+from decouplednet.training.curve import read_curve
+from decouplednet.training.plan import Plan
+from decouplednet.training.run import train
+from decouplednet.training.stages import Stage
+from decouplednet.training.student import StudentStage
+from tests.training.conftest import quick, same, start_boldly, weights_of
+
+ROUNDS = (
+    "self_training.enabled=true",
+    "self_training.rounds=2",
+    "self_training.updates=5",
+    "self_training.updates_per_epoch=2",
+    "self_training.images_per_update=4",
+    "self_training.trained_groups=2",
+    "self_training.right=0",  # after so few updates the network is sure of little
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bold() -> Iterator[None]:
+    """Start runs with networks that find something."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "start_network", start_boldly)
+        yield
+
+
+@pytest.fixture(scope="module")
+def twice(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose stage 3 has two rounds."""
+    out = tmp_path_factory.mktemp("runs") / "twice"
+    train(shapes, out=out, settings=quick(*ROUNDS))
+    return out
+
+
+def test_rounds_share_the_updates_and_each_has_its_curve(twice: Path) -> None:
+    facts = json.loads((twice / "run.json").read_text())
+    curve = read_curve(twice / "curves.csv")
+
+    updates = {
+        name: [int(row["update"]) for row in curve if row["stage"] == name]
+        for name in ("student-1", "student")
+    }
+    assert updates == {"student-1": [1, 2, 3], "student": [1, 2, 3]}  # half of 5, rounded up
+    assert facts["updates"]["student"] == 6
+    assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
+
+
+def test_the_student_of_a_round_is_the_teacher_of_the_next(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    teachers, students = list[dict[str, torch.Tensor]](), dict[str, dict[str, torch.Tensor]]()
+    draws, labels = list[torch.Tensor](), list[int]()
+    teach, loss, keep = pseudo_masks.teacher, StudentStage.loss, write_learnt
+
+    def teacher(network: DecoupledNet, plan: Plan) -> Any:
+        teachers.append(copy.deepcopy(network.state_dict()))
+        return teach(network, plan)
+
+    def seen(stage: StudentStage, batch: MixedExample) -> torch.Tensor:
+        draws.append(batch.example.image.clone())
+        return loss(stage, batch)
+
+    def learnt(path: Path, state: dict[str, torch.Tensor]) -> None:
+        students[path.stem] = copy.deepcopy(state)
+        labels.append(len(list(path.parent.glob("pseudo_masks/*/**/*.png"))))
+        keep(path, state)
+
+    monkeypatch.setattr(self_training, "teacher", teacher)
+    monkeypatch.setattr(self_training, "write_learnt", learnt)
+    monkeypatch.setattr(StudentStage, "loss", seen)
+    run = train(shapes, out=tmp_path / "run", settings=quick(*ROUNDS))
+
+    assert list(students) == ["student-1", "student"]
+    assert same(teachers[1], students["student-1"])
+    assert not same(teachers[0], teachers[1])
+    assert not same(teachers[1], students["student"])
+    assert same(students["student"], run.segmenter.network.state_dict())
+    assert labels == [4, 8]  # each round labels all four images anew
+    assert len(draws) == 6
+    assert not torch.equal(draws[0], draws[3])  # windows of its own
+
+
+@pytest.mark.parametrize("stop_at", [("student-1", 1), ("student", 0), ("student", 2)])
+def test_a_run_stopped_in_a_round_ends_as_one_without_interruption(
+    stop_at: tuple[str, int],
+    shapes: Path,
+    twice: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if (module.name, module.global_step) == stop_at:
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=out, settings=quick(*ROUNDS))
+
+    train(shapes, out=out, resume=True)
+
+    assert same(weights_of(twice), weights_of(out))
+    assert read_curve(out / "curves.csv") == read_curve(twice / "curves.csv")
