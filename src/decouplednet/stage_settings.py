@@ -305,3 +305,11 @@ class SelfTrainingSettings(RegionSettings):
         "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there, and "
         "0.1 at least, is either given to that class or left open",
     )
+
+    @model_validator(mode="after")
+    def _each_round_trains(self) -> Self:
+        if self.rounds > self.updates:
+            raise ValueError(
+                f"rounds = {self.rounds} share updates = {self.updates}: each needs at least one"
+            )
+        return self

@@ -1,4 +1,5 @@
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -157,6 +158,29 @@ def test_an_image_that_is_given_twice_is_encoded_once() -> None:
         assert one.scores == pytest.approx(other.scores, abs=1e-6)
         for name, class_map in one.class_maps.items():
             np.testing.assert_allclose(class_map, other.class_maps[name], atol=1e-5)
+
+
+class _ReadAnew(Sequence[NDArray[np.uint8]]):
+    """Images that are read again at every look."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: Any) -> Any:
+        if not 0 <= index < 3:
+            raise IndexError
+        return draw((20, 30), seed=index)
+
+
+def test_images_that_are_read_at_every_look_are_told_apart() -> None:
+    network = small_network()
+    alone = [predictor(network).predict([draw((20, 30), seed=seed)])[0] for seed in range(3)]
+
+    together = predictor(network).predict(_ReadAnew(), [None] * 3)
+
+    assert len({one.scores["cow"] for one in together}) == 3
+    for one, other in zip(alone, together, strict=True):
+        assert one.scores == pytest.approx(other.scores, abs=1e-6)
 
 
 def test_maps_at_once_bounds_the_maps_computed_together_and_changes_nothing() -> None:

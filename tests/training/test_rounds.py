@@ -10,12 +10,17 @@ import pytest
 import torch
 
 from decouplednet.dataset.mixed import MixedExample
+from decouplednet.errors import UsageError
 from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.settings import Settings
 from decouplednet.training import pseudo_masks, self_training
 from decouplednet.training import run as runs
+from decouplednet.training.announcement import describe
+from decouplednet.training.budget import least_training, rounds_of
 from decouplednet.training.checkpoints import write_learnt
 from decouplednet.training.curve import read_curve
-from decouplednet.training.plan import Plan
+from decouplednet.training.expectation import expected_seconds
+from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.stages import Stage
 from decouplednet.training.student import StudentStage
@@ -56,8 +61,8 @@ def test_rounds_share_the_updates_and_each_has_its_curve(twice: Path) -> None:
         name: [int(row["update"]) for row in curve if row["stage"] == name]
         for name in ("student-1", "student")
     }
-    assert updates == {"student-1": [1, 2, 3], "student": [1, 2, 3]}  # half of 5, rounded up
-    assert facts["updates"]["student"] == 6
+    assert updates == {"student-1": [1, 2, 3], "student": [1, 2]}
+    assert facts["updates"]["student"] == 5
     assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
 
 
@@ -92,11 +97,11 @@ def test_the_student_of_a_round_is_the_teacher_of_the_next(
     assert not same(teachers[1], students["student"])
     assert same(students["student"], run.segmenter.network.state_dict())
     assert labels == [4, 8]  # each round labels all four images anew
-    assert len(draws) == 6
+    assert len(draws) == 5
     assert not torch.equal(draws[0], draws[3])  # windows of its own
 
 
-@pytest.mark.parametrize("stop_at", [("student-1", 1), ("student", 0), ("student", 2)])
+@pytest.mark.parametrize("stop_at", [("student-1", 1), ("student", 0), ("student", 1)])
 def test_a_run_stopped_in_a_round_ends_as_one_without_interruption(
     stop_at: tuple[str, int],
     shapes: Path,
@@ -121,3 +126,50 @@ def test_a_run_stopped_in_a_round_ends_as_one_without_interruption(
 
     assert same(weights_of(twice), weights_of(out))
     assert read_curve(out / "curves.csv") == read_curve(twice / "curves.csv")
+
+
+def test_the_first_round_cuts_the_windows_of_a_stage_with_one_round(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loss, draws = StudentStage.loss, list[torch.Tensor]()
+
+    def seen(stage: StudentStage, batch: MixedExample) -> torch.Tensor:
+        draws.append(batch.example.image.clone())
+        return loss(stage, batch)
+
+    monkeypatch.setattr(StudentStage, "loss", seen)
+    for name, rounds in (("two", 2), ("one", 1)):
+        changes = (f"self_training.rounds={rounds}", "seed=1")
+        train(shapes, out=tmp_path / name, settings=quick(*ROUNDS, *changes))
+
+    assert torch.equal(draws[0], draws[5])
+    assert not torch.equal(draws[3], draws[8])
+
+
+def test_more_rounds_than_updates_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"rounds = 6 share updates = 5: each needs at least"):
+        quick(*ROUNDS, "self_training.rounds=6")
+
+
+def test_the_table_counts_the_rounds_and_their_labels(shapes: Path) -> None:
+    one, two = (
+        make_plan(shapes, quick(*ROUNDS, f"self_training.rounds={rounds}")) for rounds in (1, 2)
+    )
+
+    assert dict(describe(two, 1e9))["stage 3, pseudo-masks"].startswith(
+        "5 updates, in 2 rounds, of"
+    )
+    assert dict(describe(one, 1e9))["stage 3, pseudo-masks"].startswith("5 updates of 4 windows")
+    third = [expected_seconds(plan, 1e9)[2] for plan in (one, two)]
+    three = make_plan(shapes, quick(*ROUNDS, "self_training.rounds=3"))
+    assert third[1] > third[0]
+    assert expected_seconds(three, 1e9)[2] - third[1] == pytest.approx(third[1] - third[0])
+
+
+def test_each_round_must_have_time_for_its_updates() -> None:
+    settings = [Settings(self_training={"enabled": True, "rounds": rounds}) for rounds in (1, 4)]
+
+    assert [len(rounds_of("student", one)) for one in settings] == [1, 4]
+    update = {"classifier": 0.0, "segmenter": 0.0, "student": 1.0}
+    least = [least_training(one, update) for one in settings]
+    assert least[1] == pytest.approx(4 * least[0])

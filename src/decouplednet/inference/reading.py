@@ -60,9 +60,10 @@ def distinct(images: Sequence[Image]) -> tuple[list[Image], list[int]]:
     >>> [len(images) for images in distinct([first, second, first])], distinct([first, first])[1]
     ([2, 3], [0, 0])
     """
-    places = {key: place for place, key in enumerate(dict.fromkeys(map(id, images)))}
-    of_each = [places[id(image)] for image in images]
-    return [images[of_each.index(place)] for place in range(len(places))], of_each
+    kept = list(images)  # a sequence may read its arrays anew, and identities hold while they live
+    first = {id(image): image for image in reversed(kept)}
+    places = {key: place for place, key in enumerate(dict.fromkeys(map(id, kept)))}
+    return [first[key] for key in places], [places[id(image)] for image in kept]
 
 
 def given_classes(

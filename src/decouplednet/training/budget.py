@@ -261,7 +261,7 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
         choices=choices,
         seconds=first | stages | beside,
         updates=updates,
-        least=(taken + _least_training(settings, update)) / 60,
+        least=(taken + least_training(settings, update)) / 60,
         fits=enough and taken <= MOST_BESIDE * total,
     )
 
@@ -310,11 +310,12 @@ def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
     return {"features": features, **after}
 
 
-def _least_training(settings: Settings, update: Mapping[str, float]) -> float:
-    """Return the fewest seconds in which every stage makes ``LEAST_UPDATES``."""
+def least_training(settings: Settings, update: Mapping[str, float]) -> float:
+    """Return the fewest seconds in which every round of a stage makes ``LEAST_UPDATES``."""
     given = {name: stage.minutes for name, stage in stages_of(settings).items()}
     share_of = shares_of(settings)
     divided = [name for name in given if given[name] is None]
     shares = sum(share_of[name] for name in divided)
-    longest = (LEAST_UPDATES * update[name] * shares / share_of[name] for name in divided)
+    least = {name: LEAST_UPDATES * len(rounds_of(name, settings)) for name in divided}
+    longest = (least[name] * update[name] * shares / share_of[name] for name in divided)
     return max(longest, default=0.0) + 60 * sum(minutes or 0 for minutes in given.values())

@@ -82,11 +82,6 @@ class RunFolder:
         return self.checkpoints / f"{stage}.safetensors"
 
     @property
-    def student(self) -> Path:
-        """What stage 3 learnt; there when that stage is complete."""
-        return self.learnt("student")
-
-    @property
     def pseudo_masks(self) -> Path:
         """The pseudo-masks that stage 3 learns from, one folder a round."""
         return self.checkpoints / "pseudo_masks"

@@ -1,6 +1,5 @@
 """Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
 
-import math
 from dataclasses import asdict
 
 from torch import Tensor
@@ -30,6 +29,8 @@ from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, timed
+
+LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
 
 
 def train_student(
@@ -78,11 +79,12 @@ def _train_round(
         pseudo = _pseudo_masks(network, plan, folder, number)
     rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
     earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
-    its = left_by_labels(whole, watch, number=number, earlier=earlier.seconds)
-    its = timed(its, "student", network, plan, folder, watch, number=number)
-    its = its.model_copy(update={"updates": math.ceil(whole.updates / len(rounds))})
-    unfreeze(network, its.trained_groups)
-    _train(network, its, plan, folder, pseudo, watch, number)
+    share = whole.updates // len(rounds) + (number <= whole.updates % len(rounds))
+    settings = whole.model_copy(update={"updates": share})
+    settings = left_by_labels(settings, watch, number=number, earlier=earlier.seconds)
+    settings = timed(settings, "student", network, plan, folder, watch, number=number)
+    unfreeze(network, settings.trained_groups)
+    _train(network, settings, plan, folder, pseudo, watch, number)
     write_learnt(folder.learnt(rounds[number - 1]), network.state_dict())
 
 
@@ -165,7 +167,8 @@ def _train(
 ) -> None:
     side = plan.student_side
     rounds = rounds_of("student", plan.settings)
-    seed = plan.settings.seed * len(rounds) + number - 1  # each round cuts windows of its own
+    # Each round cuts windows of its own, and the first those of a stage with one round.
+    seed = plan.settings.seed + LATER_ROUND * (number - 1)
     examples = MixedImages(
         masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan), seed=seed),
         masked_images(plan, pseudo, side=side, drawn=False, seed=seed),

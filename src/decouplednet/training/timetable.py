@@ -109,7 +109,7 @@ def timed(
         logger.warning(
             "%s: nothing is left of minutes = %g for this stage, so it makes a single update; the "
             "parts before took longer than expected",
-            name,
+            rounds[number - 1],
             plan.settings.minutes,
         )
     return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
