@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from decouplednet.training import run as runs
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.stages import Stage
 from decouplednet.training.start import start_network
 
 QUICK = (
@@ -28,6 +30,16 @@ QUICK = (
     "segmenter.images_per_update=4",
     "compute.device=cpu",
     "compute.precision=32",
+)
+
+
+STUDY = (
+    "self_training.enabled=true",
+    "self_training.updates=5",
+    "self_training.updates_per_epoch=2",
+    "self_training.images_per_update=4",
+    "self_training.trained_groups=2",
+    "self_training.right=0",  # after so few updates the network is sure of little
 )
 
 
@@ -70,6 +82,27 @@ def weights_of(run: Path) -> dict[str, torch.Tensor]:
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     """Return whether two models have the same weights."""
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def train_until(
+    end: tuple[str, int],
+    shapes: Path,
+    out: Path,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Train a run that is stopped in a stage of that name after so many updates."""
+    step = Stage.training_step
+
+    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
+        if (module.name, module.global_step) == end:
+            raise MemoryError
+        return step(module, batch, batch_index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Stage, "training_step", stop)
+        with pytest.raises(MemoryError):
+            train(shapes, out=out, settings=settings)
 
 
 def copy_of(shapes: Path, place: Path) -> Path:

@@ -19,8 +19,7 @@ from decouplednet.training.run import Run, train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage, Stage
-from tests.training.conftest import changed_parts, quick, same, start, weights_of
-from tests.training.test_self_training import STUDY
+from tests.training.conftest import STUDY, changed_parts, quick, same, start, weights_of
 
 States = list[dict[str, Tensor]]
 AVERAGED = ("segmenter.average=0.7", "segmenter.updates=5", "segmenter.images_per_step=2")

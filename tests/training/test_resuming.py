@@ -15,7 +15,7 @@ from decouplednet.training.curve import read_curve
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import Stage
-from tests.training.conftest import copy_of, quick, same, weights_of
+from tests.training.conftest import copy_of, quick, same, train_until, weights_of
 
 DROPPING = ("classifier.dropout=0.4", "segmenter.updates=5")
 
@@ -46,18 +46,8 @@ def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if (module.name, module.global_step) == (stage, update):
-            raise MemoryError
-        return step(module, batch, batch_index)
-
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=out, settings=quick(*DROPPING))
+    train_until((stage, update), shapes, out, quick(*DROPPING), monkeypatch)
     resumed = train(shapes, out=out, resume=True)
     assert same(weights_of(undisturbed.folder), weights_of(resumed.folder))
     assert read_curve(out / "curves.csv") == read_curve(undisturbed.folder / "curves.csv")

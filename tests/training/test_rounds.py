@@ -22,19 +22,10 @@ from decouplednet.training.curve import read_curve
 from decouplednet.training.expectation import expected_seconds
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
-from decouplednet.training.stages import Stage
 from decouplednet.training.student import StudentStage
-from tests.training.conftest import quick, same, start_boldly, weights_of
+from tests.training.conftest import STUDY, quick, same, start_boldly, train_until, weights_of
 
-ROUNDS = (
-    "self_training.enabled=true",
-    "self_training.rounds=2",
-    "self_training.updates=5",
-    "self_training.updates_per_epoch=2",
-    "self_training.images_per_update=4",
-    "self_training.trained_groups=2",
-    "self_training.right=0",  # after so few updates the network is sure of little
-)
+ROUNDS = (*STUDY, "self_training.rounds=2")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -109,18 +100,8 @@ def test_a_run_stopped_in_a_round_ends_as_one_without_interruption(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if (module.name, module.global_step) == stop_at:
-            raise MemoryError
-        return step(module, batch, batch_index)
-
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=out, settings=quick(*ROUNDS))
+    train_until(stop_at, shapes, out, quick(*ROUNDS), monkeypatch)
 
     train(shapes, out=out, resume=True)
 

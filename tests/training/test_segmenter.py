@@ -16,8 +16,7 @@ from decouplednet.training import segmenter as stage2
 from decouplednet.training.segmenter import FirstDraws, masked_images, split_held_out
 from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage
-from tests.training.conftest import changed_parts, start
-from tests.training.test_self_training import STUDY
+from tests.training.conftest import STUDY, changed_parts, start
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

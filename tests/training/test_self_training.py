@@ -25,17 +25,16 @@ from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import split_for_segmenter
 from decouplednet.training.self_training import train_student, unfreeze
-from decouplednet.training.stages import Stage
 from decouplednet.training.student import StudentStage
-from tests.training.conftest import changed_parts, quick, same, start, start_boldly, weights_of
-
-STUDY = (
-    "self_training.enabled=true",
-    "self_training.updates=5",
-    "self_training.updates_per_epoch=2",
-    "self_training.images_per_update=4",
-    "self_training.trained_groups=2",
-    "self_training.right=0",  # after so few updates the network is sure of little
+from tests.training.conftest import (
+    STUDY,
+    changed_parts,
+    quick,
+    same,
+    start,
+    start_boldly,
+    train_until,
+    weights_of,
 )
 
 
@@ -213,18 +212,8 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
 def test_a_run_stopped_in_stage_3_ends_as_one_without_interruption(
     update: int, shapes: Path, studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = Stage.training_step
-
-    def stop(module: Stage, batch: Any, batch_index: int) -> torch.Tensor:
-        if (module.name, module.global_step) == ("student", update):
-            raise MemoryError
-        return step(module, batch, batch_index)
-
     out = tmp_path / "run"
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=out, settings=quick(*STUDY))
+    train_until(("student", update), shapes, out, quick(*STUDY), monkeypatch)
 
     train(shapes, out=out, resume=True)
 
