@@ -246,6 +246,11 @@ class SelfTrainingSettings(RegionSettings):
         "the network is trained on the labels; the rounds share the updates, or the minutes, "
         "evenly",
     )
+    images: Count | None = Field(
+        None,
+        description="most images that each round labels, drawn at random among the tagged ones "
+        "without a drawn mask. None: as many as it draws windows from",
+    )
     updates: Count = Field(1500, description="number of updates of the weights, of all rounds")
     minutes: Minutes | None = Field(
         None,

@@ -58,7 +58,8 @@ def test_the_table_says_what_stage_3_will_do_and_how_long_it_takes(shapes: Path)
     seconds = [duration(each) for each in expected_seconds(plan, 1e6)]
 
     assert rows["stage 3, pseudo-masks"] == (
-        "30 updates of 8 windows of 64 pixels; 2 of 5 groups of convolutions learn"
+        "30 updates of 8 windows of 64 pixels; 2 of 5 groups of convolutions learn; "
+        "4 images labelled"
     )
     assert len(seconds) == 3
     assert rows["expected"].startswith(f"about {' + '.join(seconds)} beside start and scoring")

@@ -8,9 +8,11 @@ from decouplednet.training.budget import stages_of
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import duration
 from decouplednet.training.expectation import expected_bytes, expected_seconds
+from decouplednet.training.labels import labels_a_round
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.pooling import pooling_of
+from decouplednet.training.segmenter import hosts_of
 from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
@@ -87,14 +89,15 @@ def _schedule(plan: Plan) -> list[Row]:
 
 
 def _third(plan: Plan) -> Row:
-    student = plan.settings.self_training
+    student, images = plan.settings.self_training, len(hosts_of(plan))
     return (
         TITLES[2],
         f"{_updates('student', plan)}"
         + (f", in {student.rounds} rounds," if student.rounds > 1 else "")
         + f" of {count(student.images_per_update, 'window')} of "
         f"{plan.student_side} pixels; {student.trained_groups} of {plan.preset.groups} groups of "
-        "convolutions learn",
+        f"convolutions learn; {_images(labels_a_round(student, images))} labelled"
+        + (" in each" if student.rounds > 1 else ""),
     )
 
 

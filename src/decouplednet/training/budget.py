@@ -9,6 +9,7 @@ from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
+from decouplednet.training.labels import drawn_in_time, labels_a_round
 
 # How the stages divide what features, scores and report leave, in their order.
 SHARES = {"classifier": 0.2, "segmenter": 0.8}
@@ -217,7 +218,8 @@ def after_training(
     segmenter = settings.segmenter
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
-    student, labelling = settings.self_training, {PSEUDO_MASKS: numbers.tagged * label}
+    student = settings.self_training
+    labelling = {PSEUDO_MASKS: labels_a_round(student, numbers.tagged) * label}
     # Minutes that stage 3 is given are also those of its labels.
     labels = labelling if student.enabled and student.minutes is None else {}
     kept = numbers.calibrated
@@ -242,7 +244,9 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
         survey: what is known.
     """
     numbers, begun = survey.numbers, survey.begun
-    update, beside = _update_seconds(settings, survey), _seconds_beside(settings, survey)
+    update = _update_seconds(settings, survey)
+    settings = _with_fewer_labels(settings, survey, update["student"])
+    beside = _seconds_beside(settings, survey)
     total, taken = 60 * (settings.minutes or 0.0), begun + sum(beside.values())
     wanted = {
         "classifier": tag_updates(numbers.tagged, settings.classifier.images_per_update),
@@ -264,6 +268,30 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
         least=(taken + least_training(settings, update)) / 60,
         fits=enough and taken <= MOST_BESIDE * total,
     )
+
+
+def _with_fewer_labels(settings: Settings, survey: Survey, update: float) -> Settings:
+    """Return settings in which stage 3 labels as many images as it has the time to draw."""
+    student = settings.self_training
+    if not student.enabled or student.images is not None:
+        return settings
+    label, tagged = survey.speed.label.seconds(_growth(settings, survey)), survey.numbers.tagged
+    if student.minutes is not None:
+        left, share = 60 * student.minutes, 1.0
+    else:
+        given = {name: stage.minutes for name, stage in stages_of(settings).items()}
+        beside = _seconds_beside(settings, survey)
+        fixed = sum(beside.values()) - beside[PSEUDO_MASKS] + survey.begun
+        left = 60 * ((settings.minutes or 0.0) - sum(m or 0.0 for m in given.values())) - fixed
+        shares = shares_of(settings)
+        share = shares["student"] / sum(shares[name] for name in given if given[name] is None)
+    images = drawn_in_time(student, left=left, share=share, label=label, update=update)
+    return settings.changed({"self_training.images": images}) if images < tagged else settings
+
+
+def _growth(settings: Settings, survey: Survey) -> float:
+    """Return how much larger a frame is than the one that was tried, in pixels."""
+    return ((settings.side or survey.speed.side) / survey.speed.side) ** 2
 
 
 def _update_seconds(settings: Settings, survey: Survey) -> Mapping[str, float]:
@@ -294,8 +322,7 @@ def _update_seconds(settings: Settings, survey: Survey) -> Mapping[str, float]:
 def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
     """Return the seconds of each part beside the stages that is still to come."""
     numbers, speed, views = survey.numbers, survey.speed, settings.classifier.views
-    side = settings.side or speed.side
-    growth = (side / speed.side) ** 2
+    side, growth = settings.side or speed.side, _growth(settings, survey)
     features = 0.0
     if trained_groups(settings) < survey.preset.groups:
         seen = numbers.tagged * survey.missing(side, views) * views

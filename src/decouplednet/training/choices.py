@@ -10,6 +10,7 @@ from decouplednet.networks.presets import Preset, side_fault
 from decouplednet.networks.vgg import GROUPS
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import POOLING_NUMBERS, ClassifierSettings
+from decouplednet.training.labels import drawn_by_updates
 from decouplednet.training.pooling import pooling_of
 
 PASSES = 30  # of stage 1 over the tagged images
@@ -19,6 +20,8 @@ FEWEST_IMAGES = 8  # of an update of stage 1
 LEAST_MASK_UPDATES, USUAL_MASK_UPDATES, USUAL_MASKS = 200, 400, 24
 MORE_EACH_DOUBLING = 100
 PASSES_OVER_MASKS = 3
+
+LABELLED = "about one window is drawn from each"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ def choose(
             f"{MORE_EACH_DOUBLING} more each time they double",
         ),
     )
-    every += _pooling_choices(classifier, preset) + _student_choices(settings, preset)
+    every += _pooling_choices(classifier, preset) + _student_choices(settings, preset, tagged)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
@@ -194,12 +197,18 @@ def trained_groups(settings: Settings) -> int:
     return GROUPS if groups is None else groups
 
 
-def _student_choices(settings: Settings, preset: Preset) -> tuple[Choice, ...]:
-    """Return how many groups learn in stage 3, where the usual ones are more than there are."""
-    student, name = settings.self_training, "self_training.trained_groups"
-    if not student.enabled or student.trained_groups <= preset.groups:
+def _student_choices(settings: Settings, preset: Preset, tagged: int) -> tuple[Choice, ...]:
+    """Return how many groups learn and images are labelled, where the usual ones are too many."""
+    student, own = settings.self_training, list[Choice]()
+    if not student.enabled:
         return ()
-    return (Choice(name, preset.groups, "a backbone learns as a whole"),)
+    if student.trained_groups > preset.groups:
+        name = "self_training.trained_groups"
+        own.append(Choice(name, preset.groups, "a backbone learns as a whole"))
+    drawn = drawn_by_updates(student)
+    if settings.minutes is None and student.minutes is None and drawn < tagged:
+        own.append(Choice("self_training.images", drawn, LABELLED))
+    return tuple(own)
 
 
 def _images_per_update(settings: Settings, tagged: int) -> int:

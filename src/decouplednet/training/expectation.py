@@ -15,6 +15,7 @@ from decouplednet.training.estimate import (
     TRAINING_PASSES,
     Cost,
 )
+from decouplednet.training.labels import labels_a_round
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.segmenter import hosts_of
@@ -56,7 +57,7 @@ def _window(cost: Cost) -> float:
 
 
 def _labelling(plan: Plan) -> float:
-    """Return the operations of labelling the tagged images without a drawn mask.
+    """Return the operations of the labels of a round, each image taking its share of all of them.
 
     Each class takes a pass through the decoder, and several of them one together.
     """
@@ -64,7 +65,8 @@ def _labelling(plan: Plan) -> float:
     classes = [len(known & (record.tags or frozenset())) for record in hosts_of(plan)]
     passes = sum(number + (number > 1) for number in classes)
     cost = plan.cost
-    return len(classes) * (sum(cost.groups) + cost.head) + passes * cost.segmenter
+    every = len(classes) * (sum(cost.groups) + cost.head) + passes * cost.segmenter
+    return every * labels_a_round(plan.settings.self_training, len(classes)) / max(1, len(classes))
 
 
 def _stage_seconds(settings: StageSettings, image: float) -> float:
@@ -137,8 +139,14 @@ def student_bytes(plan: Plan) -> int:
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in cost.group_sizes[:lowest])
         + step_size(settings, plan.machine.devices) * sum(size.kept_bytes for size in learning)
         + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
-        + store_bytes(plan, hosts_of(plan), channels=4)
+        + store_bytes(plan, _labelled_images(plan), channels=4)
     )
+
+
+def _labelled_images(plan: Plan) -> Sequence[Record]:
+    """Return as many images as each round labels."""
+    images = hosts_of(plan)
+    return images[: labels_a_round(plan.settings.self_training, len(images))]
 
 
 def store_bytes(plan: Plan, records: Sequence[Record], channels: int) -> int:

@@ -25,6 +25,7 @@ RECORDED_PACKAGES = (
 )
 
 _OF_BELIEF = ("certainty", "right", "believed")
+_LABEL_ANEW = "remove it, and pseudo_masks beside it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class RunFolder:
     def belief(self) -> Path:
         """From where on pixels of pseudo-masks are believed; written before they are."""
         return self.checkpoints / "belief.json"
+
+    @property
+    def labels(self) -> Path:
+        """How many images each round labels, where the minutes of stage 3 decide it."""
+        return self.checkpoints / "labels.json"
 
     def check_unused(self) -> None:
         """Refuse to start a run where something lies already.
@@ -168,19 +174,28 @@ class RunFolder:
         Raises:
             TrainingError: it cannot be read, or is damaged.
         """
-        remedy = "remove it, and pseudo_masks beside it"
-        try:
-            belief: Any = json.loads(self.belief.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError) as fault:
-            raise TrainingError(f"{self.belief}: cannot be read: {fault}; {remedy}") from None
+        belief = _json_beside_pseudo_masks(self.belief)
         plain = dict(belief) if isinstance(belief, dict) else {}
         doubt = plain.pop("doubt", None)
         if not (_are_numbers(plain, _OF_BELIEF) and _are_numbers(doubt, classes)):
             raise TrainingError(
                 f"{self.belief}: not what a run writes: expected numbers under "
-                f"{', '.join(_OF_BELIEF)} and, for each class, under doubt; {remedy}"
+                f"{', '.join(_OF_BELIEF)} and, for each class, under doubt; {_LABEL_ANEW}"
             )
         return plain | {"doubt": doubt}
+
+    def read_labels(self) -> int:
+        """Return what ``labels.json`` holds: a number of images, at least 1.
+
+        Raises:
+            TrainingError: it cannot be read, or is damaged.
+        """
+        number = _json_beside_pseudo_masks(self.labels)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            raise TrainingError(
+                f"{self.labels}: not what a run writes: expected a number of images; {_LABEL_ANEW}"
+            )
+        return number
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -209,6 +224,13 @@ class RunFolder:
     def remove_checkpoints(self) -> None:
         """Remove what only ``--resume`` needed."""
         shutil.rmtree(self.checkpoints, ignore_errors=True)
+
+
+def _json_beside_pseudo_masks(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as fault:
+        raise TrainingError(f"{file}: cannot be read: {fault}; {_LABEL_ANEW}") from None
 
 
 def _are_numbers(found: object, names: Iterable[str]) -> bool:

@@ -1,7 +1,9 @@
 """Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
+import numpy as np
 from torch import Tensor
 
 from decouplednet.annotations.record import Record
@@ -13,10 +15,11 @@ from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.progress import bar
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training.budget import PSEUDO_MASKS, rounds_of
+from decouplednet.training.budget import PSEUDO_MASKS, STUDENT_COST, rounds_of
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import effort_of, fit
+from decouplednet.training.labels import drawn_in_time, labels_a_round
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
@@ -28,7 +31,13 @@ from decouplednet.training.pseudo_masks import (
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
-from decouplednet.training.timetable import UNTIMED, Watch, left_by_labels, timed
+from decouplednet.training.timetable import (
+    UNTIMED,
+    Watch,
+    left_by_labels,
+    seconds_per_label,
+    timed,
+)
 
 LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
 
@@ -76,7 +85,8 @@ def _train_round(
     """
     freeze(network)
     with watch.noted(PSEUDO_MASKS):
-        pseudo = _pseudo_masks(network, plan, folder, number)
+        labels = number_of_labels(network, plan, folder, watch)
+        pseudo = _pseudo_masks(network, plan, folder, images_to_label(plan, labels, number), number)
     rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
     earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
     share = whole.updates // len(rounds) + (number <= whole.updates % len(rounds))
@@ -109,31 +119,86 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
 
 
 def _pseudo_masks(
-    network: DecoupledNet, plan: Plan, folder: RunFolder, number: int
+    network: DecoupledNet,
+    plan: Plan,
+    folder: RunFolder,
+    images: Sequence[Record],
+    number: int,
 ) -> tuple[Record, ...]:
-    """Return the images without a drawn mask, each with its pseudo-mask of a round."""
+    """Return some images, each with its pseudo-mask of a round."""
     predictor = teacher(network, plan)
     belief = _belief(predictor, plan, folder)
-    drawn = {record.name for record in plan.roles.masks}
-    rest = [
-        (record, names)
-        for record, names in zip(plan.roles.tags, plan.tags, strict=True)
-        if record.name not in drawn
-    ]
     labelled = write_pseudo_masks(
         predictor,
-        [record for record, _ in rest],
-        [names for _, names in rest],
+        images,
+        [image.tags for image in images],
         folder.pseudo_masks / str(number),
         belief=belief,
         progress=bar("pseudo-masks", quiet=not plan.machine.progress),
     )
     if not labelled:
         raise TrainingError(
-            f"stage 3: the network is sure of no class on any of {count(len(rest), 'tagged image')}"
-            "; give more masks, more updates of stage 2, or self_training.enabled=false"
+            "stage 3: the network is sure of no class on any of "
+            f"{count(len(images), 'tagged image')}; give more masks, more updates of stage 2, or "
+            "self_training.enabled=false"
         )
     return labelled
+
+
+def number_of_labels(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> int:
+    """Return how many images each round of stage 3 labels.
+
+    Where the stage is given minutes and no number, it is so many that about one window is drawn
+    from each, by how long one label and an update of stage 2 took; a run that goes on keeps it.
+
+    Args:
+        network: the first teacher.
+        plan: of the run.
+        folder: of the run.
+        watch: of the run.
+
+    Raises:
+        DataError: an image cannot be read.
+        TrainingError: what an earlier attempt noted is damaged.
+    """
+    student, segmenter = plan.settings.self_training, plan.settings.segmenter
+    images = len(hosts_of(plan))
+    if student.images is not None or student.minutes is None:
+        return labels_a_round(student, images)
+    if folder.labels.exists():
+        return folder.read_labels()
+    masks = effort_of(folder.checkpoints / "segmenter")
+    if not masks.updates:  # learnt elsewhere
+        return images
+    windows = student.images_per_update / segmenter.images_per_update
+    growth = STUDENT_COST * windows * (plan.student_side / plan.window_side) ** 2
+    drawn = drawn_in_time(
+        student,
+        left=60 * student.minutes,
+        share=1.0,
+        label=seconds_per_label(network, plan, watch.clock),
+        update=growth * masks.seconds / masks.updates,
+    )
+    number = min(images, drawn)
+    folder.write_json(folder.labels, number)
+    return number
+
+
+def images_to_label(plan: Plan, labels: int, number: int) -> tuple[Record, ...]:
+    """Return the images that a round labels, in the order of the data set.
+
+    Where there are more than enough, each round draws its own.
+
+    Args:
+        plan: of the run.
+        labels: how many, at most.
+        number: of the round, from 1.
+    """
+    images = hosts_of(plan)
+    if labels >= len(images):
+        return images
+    rng = np.random.default_rng((plan.settings.seed, number))
+    return tuple(images[place] for place in sorted(rng.permutation(len(images))[:labels]))
 
 
 def _belief(predictor: Predictor, plan: Plan, folder: RunFolder) -> Belief:

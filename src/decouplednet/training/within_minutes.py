@@ -6,7 +6,7 @@ from dataclasses import replace
 from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.training.budget import SECTIONS, Budget, Numbers, Survey, divide
-from decouplednet.training.choices import Choice, choose, trained_groups
+from decouplednet.training.choices import LABELLED, Choice, choose, trained_groups
 
 LARGEST_SIDE = 512  # of a frame, in pixels; the paper's has 320
 WINDOW_SHARE = 5 / 8  # of the side of the frame, as 160 of 256 pixels in recipes/voc-animals-*.toml
@@ -73,6 +73,9 @@ def _explained(budget: Budget, given: Settings, survey: Survey) -> Budget:
     ]
     if trained_groups(chosen) < survey.preset.groups:
         own.append(Choice("classifier.views", chosen.classifier.views, views))
+    images = chosen.self_training.images
+    if images is not None:
+        own.append(Choice("self_training.images", images, LABELLED))
     own = [choice for choice in own if not given.gives(choice.name)]
     names = {choice.name for choice in own}
     return replace(

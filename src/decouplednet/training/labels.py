@@ -1,0 +1,49 @@
+"""How many images stage 3 labels: no more than it will draw windows from."""
+
+import math
+
+from decouplednet.stage_settings import SelfTrainingSettings
+
+
+def labels_a_round(settings: SelfTrainingSettings, tagged: int) -> int:
+    """Return how many of some tagged images each round labels, at most.
+
+    >>> labels_a_round(SelfTrainingSettings(images=40), 100)
+    40
+    """
+    return tagged if settings.images is None else min(tagged, settings.images)
+
+
+def drawn_by_updates(settings: SelfTrainingSettings) -> int:
+    """Return how many windows of pseudo-masks each round draws, where updates are counted.
+
+    >>> drawn_by_updates(SelfTrainingSettings(updates=100, images_per_update=8, drawn_share=0.25))
+    600
+    """
+    return math.ceil(settings.updates * _windows(settings) / settings.rounds)
+
+
+def drawn_in_time(
+    settings: SelfTrainingSettings, *, left: float, share: float, label: float, update: float
+) -> int:
+    """Return how many images each round can label and draw a window from each, at least one.
+
+    Args:
+        settings: of the stage.
+        left: seconds for the labels of all rounds and what shares the time with stage 3.
+        share: of what the labels leave that is stage 3's, in (0, 1].
+        label: seconds to label one image.
+        update: seconds of one update.
+
+    >>> settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25)
+    >>> drawn_in_time(settings, left=700, share=1.0, label=0.5, update=1.2)
+    1000
+    """
+    window = update / _windows(settings)
+    # n labels leave (left - n label) share seconds, in which n windows are drawn.
+    return max(1, int(share * left / (window + share * label) / settings.rounds))
+
+
+def _windows(settings: SelfTrainingSettings) -> float:
+    """Return the windows of pseudo-masks in an update."""
+    return settings.images_per_update * (1 - settings.drawn_share)
