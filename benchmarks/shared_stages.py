@@ -1,8 +1,8 @@
 """Runs that have their first stages in common learn them once.
 
 What a stage learnt is kept in a folder beside the runs, under a digest of all that it depends on:
-settings, classes, images, tags and masks, seed, machine. A run that comes to the same
-stage takes it from there, which gives the bits that training it again would give.
+code, settings, weights, classes, images, tags and masks, seed, machine. A run that comes to the
+same stage takes it from there, which gives the bits that training it again would give.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import decouplednet
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import SettingsError
 from decouplednet.inference.model_folder import save_model
@@ -25,9 +26,9 @@ from decouplednet.training.run import (
     role_names,
     score,
     train_stages,
-    watch_of,
 )
 from decouplednet.training.run_folder import RunFolder, versions
+from decouplednet.training.watching import watch_of
 
 
 def finish(
@@ -115,12 +116,14 @@ def stage_keys(plan: Plan) -> dict[str, str]:
     digests, roles = digests_of(plan), role_names(plan)
     shared = {
         "versions": versions(),
+        "code": _code(),
         "device": [machine.device.type, machine.devices, machine.precision_word],
         "classes": list(plan.classes),
         "network": [settings.preset, settings.backbone, plan.frame.model_dump(mode="json")],
         "seed": settings.seed,
-        "tags": [roles["tags"], digests["tags"]],
+        "tags": [roles["tags"], digests["tags"], digests["images"]],
         "classifier": settings.classifier.model_dump(mode="json"),
+        "weights": _content(settings.classifier.weights),
     }
     masks = {
         "masks": [roles["masks"], digests["masks"], list(plan.masked_classes)],
@@ -133,6 +136,19 @@ def stage_keys(plan: Plan) -> dict[str, str]:
         student = {"self_training": settings.self_training.model_dump(mode="json")}
         keys["student"] = _digest(shared | masks | student)
     return keys
+
+
+def _code() -> str:
+    """Return a digest of the package's source."""
+    files = sorted(Path(decouplednet.__file__).parent.rglob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def _content(weights: str | None) -> str | None:
+    """Return a digest of the file to start from; None where a name stands for the weights."""
+    if weights is None or not Path(weights).is_file():
+        return None
+    return hashlib.sha256(Path(weights).read_bytes()).hexdigest()
 
 
 def _digest(facts: dict[str, Any]) -> str:

@@ -4,7 +4,7 @@ These names are the public interface; everything else may change between version
 imported when it is first used, so that ``decouplednet.check`` needs no torch.
 
 * ``check(data)`` opens every file of a data set and returns what is wrong with it.
-* ``train(data, out=..., settings=...)`` trains both stages and leaves a run folder.
+* ``train(data, out=..., settings=...)`` trains all stages and leaves a run folder.
 * ``compare(data, out=..., methods=...)`` trains several methods alike and tabulates their scores.
 * ``evaluate(model, data, split=...)`` scores a model on a split.
 * ``load(path, device=...)`` returns the ``Segmenter`` of a run or model folder.

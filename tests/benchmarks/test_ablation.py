@@ -3,14 +3,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
+import decouplednet
 from benchmarks.ablation import AS_IT_IS, Cell, folder_of, main, read_rows, table
 from benchmarks.shared_stages import stage_keys
+from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training import run
 from decouplednet.training.plan import make_plan
 from decouplednet.training.run_folder import RunFolder
-from tests.training.conftest import QUICK, quick, start_boldly
+from tests.training.conftest import QUICK, copy_of, quick, start_boldly
 
 STUDENT = (
     "self_training.enabled=true",
@@ -145,6 +149,33 @@ def test_a_stage_is_shared_by_what_it_depends_on(change: str, same: set[str], sh
     after = stage_keys(make_plan(shapes, quick(*STUDENT, change)))
 
     assert {stage for stage in before if before[stage] == after[stage]} == same
+
+
+def test_other_weights_images_or_code_make_other_stages(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, weights = copy_of(shapes, tmp_path / "data"), tmp_path / "start.safetensors"
+
+    def keys(seed: int) -> dict[str, str]:
+        torch.manual_seed(seed)
+        save_file(VGG().state_dict(), weights, {"input": "BGR, 0-255, minus (1, 2, 3), no scaling"})
+        changes = ("preset=light", "side=96", f"classifier.weights={weights}")
+        return stage_keys(make_plan(data, quick(*STUDENT, *changes)))
+
+    def differ(one: dict[str, str], other: dict[str, str]) -> bool:
+        return all(one[stage] != other[stage] for stage in one)
+
+    before = keys(seed=0)
+    assert keys(seed=0) == before
+    assert differ(keys(seed=1), before)
+    image = next(record.image for record in make_plan(data, quick()).roles.tags)
+    content = image.read_bytes()
+    image.write_bytes(content + b" ")
+    assert differ(keys(seed=0), before)
+    image.write_bytes(content)
+    (tmp_path / "changed.py").write_text("")
+    monkeypatch.setattr(decouplednet, "__file__", str(tmp_path / "changed.py"))
+    assert differ(keys(seed=0), before)
 
 
 def test_without_a_stage_3_two_stages_are_shared(shapes: Path) -> None:

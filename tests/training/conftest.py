@@ -1,6 +1,7 @@
 """Settings that train in a second, and what a stage of them starts from."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,14 @@ def start_boldly(plan: Plan) -> DecoupledNet:
     with torch.no_grad():
         network.get_parameter("decoder.score.bias").copy_(torch.tensor([-2.0, 2.0]))
     return network
+
+
+@pytest.fixture(scope="module")
+def bold() -> Iterator[None]:
+    """Start runs with networks that find something, so that there is something to label."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "start_network", start_boldly)
+        yield
 
 
 def changed_parts(before: dict[str, torch.Tensor], after: dict[str, torch.Tensor]) -> set[str]:

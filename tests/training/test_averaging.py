@@ -19,7 +19,15 @@ from decouplednet.training.run import Run, train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage, Stage
-from tests.training.conftest import STUDY, changed_parts, quick, same, start, weights_of
+from tests.training.conftest import (
+    STUDY,
+    changed_parts,
+    quick,
+    same,
+    start,
+    train_until,
+    weights_of,
+)
 
 States = list[dict[str, Tensor]]
 AVERAGED = ("segmenter.average=0.7", "segmenter.updates=5", "segmenter.images_per_step=2")
@@ -192,16 +200,16 @@ def _named(state: dict[str, Tensor], expected: dict[str, Tensor]) -> dict[str, T
     return {name: value for name, value in state.items() if name in expected}
 
 
-RUN = (*AVERAGED, "classifier.average=0.8")
+RUN = (*AVERAGED, *STUDY, "classifier.average=0.8", "self_training.average=0.6")
 
 
 @pytest.fixture(scope="module")
-def undisturbed(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Run:
+def undisturbed(shapes: Path, bold: None, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A run with averaged weights that went through."""
     return train(shapes, out=tmp_path_factory.mktemp("runs") / "run", settings=quick(*RUN))
 
 
-@pytest.mark.parametrize(("stage", "update"), [("classifier", 3), ("segmenter", 1)])
+@pytest.mark.parametrize(("stage", "update"), [("classifier", 3), ("segmenter", 1), ("student", 3)])
 def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
     stage: str,
     update: int,
@@ -210,17 +218,8 @@ def test_a_run_stopped_at_any_update_ends_as_one_without_interruption(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    step = Stage.training_step
+    train_until((stage, update), shapes, tmp_path / "run", quick(*RUN), monkeypatch)
 
-    def stop(module: Stage, batch: Any, batch_index: int) -> Tensor:
-        if (module.name, module.global_step) == (stage, update):
-            raise MemoryError
-        return step(module, batch, batch_index)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Stage, "training_step", stop)
-        with pytest.raises(MemoryError):
-            train(shapes, out=tmp_path / "run", settings=quick(*RUN))
     resumed = train(shapes, out=tmp_path / "run", resume=True)
 
     assert same(weights_of(undisturbed.folder), weights_of(resumed.folder))

@@ -213,10 +213,14 @@ def test_a_side_that_the_preset_does_not_take_is_refused_by_its_name(
         make_plan(shapes, quick("preset=light", f"{name}={side}"))
 
 
-def test_self_training_needs_a_tagged_image_without_a_drawn_mask(shapes: Path) -> None:
-    changes = ("data.tags_split=strong", "self_training.enabled=true")
+def test_images_without_a_mask_have_the_tags_that_the_run_may_use(shapes: Path) -> None:
+    plan = make_plan(shapes, quick())
+    tags = {record.name: record.tags for record in plan.catalogue.records}
 
-    message = r"^self_training.enabled = true, but each of the \d+ tagged images has a drawn mask"
-    with pytest.raises(SettingsError, match=message):
-        make_plan(shapes, quick(*changes))
-    assert make_plan(shapes, quick("self_training.enabled=true"))
+    unmasked = {record.name: record.tags for record in plan.unmasked}
+
+    assert sorted(unmasked) == [f"picture_{number:02d}" for number in range(8, 12)]
+    assert unmasked == {name: tags[name] for name in unmasked}
+    unknown = replace(plan, tags=(None, *plan.tags[1:-1], None))
+    assert len(unknown.unmasked) == 3
+    assert make_plan(shapes, quick("data.tags_split=strong")).unmasked == ()

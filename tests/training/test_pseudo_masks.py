@@ -1,7 +1,9 @@
 """What is believed of a network's labels, and what is written of them."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,8 +12,10 @@ import torch
 from decouplednet.annotations.masks import read_mask
 from decouplednet.annotations.record import Record
 from decouplednet.classes import IGNORE, ClassList
+from decouplednet.inference.batches import batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
+from decouplednet.training import pseudo_masks
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
     CERTAINTIES,
@@ -162,10 +166,40 @@ def test_pseudo_masks_that_are_there_are_kept_and_unlabelled_images_get_none(
         predictor, records, tags, folder, belief=_sure_of_little(plan), progress=note
     )
 
-    assert done == [records[2].name]
+    assert done == [records[0].name, records[2].name]  # one group, which is seen as before
     assert not (folder / f"{records[1].name}.png").exists()
     assert {record.name for record in written} <= {records[0].name, records[2].name}
     assert first.stat().st_mtime_ns == earlier
+
+
+def test_images_are_seen_in_the_same_groups_whatever_is_labelled_already(
+    planned: tuple[Plan, Predictor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, predictor = planned
+    records, tags = plan.roles.tags[:7], plan.tags[:7]
+    monkeypatch.setattr(pseudo_masks, "batched", partial(batched, size=3))
+    predict, groups = Predictor.predict, list[int]()
+
+    def note(self: Predictor, images: list[np.ndarray], given: Any) -> Any:
+        groups.append(len(images))
+        return predict(self, images, given)
+
+    monkeypatch.setattr(Predictor, "predict", note)
+    for folder in ("whole", "begun"):
+        write_pseudo_masks(
+            predictor, records, tags, tmp_path / folder, belief=_sure_of_little(plan)
+        )
+    assert groups == 2 * [3, 3, 1]
+    labelled = {record.name: tmp_path / "begun" / f"{record.name}.png" for record in records}
+    for place in (1, 2, 6):
+        labelled[records[place].name].unlink()
+    groups.clear()
+
+    write_pseudo_masks(predictor, records, tags, tmp_path / "begun", belief=_sure_of_little(plan))
+
+    assert groups == [3, 1]
+    for name, file in labelled.items():
+        assert file.read_bytes() == (tmp_path / "whole" / f"{name}.png").read_bytes()
 
 
 def test_the_certainty_is_the_first_that_is_right_often_enough(

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from decouplednet.errors import UsageError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import Settings
 from decouplednet.training import pseudo_masks, self_training
-from decouplednet.training import run as runs
 from decouplednet.training.announcement import describe
 from decouplednet.training.budget import least_training, rounds_of
 from decouplednet.training.checkpoints import write_learnt
@@ -23,17 +21,11 @@ from decouplednet.training.expectation import expected_seconds
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
 from decouplednet.training.student import StudentStage
-from tests.training.conftest import STUDY, quick, same, start_boldly, train_until, weights_of
+from tests.training.conftest import STUDY, quick, same, train_until, weights_of
 
 ROUNDS = (*STUDY, "self_training.rounds=2")
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bold() -> Iterator[None]:
-    """Start runs with networks that find something."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "start_network", start_boldly)
-        yield
+pytestmark = pytest.mark.usefixtures("bold")
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """What stage 2 may change, and which masks it keeps to decide when to stop."""
 
 import copy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -87,20 +86,6 @@ def test_first_draws_are_those_of_the_stream_and_the_same_each_time(
     for draw in range(3):
         for one, other in zip(draws[draw], stream[draw], strict=True):
             assert torch.equal(one, other)
-
-
-def test_hosts_are_the_tagged_images_without_a_mask_and_what_may_be_known_of_them(
-    shapes: Path, tmp_path: Path
-) -> None:
-    _, plan, _ = start(shapes, tmp_path)
-    tags = {record.name: record.tags for record in plan.catalogue.records}
-
-    hosts = {record.name: record.tags for record in stage2.hosts_of(plan)}
-
-    assert sorted(hosts) == [f"picture_{number:02d}" for number in range(8, 12)]
-    assert hosts == {name: tags[name] for name in hosts}
-    unknown = replace(plan, tags=(None, *plan.tags[1:-1], None))
-    assert len(stage2.hosts_of(unknown)) == 3
 
 
 @pytest.mark.parametrize("stage", ["segmenter", "student"])

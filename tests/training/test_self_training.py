@@ -2,7 +2,6 @@
 
 import copy
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training import pseudo_masks
-from decouplednet.training import run as runs
+from decouplednet.training.announcement import describe
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.plan import Plan
@@ -32,18 +31,11 @@ from tests.training.conftest import (
     quick,
     same,
     start,
-    start_boldly,
     train_until,
     weights_of,
 )
 
-
-@pytest.fixture(scope="module", autouse=True)
-def bold() -> Iterator[None]:
-    """Start runs with networks that find something."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runs, "start_network", start_boldly)
-        yield
+pytestmark = pytest.mark.usefixtures("bold")
 
 
 def test_stage_3_changes_the_last_groups_the_head_the_bridge_and_the_decoder_alone(
@@ -280,3 +272,21 @@ def test_a_damaged_belief_is_refused(
 
     with pytest.raises(TrainingError, match=rf"belief\.json: {message}"):
         train_student(network, plan, folder)
+
+
+def test_where_every_tagged_image_has_a_mask_the_masks_alone_train_the_whole_network(
+    shapes: Path, tmp_path: Path
+) -> None:
+    changes = (*STUDY, "data.tags_split=strong")
+    network, plan, folder = start(shapes, tmp_path, *changes)
+    assert len(split_for_segmenter(plan)[0]) == len(plan.roles.masks)  # nothing is held out
+    told = dict(describe(plan, 1e9))["stage 3, pseudo-masks"]
+    assert told.endswith("; 0 images labelled, as every tagged image has a mask")
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+
+    train_student(network, plan, folder)
+
+    changed = changed_parts(before, network.state_dict())
+    assert {name.split(".")[0] for name in changed} == {"classifier", "bridge", "decoder"}
+    assert not folder.pseudo_masks.exists()
+    assert not folder.belief.exists()

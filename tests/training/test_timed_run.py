@@ -25,7 +25,7 @@ from decouplednet.training.curve import read_curve
 from decouplednet.training.kept_features import Frozen
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
-from decouplednet.training.stages import MaskStage, TagStage
+from decouplednet.training.stages import MaskStage, Stage, TagStage
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
 from decouplednet.training.timetable import (
@@ -144,6 +144,14 @@ def _believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(self_training, "write_pseudo_masks", write)
 
 
+def _studying(rounds: int) -> Settings:
+    """Return settings of an hour with a stage 3."""
+    return _settings(
+        *("minutes=60", "self_training.enabled=true", f"self_training.rounds={rounds}"),
+        *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
+    )
+
+
 @pytest.mark.parametrize(("slowness", "rounds"), [(1.0, 1), (1.5, 1), (1.5, 2)])
 def test_a_run_with_self_training_takes_its_minutes_too(
     slowness: float,
@@ -154,10 +162,7 @@ def test_a_run_with_self_training_takes_its_minutes_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     _believe_the_tags(machine, monkeypatch)
-    settings = _settings(
-        *("minutes=60", "self_training.enabled=true", f"self_training.rounds={rounds}"),
-        *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
-    )
+    settings = _studying(rounds)
 
     run, minutes, (plan,) = _train(machine, shapes, tmp_path / "run", slowness, settings=settings)
 
@@ -169,24 +174,17 @@ def test_a_run_with_self_training_takes_its_minutes_too(
         assert 0.7 <= made[name] * slowness / updates <= 1.2, name
 
 
+@pytest.mark.parametrize("update", [12, 23], ids=["after a checkpoint", "long after one"])
 def test_a_killed_run_takes_the_minutes_that_are_left(
-    machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    update: int, machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "run"
-    loss = MaskStage.loss
-
-    def stop(stage: MaskStage, batch: Any) -> Any:
-        # Not while the speed is tried out, when there is no trainer.
-        if stage._trainer is not None and stage.global_step == 12:
-            raise KeyboardInterrupt
-        return loss(stage, batch)
-
     with monkeypatch.context() as patch:
-        patch.setattr(MaskStage, "loss", stop)
+        _stop_at(MaskStage, "segmenter", update, patch)
         with pytest.raises(KeyboardInterrupt):
             _train(machine, shapes, out, settings=_settings())
     first = (machine.clock.now - FakeClock().now) / 60
-    assert 4 < first < 7
+    assert 4 < first < 9
     machine.clock.now += 86_400  # a day later
     _, second, (plan,) = _train(machine, shapes, out, resume=True)
     assert 0.9 * MINUTES <= first + second <= 1.1 * MINUTES
@@ -194,6 +192,37 @@ def test_a_killed_run_takes_the_minutes_that_are_left(
         "10 min, those of earlier attempts included; "
     )
     assert dict(describe(plan, 1e9))["stage 2, masks"].startswith("updates as the time allows of 4")
+
+
+def _stop_at(kind: type[Stage], name: str, update: int, patch: pytest.MonkeyPatch) -> None:
+    """Interrupt a stage of that name, but not while its speed is tried out without a trainer."""
+    loss = kind.loss
+
+    def stop(stage: Stage, batch: Any) -> Any:
+        if stage._trainer is not None and (stage.name, stage.global_step) == (name, update):
+            raise KeyboardInterrupt
+        return loss(stage, batch)
+
+    patch.setattr(kind, "loss", stop)
+
+
+@pytest.mark.parametrize("stopped", ["student-1", "student"])
+def test_a_run_stopped_in_a_round_takes_the_minutes_that_are_left(
+    stopped: str, machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _believe_the_tags(machine, monkeypatch)
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        _stop_at(StudentStage, stopped, 7, patch)
+        with pytest.raises(KeyboardInterrupt):
+            _train(machine, shapes, out, settings=_studying(rounds=2))
+    first = (machine.clock.now - FakeClock().now) / 60
+    assert json.loads((out / "run.json").read_text())["seconds"]["interrupted"] > 0
+    machine.clock.now += 86_400  # a day later
+
+    _, second, _ = _train(machine, shapes, out, resume=True)
+
+    assert 0.9 * 60 <= first + second <= 1.1 * 60
 
 
 def test_what_a_timed_run_did_is_noted_and_can_be_done_again(

@@ -18,9 +18,10 @@ from decouplednet.settings import PredictionSettings, PresetName, Settings
 from decouplednet.training.budget import SHARES, SHARES_OF_THREE, stages_of
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
-from decouplednet.training.run import train_stages, watch_of
+from decouplednet.training.run import train_stages
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.start import start_network
+from decouplednet.training.watching import watch_of
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,15 +30,15 @@ class MixedImages(Dataset[MixedExample]):
 
     Args:
         drawn: examples of drawn masks; their pixels count 1.
-        pseudo: examples of pseudo-masks.
-        drawn_share: share of the examples with drawn masks, in (0, 1).
+        pseudo: examples of pseudo-masks; None: every example has a drawn mask.
+        drawn_share: share of the examples with drawn masks where there are others, in (0, 1).
         pseudo_weight: how much the pixels of a pseudo-mask count, at least 0.
     """
 
     def __init__(
         self,
         drawn: MaskedImages,
-        pseudo: MaskedImages,
+        pseudo: MaskedImages | None,
         *,
         drawn_share: float,
         pseudo_weight: float,
@@ -54,6 +54,8 @@ class MixedImages(Dataset[MixedExample]):
         Raises:
             DataError: its image or its mask cannot be read.
         """
+        if self._pseudo is None:
+            return MixedExample(self._drawn[draw], torch.tensor(1.0))
         drawn_before = self._drawn_before(draw)
         if self._drawn_before(draw + 1) > drawn_before:
             return MixedExample(self._drawn[drawn_before], torch.tensor(1.0))

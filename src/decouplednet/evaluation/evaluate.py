@@ -110,7 +110,8 @@ def evaluate_both(
 ) -> tuple[Evaluation, Evaluation]:
     """Return the scores with predicted and with true tags.
 
-    They are those of ``evaluate_records``, but each image is read and encoded once.
+    They are those of ``evaluate_records`` but for the rounding of sums: each image is read and
+    encoded once, and other maps are decoded together.
 
     Args:
         predictor: as there.

@@ -12,7 +12,6 @@ from decouplednet.training.labels import labels_a_round
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.pooling import pooling_of
-from decouplednet.training.segmenter import hosts_of
 from decouplednet.training.stages import TITLES
 
 Row = tuple[str, str]
@@ -89,7 +88,7 @@ def _schedule(plan: Plan) -> list[Row]:
 
 
 def _third(plan: Plan) -> Row:
-    student, images = plan.settings.self_training, len(hosts_of(plan))
+    student, images = plan.settings.self_training, len(plan.unmasked)
     return (
         TITLES[2],
         f"{_updates('student', plan)}"
@@ -97,7 +96,8 @@ def _third(plan: Plan) -> Row:
         + f" of {count(student.images_per_update, 'window')} of "
         f"{plan.student_side} pixels; {student.trained_groups} of {plan.preset.groups} groups of "
         f"convolutions learn; {_images(labels_a_round(student, images))} labelled"
-        + (" in each" if student.rounds > 1 else ""),
+        + (" in each" if student.rounds > 1 else "")
+        + ("" if images else ", as every tagged image has a mask"),
     )
 
 

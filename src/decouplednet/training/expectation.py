@@ -18,7 +18,6 @@ from decouplednet.training.estimate import (
 from decouplednet.training.labels import labels_a_round
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
-from decouplednet.training.segmenter import hosts_of
 from decouplednet.training.step_size import step_size
 
 BYTES_PER_FEATURE = 2  # kept features are float16
@@ -62,7 +61,7 @@ def _labelling(plan: Plan) -> float:
     Each class takes a pass through the decoder, and several of them one together.
     """
     known = frozenset(plan.classes)
-    classes = [len(known & (record.tags or frozenset())) for record in hosts_of(plan)]
+    classes = [len(known & (record.tags or frozenset())) for record in plan.unmasked]
     passes = sum(number + (number > 1) for number in classes)
     cost = plan.cost
     every = len(classes) * (sum(cost.groups) + cost.head) + passes * cost.segmenter
@@ -145,7 +144,7 @@ def student_bytes(plan: Plan) -> int:
 
 def _labelled_images(plan: Plan) -> Sequence[Record]:
     """Return as many images as each round labels."""
-    images = hosts_of(plan)
+    images = plan.unmasked
     return images[: labels_a_round(plan.settings.self_training, len(images))]
 
 

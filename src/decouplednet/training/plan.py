@@ -1,12 +1,12 @@
 """What a run will do, decided and checked before anything is written or trained."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from torch import Tensor
 
-from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.annotations.catalogue import Catalogue, Record
 from decouplednet.annotations.roles import (
     Roles,
     assign_roles,
@@ -15,7 +15,6 @@ from decouplednet.annotations.roles import (
     choose_masked_classes,
 )
 from decouplednet.classes import ClassList
-from decouplednet.counts import count
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.modern import preset_with
@@ -84,6 +83,16 @@ class Plan:
     def student_side(self) -> int:
         """Side of the training windows of stage 3, in pixels."""
         return self.settings.self_training.side or self.window_side
+
+    @property
+    def unmasked(self) -> tuple[Record, ...]:
+        """The images that give tags and no mask, with the tags that the run may use."""
+        drawn = {record.name for record in self.roles.masks}
+        return tuple(
+            replace(record, tags=names)
+            for record, names in zip(self.roles.tags, self.tags, strict=True)
+            if record.name not in drawn and names is not None
+        )
 
     def fewest_images(self, side: int) -> int:
         """Return the images that a step needs: two where the bridge's inner grid is 1 x 1.
@@ -180,7 +189,6 @@ def _assembled(
         choices=choices,
     )
     check_step(plan)
-    check_self_training(plan)
     check_calibration(plan)
     return plan
 
@@ -197,21 +205,6 @@ def check_calibration(plan: Plan) -> None:
             'prediction.threshold_choice = "calibrated" chooses by tags that nothing learns from, '
             f"and data.calibration_share = {settings.data.calibration_share:g} keeps none; "
             "set data.calibration_share=0.1 or more, for tagged images without a mask"
-        )
-
-
-def check_self_training(plan: Plan) -> None:
-    """Refuse a stage 3 that would have no image to label.
-
-    Raises:
-        SettingsError: every tagged image has a drawn mask.
-    """
-    drawn = {record.name for record in plan.roles.masks}
-    if plan.settings.self_training.enabled and all(r.name in drawn for r in plan.roles.tags):
-        raise SettingsError(
-            "self_training.enabled = true, but each of the "
-            f"{count(len(plan.roles.tags), 'tagged image')} has a drawn mask, so that none is left "
-            "to label; add tagged images, or set self_training.enabled=false"
         )
 
 

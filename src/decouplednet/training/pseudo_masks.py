@@ -198,6 +198,9 @@ def write_pseudo_masks(
 ) -> tuple[Record, ...]:
     """Write a pseudo-mask for each tagged image; those that are there already are kept.
 
+    Images are predicted in the same groups whether or not some are labelled already: which images
+    are computed together decides the last digits of a map.
+
     Args:
         predictor: labels the images, told their tags.
         records: images.
@@ -221,13 +224,17 @@ def write_pseudo_masks(
     }
     tagged = [record for record in records if record.name in known]
     places = {record.name: folder / f"{record.name}.png" for record in tagged}
-    missing = [record for record in tagged if not places[record.name].exists()]
-    for batch in batched((record, read_image(record.image)) for record in progress(missing)):
+    missing = {name for name, place in places.items() if not place.exists()}
+    groups = (group for group in batched(tagged) if any(one.name in missing for one in group))
+    seen = [record for group in groups for record in group]
+    for batch in batched((record, read_image(record.image)) for record in progress(seen)):
         predictions = predictor.predict(
             [image for _, image in batch], [known[record.name] for record, _ in batch]
         )
         for (record, _), prediction in zip(batch, predictions, strict=True):
-            write_mask(places[record.name], pseudo_mask(prediction, predictor.classes, belief))
+            if record.name in missing:
+                mask = pseudo_mask(prediction, predictor.classes, belief)
+                write_mask(places[record.name], mask)
     return tuple(
         Record(record.name, record.image, known[record.name], places[record.name])
         for record in tagged

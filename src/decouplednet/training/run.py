@@ -16,12 +16,11 @@ from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.progress import bar
 from decouplednet.settings import Settings
-from decouplednet.training.budget import CALIBRATION, rounds_of, stages_of
+from decouplednet.training.budget import CALIBRATION, stages_of
 from decouplednet.training.calibration import calibrate
 from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.classifier import train_classifier
 from decouplednet.training.digests import digests_of
-from decouplednet.training.fit import Effort, effort_of
 from decouplednet.training.former_run import check_format
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan, make_plan
@@ -31,6 +30,7 @@ from decouplednet.training.self_training import train_student
 from decouplednet.training.start import start_network
 from decouplednet.training.timed_plan import plan_within_minutes
 from decouplednet.training.timetable import Watch
+from decouplednet.training.watching import effort_of_stage, note_interruption, watch_of
 
 Announce = Callable[[Plan], None]
 
@@ -104,41 +104,17 @@ def train(
     facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
         watch = watch_of(plan, folder, facts, clock, started)
-        segmenter = train_stages(plan, folder, facts, watch)
-        save_model(folder.model, segmenter)
-        metrics = score(segmenter, plan, watch)
+        try:
+            segmenter = train_stages(plan, folder, facts, watch)
+            save_model(folder.model, segmenter)
+            metrics = score(segmenter, plan, watch)
+        except BaseException:
+            note_interruption(plan, folder, facts, watch)
+            raise
         folder.write_json(folder.metrics, metrics)
         folder.write_json(folder.facts, facts)
         folder.remove_checkpoints()
     return Run(folder.root, segmenter, metrics)
-
-
-def watch_of(
-    plan: Plan, folder: RunFolder, facts: dict[str, Any], clock: Clock, started: float
-) -> Watch:
-    """Return what times a run, and notes what its parts take.
-
-    Args:
-        plan: of the run; its minutes count what earlier attempts took.
-        folder: of the run.
-        facts: where seconds are noted, and written to the folder.
-        clock: by which the run is timed.
-        started: its reading when this attempt began.
-    """
-
-    def note(part: str, seconds: float) -> None:
-        facts["seconds"][part] = round(facts["seconds"].get(part, 0.0) + seconds, 1)
-        folder.write_json(folder.facts, facts)
-
-    minutes = plan.settings.minutes
-    if minutes is None:
-        return Watch(clock, note=note, taken=facts["seconds"])
-    unfinished = (name for name in stages_of(plan.settings) if name not in facts["seconds"])
-    attempted = sum(_effort(name, plan, folder).seconds for name in unfinished)
-    earlier = sum(facts["seconds"].values()) + attempted
-    note("start", clock() - started)
-    end = started + 60 * minutes - earlier
-    return Watch(clock, end=end, note=note, taken=facts["seconds"])
 
 
 def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
@@ -272,15 +248,10 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
         if folder.belief.exists():
             facts["belief"] = folder.read_belief(plan.classes)
         if name not in facts["seconds"]:
-            effort = _effort(name, plan, folder)
+            effort = effort_of_stage(name, plan, folder)
             facts.setdefault("updates", {})[name] = effort.updates
             watch.note(name, effort.seconds)
     return _segmenter(network, plan, facts, watch)
-
-
-def _effort(name: str, plan: Plan, folder: RunFolder) -> Effort:
-    """Return what a stage took until now, all of its rounds."""
-    return effort_of(*(folder.checkpoints / one for one in rounds_of(name, plan.settings)))
 
 
 def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: Watch) -> Segmenter:

@@ -1,7 +1,6 @@
 """Stage 2: where the asked-for classes are, learnt from masks with the classifier frozen."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -82,7 +81,7 @@ def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
 def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> None:
     settings = timed(plan.settings.segmenter, "segmenter", network, plan, folder, watch)
     train, held_out = split_for_segmenter(plan)
-    examples = masked_images(plan, train, hosts=hosts_of(plan))
+    examples = masked_images(plan, train, hosts=plan.unmasked)
     measured = masked_images(plan, held_out) if settings.held_out else None
     stage = MaskStage(network, settings, seed=plan.settings.seed)
     fit(
@@ -111,14 +110,15 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records whose masks train stage 2, and those kept for what is chosen by them.
 
-    Early stopping and what stage 3 believes are chosen by the same masks.
+    Early stopping and what stage 3 believes are chosen by the same masks. Where no image is left to
+    label, there is nothing to believe.
 
     Raises:
         TrainingError: nothing would be left to train from.
     """
     settings = plan.settings
     name, share = "segmenter.held_out", settings.segmenter.held_out
-    if settings.self_training.enabled and not share:
+    if settings.self_training.enabled and plan.unmasked and not share:
         name, share = "self_training.held_out", settings.self_training.held_out
     return split_held_out(plan.roles.masks, share, settings.seed, name)
 
@@ -184,14 +184,4 @@ def masked_images(
         seed=plan.settings.seed if seed is None else seed,
         store=ImageStore(STORE_BYTES),
         hosts=hosts,
-    )
-
-
-def hosts_of(plan: Plan) -> tuple[Record, ...]:
-    """Return the images that give tags and no mask, with the tags that the run may use."""
-    drawn = {record.name for record in plan.roles.masks}
-    return tuple(
-        replace(record, tags=names)
-        for record, names in zip(plan.roles.tags, plan.tags, strict=True)
-        if record.name not in drawn and names is not None
     )

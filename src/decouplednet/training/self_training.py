@@ -29,7 +29,7 @@ from decouplednet.training.pseudo_masks import (
     write_pseudo_masks,
 )
 from decouplednet.training.run_folder import RunFolder
-from decouplednet.training.segmenter import hosts_of, masked_images, split_for_segmenter
+from decouplednet.training.segmenter import masked_images, split_for_segmenter
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timetable import (
     UNTIMED,
@@ -48,7 +48,9 @@ def train_student(
     """Train the whole network again, from masks and pseudo-masks; leave it frozen in eval mode.
 
     The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
-    student starts from its weights. With several rounds, each student is the next one's teacher. A
+    student starts from its weights. With several rounds, each student is the next one's teacher.
+    Where every tagged image has a drawn mask, there is nothing to label, and the drawn masks alone
+    train it. A
     stage that ended before is read back instead, and so is a round.
 
     Args:
@@ -84,9 +86,12 @@ def _train_round(
         watch: of the run.
     """
     freeze(network)
-    with watch.noted(PSEUDO_MASKS):
-        labels = number_of_labels(network, plan, folder, watch)
-        pseudo = _pseudo_masks(network, plan, folder, images_to_label(plan, labels, number), number)
+    pseudo: tuple[Record, ...] = ()
+    if plan.unmasked:
+        with watch.noted(PSEUDO_MASKS):
+            labels = number_of_labels(network, plan, folder, watch)
+            images = images_to_label(plan, labels, number)
+            pseudo = _pseudo_masks(network, plan, folder, images, number)
     rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
     earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
     share = whole.updates // len(rounds) + (number <= whole.updates % len(rounds))
@@ -162,7 +167,7 @@ def number_of_labels(network: DecoupledNet, plan: Plan, folder: RunFolder, watch
         TrainingError: what an earlier attempt noted is damaged.
     """
     student, segmenter = plan.settings.self_training, plan.settings.segmenter
-    images = len(hosts_of(plan))
+    images = len(plan.unmasked)
     if student.images is not None or student.minutes is None:
         return labels_a_round(student, images)
     if folder.labels.exists():
@@ -194,7 +199,7 @@ def images_to_label(plan: Plan, labels: int, number: int) -> tuple[Record, ...]:
         labels: how many, at most.
         number: of the round, from 1.
     """
-    images = hosts_of(plan)
+    images = plan.unmasked
     if labels >= len(images):
         return images
     rng = np.random.default_rng((plan.settings.seed, number))
@@ -235,8 +240,8 @@ def _train(
     # Each round cuts windows of its own, and the first those of a stage with one round.
     seed = plan.settings.seed + LATER_ROUND * (number - 1)
     examples = MixedImages(
-        masked_images(plan, plan.roles.masks, side=side, hosts=hosts_of(plan), seed=seed),
-        masked_images(plan, pseudo, side=side, drawn=False, seed=seed),
+        masked_images(plan, plan.roles.masks, side=side, hosts=plan.unmasked, seed=seed),
+        masked_images(plan, pseudo, side=side, drawn=False, seed=seed) if pseudo else None,
         drawn_share=settings.drawn_share,
         pseudo_weight=settings.pseudo_weight,
     )

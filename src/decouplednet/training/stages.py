@@ -1,4 +1,4 @@
-"""The two optimisations as Lightning modules: tags train the classes, masks train the regions."""
+"""The optimisations as Lightning modules: tags train the classes, masks train the regions."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ class Feed:
 
 
 class Stage(LightningModule, ABC):
-    """One of the two optimisations. Abstract: each stage says what its loss is.
+    """One of the optimisations. Abstract: each stage says what its loss is.
 
     Args:
         network: what is trained; parameters that do not require gradients are left alone.

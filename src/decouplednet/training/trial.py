@@ -22,7 +22,7 @@ from decouplednet.training.machine import Machine
 from decouplednet.training.optimizers import optimizer_for
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
-from decouplednet.training.segmenter import hosts_of, masked_images
+from decouplednet.training.segmenter import masked_images
 from decouplednet.training.stages import MaskStage, Stage, TagStage
 from decouplednet.training.step_size import step_size
 from decouplednet.training.timetable import (
@@ -104,7 +104,7 @@ def _mask_piece(network: DecoupledNet, plan: Plan, clock: Clock) -> Piece:
     settings, where = plan.settings.segmenter, plan.machine
     fewest = plan.fewest_images(plan.window_side)
     step = max(fewest, min(step_size(settings, where.devices), 2 * IMAGES))
-    windows = masked_images(plan, plan.roles.masks, hosts=hosts_of(plan))
+    windows = masked_images(plan, plan.roles.masks, hosts=plan.unmasked)
     number = count()
 
     def draw() -> list[Any]:
