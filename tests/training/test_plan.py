@@ -1,6 +1,7 @@
 """What a run decides before it starts, and what it refuses."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
