@@ -2,6 +2,7 @@
 
 import copy
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -236,14 +237,23 @@ def test_a_run_stopped_among_its_pseudo_masks_ends_as_one_without_interruption(
     assert same(weights_of(studied), weights_of(out))
 
 
-def test_a_network_that_is_sure_of_nothing_teaches_no_student(
-    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_where_a_network_is_sure_of_nothing_the_masks_alone_train_and_nothing_is_lost(
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     network, plan, folder = start(shapes, tmp_path, *STUDY)
     monkeypatch.setattr(pseudo_masks, "pseudo_mask", lambda told, *_: 0 * told.label_map + 255)
 
-    with pytest.raises(TrainingError, match=r"stage 3: .* sure of no class on any of 4 tagged"):
+    with caplog.at_level(logging.WARNING):
         train_student(network, plan, folder)
+
+    assert caplog.messages == [
+        "stage 3: the network is sure of no class on any of 4 tagged images, so that drawn masks "
+        "alone train it; more masks or more updates of stage 2 may help"
+    ]
+    assert folder.learnt("student").exists()
 
 
 _NOT_A_BELIEF = (

@@ -1,5 +1,6 @@
 """Stage 3: the trained network labels the tagged images, and is trained again on all of them."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 
@@ -9,7 +10,6 @@ from torch import Tensor
 from decouplednet.annotations.record import Record
 from decouplednet.counts import count
 from decouplednet.dataset.mixed import MixedImages
-from decouplednet.errors import TrainingError
 from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
@@ -39,6 +39,8 @@ from decouplednet.training.timetable import (
     timed,
 )
 
+logger = logging.getLogger(__name__)
+
 LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
 
 
@@ -49,9 +51,8 @@ def train_student(
 
     The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
     student starts from its weights. With several rounds, each student is the next one's teacher.
-    Where every tagged image has a drawn mask, there is nothing to label, and the drawn masks alone
-    train it. A
-    stage that ended before is read back instead, and so is a round.
+    Where every tagged image has a drawn mask, or the teacher is sure of none, the drawn masks alone
+    train it. A stage that ended before is read back instead, and so is a round.
 
     Args:
         network: after stage 2; changed in place.
@@ -130,7 +131,7 @@ def _pseudo_masks(
     images: Sequence[Record],
     number: int,
 ) -> tuple[Record, ...]:
-    """Return some images, each with its pseudo-mask of a round."""
+    """Return those of some images whose pseudo-mask of a round holds a class, each with it."""
     predictor = teacher(network, plan)
     belief = _belief(predictor, plan, folder)
     labelled = write_pseudo_masks(
@@ -142,10 +143,10 @@ def _pseudo_masks(
         progress=bar("pseudo-masks", quiet=not plan.machine.progress),
     )
     if not labelled:
-        raise TrainingError(
-            "stage 3: the network is sure of no class on any of "
-            f"{count(len(images), 'tagged image')}; give more masks, more updates of stage 2, or "
-            "self_training.enabled=false"
+        logger.warning(
+            "stage 3: the network is sure of no class on any of %s, so that drawn masks alone "
+            "train it; more masks or more updates of stage 2 may help",
+            count(len(images), "tagged image"),
         )
     return labelled
 
