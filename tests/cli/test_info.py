@@ -39,6 +39,7 @@ def test_a_model_is_described(inside: str, tmp_path: Path, monkeypatch: pytest.M
         "frame 96 x 96 pixels",
         "channels BGR, mean 104 / 117 / 123, deviation 60 / 61 / 62",
         "other classes background",
+        "prediction classes above 0.5, hard veto",
         "training: seed 3",
         "training: weights x",
         "training: updates classifier 5, segmenter 3",

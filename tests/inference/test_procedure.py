@@ -133,3 +133,12 @@ def test_every_setting_of_prediction_reaches_the_procedure() -> None:
     assert set(PredictionSettings.model_fields) == {*values, "threshold_choice"}
     assert procedure.model_dump() == {**values, "thresholds": None, "calibration": None}
     assert procedure_of(PredictionSettings()) == Procedure()
+
+
+def test_thresholds_of_classes_and_calibration_are_told() -> None:
+    procedure = Procedure(
+        thresholds=(0.25, 0.5), calibration=Calibration(slope=(1.0, 2.0), offset=(0.0, 0.0))
+    )
+    words = "hard veto, calibrated probabilities"
+    assert procedure.in_words(("cat", "dog")) == f"classes above cat 0.25, dog 0.5, {words}"
+    assert procedure.in_words() == f"classes above 0.5, {words}"

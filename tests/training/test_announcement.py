@@ -81,3 +81,23 @@ def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
     plan = make_plan(shapes, quick("data.validation_split=strong"))
     rows = dict(describe(plan, 1e9))
     assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"
+
+
+def test_the_table_says_what_calibrates_what_has_no_mask_and_how_will_be_predicted(
+    shapes: Path,
+) -> None:
+    plain = dict(describe(make_plan(shapes, quick()), 1e9))
+    assert plain["prediction"] == "classes above 0.5, hard veto"
+    assert {"only calibrate", "no mask learnt"}.isdisjoint(plain)
+    changes = (
+        *("data.masks_classes=bar", "data.calibration_share=0.5", "prediction.veto=soft"),
+        *("prediction.threshold_choice=calibrated", "prediction.scales=[1.0, 0.5]"),
+        *("prediction.flip=true", "prediction.refinement=guided"),
+    )
+    rows = dict(describe(make_plan(shapes, quick(*changes)), 1e9))
+    assert rows["only calibrate"] == "2 images"
+    assert rows["no mask learnt"] == "disc, frame"
+    assert rows["prediction"] == (
+        "classes above thresholds of their own, soft veto, in 2 sizes (1, 0.5), mirrored too, "
+        "guided refinement"
+    )

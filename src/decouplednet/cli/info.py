@@ -44,6 +44,7 @@ def _rows(segmenter: "Segmenter") -> Iterator[tuple[str, str]]:
         ),
     )
     yield "other classes", "left out (255)" if segmenter.others == "ignore" else "background"
+    yield "prediction", segmenter.procedure.in_words(segmenter.classes)
     for name, value in segmenter.training.items():
         if name != "others":
             yield f"training: {name}", _text(value)

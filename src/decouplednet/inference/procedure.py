@@ -1,12 +1,14 @@
 """How a model predicts: how it reads its class scores, and in how many views it sees an image."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, ValidationError
 from torch import Tensor
 
+from decouplednet.counts import count
 from decouplednet.errors import ModelError
 from decouplednet.settings import PredictionSettings, Scale
 
@@ -99,6 +101,30 @@ class Procedure(BaseModel):
     def to_dict(self) -> dict[str, object]:
         """Return the procedure as values that JSON can hold."""
         return self.model_dump(mode="json")
+
+    def in_words(self, names: Iterable[str] = ()) -> str:
+        """Return the procedure as people read it.
+
+        Args:
+            names: (L,) of the classes, whose own thresholds are told if there are any.
+
+        >>> Procedure(veto="soft", threshold=0.2, scales=(1.0, 1.5), flip=True).in_words()
+        'classes above 0.2, soft veto, in 2 sizes (1, 1.5), mirrored too'
+        """
+        above, named = f"{self.threshold:g}", tuple(names)
+        if self.thresholds is not None and named:
+            of_each = zip(named, self.thresholds, strict=True)
+            above = ", ".join(f"{name} {threshold:.2g}" for name, threshold in of_each)
+        sizes = ", ".join(f"{scale:g}" for scale in self.scales)
+        parts = (
+            f"classes above {above}",
+            f"{self.veto} veto",
+            "calibrated probabilities" if self.calibration else "",
+            f"in {count(len(self.scales), 'size')} ({sizes})" if self.scales != (1.0,) else "",
+            "mirrored too" if self.flip else "",
+            f"{self.refinement} refinement" if self.refinement != "none" else "",
+        )
+        return ", ".join(part for part in parts if part)
 
     def probability(self, score: Tensor) -> Tensor:
         """Return the (B, L) probabilities of (B, L) class scores."""

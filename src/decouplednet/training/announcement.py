@@ -4,6 +4,7 @@ from pathlib import Path
 
 from decouplednet.annotations.roles import Roles
 from decouplednet.counts import count
+from decouplednet.inference.procedure import procedure_of
 from decouplednet.training.budget import stages_of
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import duration
@@ -31,6 +32,7 @@ def describe(plan: Plan, operations_per_second: float) -> list[Row]:
         *_data(plan),
         *_network(plan),
         *_schedule(plan),
+        ("prediction", _prediction(plan)),
         _expected(plan, operations_per_second),
         *(("chosen", str(choice)) for choice in plan.choices),
         *_cautions(plan.roles),
@@ -40,6 +42,7 @@ def describe(plan: Plan, operations_per_second: float) -> list[Row]:
 def _data(plan: Plan) -> list[Row]:
     catalogue, roles, data = plan.catalogue, plan.roles, plan.settings.data
     left = "all not held out"
+    without = [name for name in plan.classes if name not in plan.masked_classes]
     return [
         ("data", f"{catalogue.root} ({catalogue.layout}), {_images(len(catalogue.records))}"),
         ("classes", f"{len(plan.classes)}: {', '.join(plan.classes)}; others: {data.others}"),
@@ -49,6 +52,8 @@ def _data(plan: Plan) -> list[Row]:
             "only scored",
             f"{_images(len(roles.validation))} ({data.validation_split or 'a seeded share'})",
         ),
+        *([("only calibrate", _images(len(roles.calibration)))] if roles.calibration else []),
+        *([("no mask learnt", ", ".join(without))] if without else []),
     ]
 
 
@@ -99,6 +104,15 @@ def _third(plan: Plan) -> Row:
         + (" in each" if student.rounds > 1 else "")
         + ("" if images else ", as every tagged image has a mask"),
     )
+
+
+def _prediction(plan: Plan) -> str:
+    """Return how the model will predict; thresholds that are chosen later are not known yet."""
+    settings = plan.settings.prediction
+    words = procedure_of(settings).in_words()
+    if settings.threshold_choice == "calibrated":
+        return words.replace(f"{settings.threshold:g}", "thresholds of their own", 1)
+    return words
 
 
 def _updates(name: str, plan: Plan) -> str:

@@ -266,6 +266,7 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: 
             "others": settings.data.others,
             "tagged_images": len(roles.tags),
             "masked_images": len(roles.masks),
+            **_without_masks(plan),
             "seed": settings.seed,
             "weights": Path(settings.classifier.weights or "none").name,
             **_backbone_name(settings),
@@ -279,6 +280,12 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: 
     network.to(plan.machine.device)  # after a stage it lies in the memory of the processor
     with watch.noted(CALIBRATION):
         return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
+
+
+def _without_masks(plan: Plan) -> dict[str, list[str]]:
+    """Return the classes that were learnt from tags alone; nothing where there are none."""
+    names = [name for name in plan.classes if name not in plan.masked_classes]
+    return {"classes_without_masks": names} if names else {}
 
 
 def _backbone_name(settings: Settings) -> dict[str, str]:
