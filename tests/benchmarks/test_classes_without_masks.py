@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.classes_without_masks import Row, main, run_name, table, train_all
 from decouplednet.errors import SettingsError
+from decouplednet.inference.model_folder import load_model
 from decouplednet.settings import Settings
 from tests.shapes import NAMES
 from tests.training.conftest import QUICK, quick
@@ -34,6 +35,10 @@ def test_each_run_learns_all_masks_but_those_of_its_class(trained: Path) -> None
         "without-masks-of-frame": ("disc", "bar"),
     }
     assert {read(trained / name).data.classes for name in learnt} == {None}
+    for name, masks in learnt.items():
+        said = load_model(trained / name).training.get("classes_without_masks", [])
+        assert {*said, *(masks or ())} == {"disc", "bar", "frame"}
+        assert len(said) == (0 if name == "with-all-masks" else 1)
 
 
 def test_the_tags_are_learnt_once_for_all_runs(trained: Path) -> None:
