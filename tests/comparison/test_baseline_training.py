@@ -10,12 +10,14 @@ from decouplednet.comparison.baseline_training import (
     ONE_NETWORK,
     BaselineTraining,
 )
+from decouplednet.comparison.own_training import IMPROVED
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.networks.pooling import TopKPooling
 from decouplednet.training.plan import make_plan
 from decouplednet.training.pooling import pooling_of
 from decouplednet.training.run import begin
 from decouplednet.training.run_folder import RunFolder
+from tests.comparison.baselines.conftest import write_encoder
 from tests.training.conftest import quick
 
 
@@ -36,6 +38,26 @@ def test_a_baseline_is_trained_and_can_be_scored(
     scores = evaluate_records(contender.predictor, plan.catalogue, plan.roles.validation)
     assert scores.images == 2
     assert contender.has_tag_scores == method.has_tag_scores
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_from_trained_weights_three_groups_of_convolutions_learn_as_in_stage_3_of_improved(
+    method: BaselineTraining, shapes: Path, tmp_path: Path
+) -> None:
+    weights = write_encoder(tmp_path / "w.safetensors")
+    common = quick(f"classifier.weights={weights}")
+    plan, folder = make_plan(shapes, method.settings(common)), RunFolder(tmp_path / "run")
+    begin(folder, plan)
+    with folder.locked():
+        contender = method.train(plan, folder)
+
+    # The first two groups of tiny, 3 to 8 and 16 channels in 2 layers each: kernels of 3 x 3, a
+    # bias, and two numbers of batch normalisation a channel. A network that is told of no class
+    # has zeros for f_cls, so the 128 factors of their batch normalisation get no gradient.
+    frozen = sum(9 * into * out + 3 * out for into, out in ((3, 8), (8, 8), (8, 16), (16, 16)))
+    assert contender.trained_parameters == contender.parameters - frozen - 128
+    assert IMPROVED.settings(common).self_training.trained_groups == 3
+    assert "as many groups of convolutions learn as in stage 3 of improved" in method.tuning
 
 
 @pytest.mark.parametrize(

@@ -81,13 +81,15 @@ class BaselineTraining:
         )
 
 
+_LEARNING = "as many groups of convolutions learn as in stage 3 of improved, all from scratch"
 ONE_NETWORK = BaselineTraining(
     name="one-network",
     title="one network for all classes, masks only",
     uses_tags=False,
     uses_masks=True,
     has_tag_scores=False,
-    tuning="nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2",
+    tuning=f"nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2; "
+    f"{_LEARNING}",
     start=start_one_network,
     learn=train_one_network,
     stage="segmenter",
@@ -117,7 +119,7 @@ CONSISTENCY = BaselineTraining(
     uses_masks=True,
     has_tag_scores=False,
     tuning="nothing: weights and threshold as published, the share of updates before unlabelled "
-    "images are used was set once",
+    f"images are used was set once; {_LEARNING}",
     start=start_one_network,
     learn=train_consistency,
     stage="segmenter",

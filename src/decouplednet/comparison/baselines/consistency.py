@@ -159,23 +159,18 @@ def ramp_factor(update: int, length: float) -> float:
 
 
 def train_consistency(
-    plan: Plan,
-    folder: RunFolder,
-    settings: ConsistencySettings | None = None,
-    *,
-    groups: int | None = None,
+    plan: Plan, folder: RunFolder, settings: ConsistencySettings | None = None
 ) -> PixelPredictor:
     """Train one network for all classes with consistency, and return what predicts.
 
     First the masks alone train it, on a schedule that ends, as ``train_one_network`` does; then
-    masks and images without masks together, on a second schedule. A stage that ended before is
-    read back, one that was interrupted goes on.
+    masks and images without masks together, on a second schedule. The same groups of convolutions
+    learn in both. A stage that ended before is read back, one that was interrupted goes on.
 
     Args:
         plan: of the run.
         folder: of the run; its checkpoints and learning curve are written.
         settings: of the second part, and how the updates are shared; None: the defaults.
-        groups: how many groups of convolutions learn, 0 to 5; None: as many as in the classifier.
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
@@ -184,7 +179,7 @@ def train_consistency(
     """
     settings = settings or ConsistencySettings()
     first, second = schedules(plan.settings.segmenter, settings)
-    network = start_one_network(plan, groups)
+    network = start_one_network(plan)
     train_from_masks(network, first, plan, folder)
     seed = plan.settings.seed
     train, held_out = split_held_out(plan.roles.masks, second.held_out, seed)
