@@ -80,4 +80,24 @@ def test_a_baseline_has_no_third_stage() -> None:
     its = ONE_NETWORK.settings(quick("self_training.enabled=true"))
 
     assert not its.self_training.enabled
-    assert its == quick()
+    assert its == quick("prediction.flip=true")
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_settings_that_a_network_for_all_classes_does_not_use_are_recorded_as_off(
+    method: BaselineTraining,
+) -> None:
+    given = ("segmenter.pasted_share=0.5", "segmenter.border_weight=2")
+    its = method.settings(quick(*given, "prediction.refinement=guided"))
+
+    assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
+    assert its.prediction.refinement == "none"
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_the_mirrored_view_counts_in_prediction_unless_the_recipe_says_otherwise(
+    method: BaselineTraining,
+) -> None:
+    assert method.settings(quick()).prediction.flip
+    assert IMPROVED.settings(quick()).prediction.flip
+    assert not method.settings(quick("prediction.flip=false")).prediction.flip
