@@ -28,7 +28,7 @@ from decouplednet.comparison.baselines.perturbation import StrongSettings, paste
 from decouplednet.comparison.baselines.pixel_stage import PixelStage, encoder_rate, run_stage
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
 from decouplednet.comparison.baselines.sure_pixels import sure_classes, sure_loss
-from decouplednet.comparison.baselines.views import STRONG_VIEWS, MixedExample, MixedImages, Views
+from decouplednet.comparison.baselines.views import STRONG_VIEWS, PairedExample, PairedImages, Views
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.inference.reading import evaluating
@@ -106,7 +106,7 @@ class ConsistencyStage(PixelStage):
         )
         self.consistency = consistency
 
-    def loss(self, batch: MixedExample) -> Tensor:
+    def loss(self, batch: PairedExample) -> Tensor:
         """Return half the loss of the masks and half that of the views.
 
         Source: the author's answer in the repository's issue 20: (l_x + 0.5 l_s + 0.5 l_fp) / 2.
@@ -184,7 +184,7 @@ def train_consistency(
     seed = plan.settings.seed
     train, held_out = split_held_out(plan.roles.masks, second.held_out, seed)
     labelled = ClassImages(masked_images(plan, train))
-    examples = MixedImages(
+    examples = PairedImages(
         labelled,
         images_without_masks(plan),
         frame=plan.frame.model_copy(update={"side": plan.window_side}),
