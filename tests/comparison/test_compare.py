@@ -120,7 +120,7 @@ def test_cells_of_another_environment_enter_table_and_refused_ones_stay_out(
     terms = set_terms(Catalogue.read(shapes), SETTINGS)
     cells = ComparisonFolder(tmp_path / "out").cells
     write_cell(cells, a_cell("unet", 1, 0, 0.9, title="U-Net", digests=terms.digests(1)))
-    foreign = a_cell("a", 1, 0, digests=Digests(scored="0" * 64, masks="0" * 64))
+    foreign = a_cell("a", 1, 0, digests=Digests(scored="0" * 64, masks="0" * 64, tags="0" * 64))
     kept = write_cell(cells, foreign).read_text()
     outlines: list[Outline] = []
     got = call(Untrained("a"), seeds=[0, 1], announce=outlines.append)
