@@ -48,6 +48,7 @@ def unet(class_count: int) -> PeerNetwork:
         decoder=model.decoder,
         head=model.segmentation_head,
         class_count=class_count,
+        stride=32,
     )
 
 
@@ -83,7 +84,9 @@ def deeplabv3plus(class_count: int) -> PeerNetwork:
         aspp_dropout=0.5,
     )
     head = SegmentationHead(256, class_count + 1, kernel_size=1, upsampling=4)
-    return PeerNetwork(encoder=encoder, decoder=decoder, head=head, class_count=class_count)
+    return PeerNetwork(
+        encoder=encoder, decoder=decoder, head=head, class_count=class_count, stride=16
+    )
 
 
 def start_peer(build: Build, plan: Plan) -> PeerNetwork:

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.peers import PEERS, start_peer, train_peer
 from decouplednet.comparison.baselines.one_network import ClassStage
+from decouplednet.comparison.baselines.prediction import PixelPredictor
 from decouplednet.comparison.budget import of_each_cell
 from decouplednet.comparison.cell import METHOD_NAME
 from decouplednet.comparison.methods import METHODS
@@ -36,6 +37,8 @@ def test_a_peer_is_trained_and_handed_over_with_what_it_changed(
     assert contender.stages == ("one_network",)
     assert (contender.takes_tags, contender.has_tag_scores) == (True, False)
     assert len(read_curve(folder.curves)) == 3
+    assert isinstance(contender.predictor, PixelPredictor)
+    assert [view.mirrored for view in contender.predictor.views] == [False, True]
     told = evaluate_records(contender.predictor, plan.catalogue, plan.roles.validation, tags=True)
     assert told.images == 2
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from torch import Tensor
@@ -50,7 +51,7 @@ def frame_views(
     """
     views = list[FrameView]()
     for scale in scales:
-        side = max(least, round(scale * frame.side / stride) * stride)
-        scaled = frame.model_copy(update={"side": side})
+        steps = max(ceil(least / stride), round(scale * frame.side / stride))
+        scaled = frame.model_copy(update={"side": steps * stride})
         views += [FrameView(scaled, mirrored) for mirrored in ((False, True) if flip else (False,))]
     return tuple(views)

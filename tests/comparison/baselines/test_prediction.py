@@ -128,6 +128,13 @@ def test_a_run_predicts_in_the_views_of_its_settings(shapes: Path) -> None:
 
     seen = [(view.frame.side, view.mirrored) for view in views]
     assert seen == [(side, mirrored) for side in (96, 64, 32) for mirrored in (False, True)]
+    network = small_one_network()
+    network.stride = 64  # which the least side, 32, is no multiple of
+    assert [view.frame.side for view in pixel_predictor(network, plan).views] == [
+        128,
+        128,
+        *4 * [64],
+    ]
     alone = pixel_predictor(small_one_network(), plan_of(shapes, "side=96")).views
     assert alone == (FrameView(plan.frame, mirrored=False),)
 

@@ -36,6 +36,7 @@ class OneNetwork(PixelNetwork):
         super().__init__()
         self.class_count = class_count
         self.encoder = network.classifier.encoder
+        self.stride = self.encoder.stride
         self.lowest = self.encoder.group_count - trained_groups
         self.bridge, self.decoder = network.bridge, network.decoder
         _widen(self.decoder, class_count + 1)

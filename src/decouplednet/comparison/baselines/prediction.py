@@ -121,10 +121,11 @@ def _winners(probability: Tensor) -> list[int]:
 def pixel_predictor(network: PixelNetwork, plan: Plan) -> PixelPredictor:
     """Return what predicts with a trained network, on the device of the run.
 
-    It sees images in the views that ``[prediction]`` of the run gives, as our own networks do.
+    It sees images in the views that ``[prediction]`` of the run gives, as our own networks do, with
+    sides that it can take and that are no smaller than the run's preset can.
 
     Args:
-        network: trained from sides that the run's preset can take.
+        network: trained.
         plan: of the run.
     """
     prediction, preset = plan.settings.prediction, plan.preset
@@ -136,7 +137,7 @@ def pixel_predictor(network: PixelNetwork, plan: Plan) -> PixelPredictor:
             plan.frame,
             scales=prediction.scales,
             flip=prediction.flip,
-            stride=preset.stride,
+            stride=network.stride,
             least=preset.stride * preset.kernel,
         ),
         device=plan.machine.device,
