@@ -93,8 +93,7 @@ def _recorded(folder: ComparisonFolder, device: str | None) -> Settings:
     if not folder.settings.exists():
         raise DataError(
             f"{folder.root}: no comparison was begun here; begin it with decouplednet compare DATA "
-            f"--out {folder.root} --methods masks-only, which records what all methods have in "
-            "common"
+            f"--out {folder.root}, which records what all methods have in common"
         )
     recorded = folder.settings_to_use(None)
     return recorded.changed({"compute.device": device}) if device else recorded

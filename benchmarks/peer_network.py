@@ -15,20 +15,28 @@ class PeerNetwork(PixelNetwork):
     All of it learns, as the library leaves it.
 
     Args:
-        encoder: maps (B, 3, H, W) to a list of activations, one for each stride from 1 on.
-        decoder: maps that list to (B, C, H / s, W / s).
+        encoder: maps (B, 3, H, W) to a list of activations, one for each stride from 1 to s.
+        decoder: maps that list to (B, C, H / d, W / d), d one of these strides.
         head: maps that to (B, L + 1, H, W) scores before the softmax.
         class_count: L.
+        stride: s, the largest; sides of images are multiples of it, in pixels.
     """
 
     encoder: nn.Module
 
     def __init__(
-        self, *, encoder: nn.Module, decoder: nn.Module, head: nn.Module, class_count: int
+        self,
+        *,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        head: nn.Module,
+        class_count: int,
+        stride: int,
     ) -> None:
         super().__init__()
         self.encoder, self.decoder, self.head = encoder, decoder, head
         self.class_count = class_count
+        self.stride = stride
 
     def forward(self, image: Tensor) -> Tensor:
         """Return the (B, L + 1, H, W) scores before the softmax, background first."""

@@ -1,7 +1,8 @@
 """The peers: segmenters of segmentation-models-pytorch as methods of a comparison.
 
 They get what the baseline ``one-network`` gets: masks, windows, flips, scales and colours, the
-optimiser, warm-up and linear fall of ``[segmenter]``, the whole budget of a cell, and its scoring.
+optimiser, warm-up and linear fall of ``[segmenter]``, the whole budget of a cell, the mirrored view
+in prediction, and its scoring.
 Differs: all of their convolutions learn, as the library leaves them, those with ImageNet's weights
 at ``classifier.convolution_rate`` of the step size.
 """
@@ -12,9 +13,10 @@ from functools import partial
 import torch
 
 from benchmarks.peer_network import PeerNetwork, load_encoder
-from decouplednet.comparison.baseline_training import BaselineTraining
+from decouplednet.comparison.baseline_training import ABSENT, BaselineTraining
 from decouplednet.comparison.baselines.one_network import train_from_masks
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
+from decouplednet.comparison.own_training import SEEN_TWICE
 from decouplednet.errors import SettingsError
 from decouplednet.training.plan import Plan
 from decouplednet.training.run_folder import RunFolder
@@ -46,6 +48,7 @@ def unet(class_count: int) -> PeerNetwork:
         decoder=model.decoder,
         head=model.segmentation_head,
         class_count=class_count,
+        stride=32,
     )
 
 
@@ -81,7 +84,9 @@ def deeplabv3plus(class_count: int) -> PeerNetwork:
         aspp_dropout=0.5,
     )
     head = SegmentationHead(256, class_count + 1, kernel_size=1, upsampling=4)
-    return PeerNetwork(encoder=encoder, decoder=decoder, head=head, class_count=class_count)
+    return PeerNetwork(
+        encoder=encoder, decoder=decoder, head=head, class_count=class_count, stride=16
+    )
 
 
 def start_peer(build: Build, plan: Plan) -> PeerNetwork:
@@ -144,6 +149,8 @@ def peer(name: str, title: str, build: Build) -> BaselineTraining:
         start=partial(start_peer, build),
         learn=partial(train_peer, build),
         stage="segmenter",
+        own=ABSENT,
+        usual=SEEN_TWICE,
     )
 
 

@@ -235,6 +235,17 @@ def test_a_setting_is_no_section() -> None:
         Settings.read(None, ["seed=1", "seed.x=1"])
 
 
+def test_values_fill_what_is_not_given_and_leave_what_is() -> None:
+    given = Settings.read(None, ["prediction.flip=false", "segmenter.side=96"])
+    filled = given.filled({"prediction.flip": True, "prediction.veto": "soft", "seed": 3})
+
+    assert (filled.prediction.flip, filled.prediction.veto, filled.seed) == (False, "soft", 3)
+    assert filled.segmenter.side == 96
+    assert filled.gives("prediction.veto")
+    with pytest.raises(SettingsError, match="sied"):
+        given.filled({"segmenter.sied": 1})
+
+
 def test_settings_do_not_change() -> None:
     with pytest.raises(ValidationError, match="frozen"):
         Settings().seed = 1  # type: ignore[misc]  # this is what the test is about

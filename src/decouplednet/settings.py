@@ -265,6 +265,21 @@ class Settings(Frozen):
             place[key] = value
         return type(self)(**given)
 
+    def filled(self, values: Mapping[str, object]) -> Self:
+        """Return the settings with those of the values that are not given, see ``gives``.
+
+        Args:
+            values: by name as in ``--set``.
+
+        Raises:
+            SettingsError: as ``changed``.
+
+        >>> settings = Settings(side=96).filled({"side": 160, "seed": 3})
+        >>> settings.side, settings.seed
+        (96, 3)
+        """
+        return self.changed({name: v for name, v in values.items() if not self.gives(name)})
+
     def to_toml(self) -> str:
         """Return the settings as TOML that ``read`` accepts; unset values are left out."""
         return "".join(toml_lines(self.model_dump(exclude_none=True, mode="json")))

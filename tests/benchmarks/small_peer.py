@@ -43,6 +43,7 @@ def small(class_count: int) -> PeerNetwork:
         decoder=SmallDecoder(),
         head=nn.Conv2d(6, class_count + 1, 1),
         class_count=class_count,
+        stride=2,
     )
 
 

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.peers import PEERS, start_peer, train_peer
 from decouplednet.comparison.baselines.one_network import ClassStage
+from decouplednet.comparison.baselines.prediction import PixelPredictor
 from decouplednet.comparison.budget import of_each_cell
 from decouplednet.comparison.cell import METHOD_NAME
 from decouplednet.comparison.methods import METHODS
@@ -36,6 +37,8 @@ def test_a_peer_is_trained_and_handed_over_with_what_it_changed(
     assert contender.stages == ("one_network",)
     assert (contender.takes_tags, contender.has_tag_scores) == (True, False)
     assert len(read_curve(folder.curves)) == 3
+    assert isinstance(contender.predictor, PixelPredictor)
+    assert [view.mirrored for view in contender.predictor.views] == [False, True]
     told = evaluate_records(contender.predictor, plan.catalogue, plan.roles.validation, tags=True)
     assert told.images == 2
 
@@ -124,6 +127,15 @@ def test_all_minutes_of_a_cell_are_the_peers() -> None:
 
     assert its.segmenter.minutes == 10
     assert not its.self_training.enabled
+
+
+def test_the_settings_of_a_peer_say_what_it_has_not_and_how_it_sees() -> None:
+    common = quick("segmenter.pasted_share=0.5", "segmenter.border_weight=2")
+    for peer in PEERS:
+        its = peer.settings(common)
+        assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
+        assert its.prediction.flip
+        assert not peer.settings(quick("prediction.flip=false")).prediction.flip
 
 
 def test_the_peers_have_names_of_their_own() -> None:

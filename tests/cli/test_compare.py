@@ -30,9 +30,10 @@ def test_compare_shows_what_it_will_do_then_each_cell_then_the_table(
     out = tmp_path / "out"
     parts = (
         "This comparison",
+        "10 minutes of training",
         "2: 0 done, 2 to do",
         "cell 1 of 2: a, 1 mask a class, seed 0",
-        "minutes of training",
+        "after 0.0 minutes of training",
         "| 1 | a, not trained |",
         "the tags of an image name",
         f"table: {out}/table.md",

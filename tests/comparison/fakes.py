@@ -62,7 +62,7 @@ def a_cell(
         "budget": "3 minutes",
         "tuning": "nothing",
         "where": Where(device="cpu", threads=2, torch="2.13.0", precision="32-true"),
-        "digests": Digests(scored="aa", masks="bb"),
+        "digests": Digests(scored="aa", masks="bb", tags="cc"),
     }
     return CellResult.model_validate({**fields, **changes})
 

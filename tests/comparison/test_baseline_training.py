@@ -10,12 +10,14 @@ from decouplednet.comparison.baseline_training import (
     ONE_NETWORK,
     BaselineTraining,
 )
+from decouplednet.comparison.own_training import IMPROVED
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.networks.pooling import TopKPooling
 from decouplednet.training.plan import make_plan
 from decouplednet.training.pooling import pooling_of
 from decouplednet.training.run import begin
 from decouplednet.training.run_folder import RunFolder
+from tests.comparison.baselines.conftest import write_encoder
 from tests.training.conftest import quick
 
 
@@ -38,6 +40,26 @@ def test_a_baseline_is_trained_and_can_be_scored(
     assert contender.has_tag_scores == method.has_tag_scores
 
 
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_from_trained_weights_three_groups_of_convolutions_learn_as_in_stage_3_of_improved(
+    method: BaselineTraining, shapes: Path, tmp_path: Path
+) -> None:
+    weights = write_encoder(tmp_path / "w.safetensors")
+    common = quick(f"classifier.weights={weights}")
+    plan, folder = make_plan(shapes, method.settings(common)), RunFolder(tmp_path / "run")
+    begin(folder, plan)
+    with folder.locked():
+        contender = method.train(plan, folder)
+
+    # The first two groups of tiny, 3 to 8 and 16 channels in 2 layers each: kernels of 3 x 3, a
+    # bias, and two numbers of batch normalisation a channel. A network that is told of no class
+    # has zeros for f_cls, so the 128 factors of their batch normalisation get no gradient.
+    frozen = sum(9 * into * out + 3 * out for into, out in ((3, 8), (8, 8), (8, 16), (16, 16)))
+    assert contender.trained_parameters == contender.parameters - frozen - 128
+    assert IMPROVED.settings(common).self_training.trained_groups == 3
+    assert "as many groups of convolutions learn as in stage 3 of improved" in method.tuning
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -58,4 +80,24 @@ def test_a_baseline_has_no_third_stage() -> None:
     its = ONE_NETWORK.settings(quick("self_training.enabled=true"))
 
     assert not its.self_training.enabled
-    assert its == quick()
+    assert its == quick("prediction.flip=true")
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_settings_that_a_network_for_all_classes_does_not_use_are_recorded_as_off(
+    method: BaselineTraining,
+) -> None:
+    given = ("segmenter.pasted_share=0.5", "segmenter.border_weight=2")
+    its = method.settings(quick(*given, "prediction.refinement=guided"))
+
+    assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
+    assert its.prediction.refinement == "none"
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+def test_the_mirrored_view_counts_in_prediction_unless_the_recipe_says_otherwise(
+    method: BaselineTraining,
+) -> None:
+    assert method.settings(quick()).prediction.flip
+    assert IMPROVED.settings(quick()).prediction.flip
+    assert not method.settings(quick("prediction.flip=false")).prediction.flip

@@ -120,7 +120,7 @@ def test_cells_of_another_environment_enter_table_and_refused_ones_stay_out(
     terms = set_terms(Catalogue.read(shapes), SETTINGS)
     cells = ComparisonFolder(tmp_path / "out").cells
     write_cell(cells, a_cell("unet", 1, 0, 0.9, title="U-Net", digests=terms.digests(1)))
-    foreign = a_cell("a", 1, 0, digests=Digests(scored="0" * 64, masks="0" * 64))
+    foreign = a_cell("a", 1, 0, digests=Digests(scored="0" * 64, masks="0" * 64, tags="0" * 64))
     kept = write_cell(cells, foreign).read_text()
     outlines: list[Outline] = []
     got = call(Untrained("a"), seeds=[0, 1], announce=outlines.append)
@@ -164,14 +164,30 @@ def test_a_third_stage_without_minutes_is_refused_before_anything_is_written(
     assert len(compare(shapes, out=out, masks=[1], seeds=[0]).cells) == 2, "it is done already"
 
 
-def test_without_any_budget_a_cell_of_three_stages_has_ten_minutes() -> None:
-    longer, shorter = (IMPROVED, Untrained("a")), (Untrained("a"),)
-
-    assert with_budget(Settings(), longer).minutes == 10
-    assert with_budget(Settings(), shorter) == Settings()
-    for change in ("minutes=3", "segmenter.minutes=3", "segmenter.updates=7"):
+@pytest.mark.parametrize("stage", ["classifier", "segmenter"])
+def test_without_any_budget_a_cell_has_ten_minutes(stage: str) -> None:
+    assert with_budget(Settings()).minutes == 10
+    for change in ("minutes=3", f"{stage}.minutes=3", f"{stage}.updates=7"):
         given = Settings.read(None, [change])
-        assert with_budget(given, longer) == given
+        assert with_budget(given) == given
+
+
+def test_a_method_of_three_stages_can_join_a_comparison_that_began_without_a_budget(
+    call: Call, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = call(Untrained("a"))
+    assert [cell.budget for cell in first.cells] == ["8 minutes of training"]
+    monkeypatch.setattr(methods, "METHODS", (Untrained("a"), IMPROVED))
+    outlines: list[Outline] = []
+
+    def stop(outline: Outline) -> None:
+        outlines.append(outline)
+        raise KeyboardInterrupt
+
+    for again in (SETTINGS, None):  # the same words as before, and those that are recorded
+        with pytest.raises(KeyboardInterrupt):
+            compare(shapes, out=first.folder.root, settings=again, masks=[1], announce=stop)
+        assert Cell("improved", 1, 0) in outlines[-1].to_do
 
 
 def test_settings_need_not_be_given_again(call: Call) -> None:

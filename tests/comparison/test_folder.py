@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from decouplednet.comparison.cell import Cell, CellResult, Digests, write_cell
+from decouplednet.comparison.cell import Cell, CellResult, write_cell
 from decouplednet.comparison.folder import ComparisonFolder
 from decouplednet.comparison.terms import Terms
 from decouplednet.errors import DataError, SettingsError
@@ -49,11 +49,11 @@ def test_a_cell_with_other_images_is_refused_in_one_clear_line(
     terms: Terms, folder: ComparisonFolder
 ) -> None:
     own = terms.digests(1)
-    for seed, digests in enumerate(
-        (Digests(scored="f" * 64, masks=own.masks), Digests(scored=own.scored, masks="e" * 64))
-    ):
+    others = {"scored": "f" * 64}, {"masks": "e" * 64}, {"tags": "d" * 64}
+    for seed, other in enumerate(others):
+        digests = own.model_copy(update=other)
         write_cell(folder.cells, of_terms(terms, seed=seed, digests=digests))
-    scored, masks = folder.find(terms).refused
+    scored, masks, tags = folder.find(terms).refused
 
     assert folder.find(terms).cells == ()
     assert scored == (
@@ -63,6 +63,11 @@ def test_a_cell_with_other_images_is_refused_in_one_clear_line(
     )
     assert "decouplednet-masks1-seed1.json: learnt from other masks than the cells of" in masks
     assert f"(digest eeeeeeeeeeee, here {own.masks[:12]})" in masks
+    assert tags.endswith(
+        "decouplednet-masks1-seed2.json: was given other tags to learn from than the cells of this "
+        f"comparison (digest dddddddddddd, here {own.tags[:12]}); left out. Remove it to train the "
+        "cell here"
+    )
 
 
 def test_other_files_that_are_no_cell_of_the_comparison_are_refused_too(

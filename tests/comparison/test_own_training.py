@@ -122,6 +122,24 @@ def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
     assert its.data.masks_classes == ("disc",)  # what the recipe says of data stays
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ((), (0.1, "soft", True)),
+        (("prediction.threshold=0.4",), (0.4, "soft", True)),
+        (("prediction.veto=hard",), (0.1, "hard", True)),
+        (("prediction.flip=false",), (0.1, "soft", False)),
+    ],
+)
+def test_the_improved_method_predicts_as_the_recipe_says_where_it_says_anything(
+    given: tuple[str, ...], expected: tuple[float, str, bool]
+) -> None:
+    its = IMPROVED.settings(quick(*given, "prediction.scales=[1.0, 1.5]")).prediction
+
+    assert (its.threshold, its.veto, its.flip) == expected
+    assert its.scales == (1.0, 1.5)
+
+
 def test_the_improved_method_keeps_a_pooling_that_teaches_many_positions() -> None:
     its = IMPROVED.settings(quick("classifier.pooling=log-sum-exp"))
 

@@ -79,6 +79,18 @@ def test_a_method_without_masks_and_a_class_that_never_occurs_have_their_places(
     assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |\n" in page
 
 
+def test_cells_of_other_code_are_told_apart() -> None:
+    one, other, unknown = (
+        a_cell(seed=seed, where=a_cell().where.model_copy(update={"commit": commit}))
+        for seed, commit in enumerate(("a1b2", "c3d4", None))
+    )
+
+    told = "- not all cells come from the same code: a1b2; c3d4; an unknown commit\n"
+    assert told in markdown([one, other, one, unknown], GUARD)
+    for alike in ([one, one], [unknown, unknown]):
+        assert "same code" not in markdown(alike, GUARD)
+
+
 def test_features_of_the_shared_cache_are_told_apart() -> None:
     cells = [a_cell(seed=0, feature_minutes=3.8), a_cell(seed=1)]
 

@@ -11,6 +11,7 @@ from decouplednet.comparison.own_training import DECOUPLEDNET, MASKS_ONLY
 from decouplednet.comparison.terms import set_terms
 from decouplednet.errors import DataError
 from decouplednet.settings import Settings
+from decouplednet.training.digests import digests_of
 from tests.annotations.folders import native
 from tests.comparison.fakes import Untrained, terms_of
 from tests.shapes import write_shapes
@@ -120,6 +121,35 @@ def test_digests_tell_other_masks_and_other_scored_images_apart(tmp_path: Path) 
     assert first.digests(1).scored == first.digests(2).scored != other.digests(1).scored
     assert first.digests(1).masks == other.digests(1).masks
     assert len({first.digests(masks).masks for masks in (0, 1, 2)}) == 3
+
+
+def test_digests_tell_other_tags_apart(tmp_path: Path) -> None:
+    few = {**SPLITS, "few": ["m1", "t2"]}
+    root = native(tmp_path / "a", tags=TAGS, masks=MASKS, splits=few)
+    other = native(tmp_path / "b", tags=TAGS | {"t1": "dog"}, masks=MASKS, splits=few)
+    one, same, fewer, changed = (
+        terms_of(folder, "data.validation_split=strong_1", *changes).digests(2)
+        for folder, *changes in (
+            (root,),
+            (root, "segmenter.updates=3"),
+            (root, "data.tags_split=few"),
+            (other,),
+        )
+    )
+
+    assert one == same
+    assert len({one.tags, fewer.tags, changed.tags}) == 3
+    assert (fewer.masks, changed.masks) == (one.masks, one.masks)
+
+
+def test_the_digest_of_tags_is_that_of_the_images_that_a_method_may_learn_from(
+    tmp_path: Path,
+) -> None:
+    terms = terms_of(native(tmp_path, tags=TAGS, masks=MASKS, splits=SPLITS))
+    plan = terms.plan(Cell("decouplednet", 2, 0), DECOUPLEDNET, progress=False)
+
+    assert terms.digests(2).tags == digests_of(plan)["tags"] != terms.digests(1).tags
+    assert terms.digests(0).tags == terms.digests(1).tags
 
 
 def test_there_must_be_something_to_score(tmp_path: Path) -> None:

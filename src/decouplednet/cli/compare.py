@@ -43,7 +43,7 @@ Minutes = Annotated[
     typer.Option(
         help="Time that the training of each cell may take, without scoring and without features "
         "of the shared cache. By default the updates of the settings; 10 minutes where they give "
-        "none and a method has three stages.",
+        "none.",
         show_default=False,
     ),
 ]

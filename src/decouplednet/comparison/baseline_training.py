@@ -12,7 +12,7 @@ from decouplednet.comparison.baselines.network import start_one_network
 from decouplednet.comparison.baselines.one_network import train_one_network
 from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.method import Contender
-from decouplednet.comparison.own_training import changed_weights
+from decouplednet.comparison.own_training import SEEN_TWICE, changed_weights
 from decouplednet.inference.reading import PredictsImages
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import Settings
@@ -44,6 +44,7 @@ class BaselineTraining:
         learn: trains and returns what predicts.
         stage: whose minutes are all of the cell's.
         own: settings that differ from those in common, by name as in ``--set``.
+        usual: settings that it has where those in common give none, likewise.
     """
 
     name: str
@@ -56,10 +57,11 @@ class BaselineTraining:
     learn: Callable[[Plan, RunFolder], _Trained]
     stage: str
     own: Mapping[str, object] = field(default_factory=dict)
+    usual: Mapping[str, object] = field(default_factory=dict)
 
     def settings(self, common: Settings) -> Settings:
         """Return the settings in common and its own, without a stage 3: that is ours."""
-        its = common.changed({"self_training.enabled": False, **self.own})
+        its = common.filled(self.usual).changed({"self_training.enabled": False, **self.own})
         return divided_anew(its, {self.stage: 1.0}, common)
 
     def train(self, plan: Plan, folder: RunFolder) -> Contender:
@@ -81,16 +83,26 @@ class BaselineTraining:
         )
 
 
+ABSENT: dict[str, object] = {
+    "segmenter.pasted_share": 0.0,
+    "segmenter.border_weight": 0.0,
+    "prediction.refinement": "none",
+}
+"""What networks for all classes have not, whatever the recipe gives our own."""
+_LEARNING = "as many groups of convolutions learn as in stage 3 of improved, all from scratch"
 ONE_NETWORK = BaselineTraining(
     name="one-network",
     title="one network for all classes, masks only",
     uses_tags=False,
     uses_masks=True,
     has_tag_scores=False,
-    tuning="nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2",
+    tuning=f"nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2; "
+    f"{_LEARNING}",
     start=start_one_network,
     learn=train_one_network,
     stage="segmenter",
+    own=ABSENT,
+    usual=SEEN_TWICE,
 )
 ACTIVATION_MAPS = BaselineTraining(
     name="activation-maps",
@@ -117,8 +129,10 @@ CONSISTENCY = BaselineTraining(
     uses_masks=True,
     has_tag_scores=False,
     tuning="nothing: weights and threshold as published, the share of updates before unlabelled "
-    "images are used was set once",
+    f"images are used was set once; {_LEARNING}",
     start=start_one_network,
     learn=train_consistency,
     stage="segmenter",
+    own=ABSENT,
+    usual=SEEN_TWICE,
 )

@@ -9,7 +9,7 @@ from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import SECTIONS, SHARES, shares_of, stages_of
 
-USUAL_MINUTES = 10.0  # of a cell, where no budget is given and updates would not do
+USUAL_MINUTES = 10.0  # of a cell, where no budget is given
 
 
 def of_each_cell(settings: Settings) -> Settings:
@@ -61,17 +61,21 @@ def _minutes_of(stages: Mapping[str, StageSettings]) -> float | None:
     return sum(known) if len(known) == len(given) else None
 
 
-def with_budget(common: Settings, methods: Sequence[Method]) -> Settings:
-    """Return the settings of a new comparison, each cell's minutes chosen if nothing is given.
+def with_budget(common: Settings) -> Settings:
+    """Return the settings of a new comparison, each cell's minutes chosen if no budget is given.
+
+    They do not depend on the methods: more may come later, and updates would be no budget for one
+    that has a third stage.
+
+    >>> with_budget(Settings()).minutes, with_budget(Settings(segmenter={"updates": 70})).minutes
+    (10.0, None)
 
     Args:
         common: to all methods, as they were given.
-        methods: to train; updates are no budget for one that has a third stage.
     """
     named = ("minutes", "classifier.minutes", "segmenter.minutes")
     given = any(map(common.gives, (*named, "classifier.updates", "segmenter.updates")))
-    longer = any(len(stages_of(method.settings(common))) > 2 for method in methods)
-    return common if given or not longer else common.changed({"minutes": USUAL_MINUTES})
+    return common if given else common.changed({"minutes": USUAL_MINUTES})
 
 
 def check_budget(common: Settings, methods: Sequence[Method]) -> None:

@@ -174,15 +174,17 @@ class Where(_Kept):
 
 
 class Digests(_Kept):
-    """What must be equal for two cells to be compared, see ``training.digests.masks_digest``.
+    """What must be equal for two cells to be compared, see ``terms.Terms.digests``.
 
     Attributes:
         scored: of the scored images and their masks.
-        masks: of the images whose masks are learnt from.
+        masks: of the images whose masks are learnt from, and their masks.
+        tags: of the images whose tags may be learnt, and their tags.
     """
 
     scored: str
     masks: str
+    tags: str
 
 
 class CellResult(_Kept):

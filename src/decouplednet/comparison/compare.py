@@ -62,6 +62,7 @@ def compare(
         seeds: of the trainings.
         settings: common to all cells; None: those the comparison began with, or the defaults. Its
             seed fixes what is drawn from the data set, its minutes are of the training of a cell.
+            A new comparison that is given neither minutes nor updates has 10 minutes a cell.
         masks_split_prefix: what the splits with so many masks a class are called, before the
             number; without such splits the masks are drawn, see ``terms.set_terms``.
         keep_models: leave the model of each cell in its run's folder.
@@ -78,7 +79,7 @@ def compare(
     check_numbers(masks, seeds)
     chosen = choose_methods(methods)
     folder = ComparisonFolder(Path(out))
-    common = _in_common(folder, settings, chosen)
+    common = _in_common(folder, settings)
     reading = bar("masks to draw from", quiet=not progress)
     terms = set_terms(Catalogue.read(Path(data)), of_each_cell(common), masks_split_prefix, reading)
     found, cells = folder.find(terms), cells_of(chosen, masks, seeds)
@@ -102,12 +103,10 @@ def compare(
     return write_results(folder, terms, tags)
 
 
-def _in_common(
-    folder: ComparisonFolder, given: Settings | None, methods: Sequence[Method]
-) -> Settings:
+def _in_common(folder: ComparisonFolder, given: Settings | None) -> Settings:
     """Return the settings of all cells: those that the comparison began with, if it did."""
     common = folder.settings_to_use(given)
-    return common if folder.settings.exists() else with_budget(common, methods)
+    return common if folder.settings.exists() else with_budget(common)
 
 
 def _say_nothing(line: str) -> None:

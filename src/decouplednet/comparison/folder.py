@@ -178,8 +178,8 @@ def _read(path: Path, terms: Terms, digests: dict[int, Digests]) -> CellResult:
         digests: by number of masks, those computed before; one that is missing is added.
 
     Raises:
-        DataError: the file is damaged, its name is not the cell's, or it was given other classes
-            or images than the comparison.
+        DataError: the file is damaged, its name is not the cell's, or it was given other classes,
+            images, masks or tags than the comparison.
     """
     result = read_json(path, CellResult)
     cell = result.cell
@@ -198,6 +198,7 @@ def _read(path: Path, terms: Terms, digests: dict[int, Digests]) -> CellResult:
     for what, its, ours in (
         ("was scored on other images or masks", result.digests.scored, own.scored),
         ("learnt from other masks", result.digests.masks, own.masks),
+        ("was given other tags to learn from", result.digests.tags, own.tags),
     ):
         if its != ours:
             raise DataError(

@@ -109,6 +109,7 @@ def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> 
     for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
         yield f"tuned for {title}: {tuning}"
     yield "computed on " + _each(_machine(cell.where) for cell in cells)
+    yield from _of_code(cells)
     yield from guard.sentences()
     yield from (f"warning: {warning}" for warning in guard.warnings)
     for line in dict.fromkeys(line for cell in cells for line in cell.failures):
@@ -140,6 +141,13 @@ def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
         if row.unrested():
             budget = f"{count(row.masks, 'mask')} a class"
             yield f"not at rest: {row.title}, {budget}: {'; '.join(row.unrested())}"
+
+
+def _of_code(cells: Sequence[CellResult]) -> Iterator[str]:
+    """Say so where the code was not the same for all cells."""
+    commits = _each(cell.where.commit or "an unknown commit" for cell in cells)
+    if len({cell.where.commit for cell in cells}) > 1:
+        yield f"not all cells come from the same code: {commits}"
 
 
 def _machine(where: Where) -> str:

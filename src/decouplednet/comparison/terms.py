@@ -14,7 +14,7 @@ from decouplednet.comparison.method import Method
 from decouplednet.counts import count
 from decouplednet.errors import DataError
 from decouplednet.settings import Settings
-from decouplednet.training.digests import masks_digest
+from decouplednet.training.digests import masks_digest, tags_digest
 from decouplednet.training.plan import Plan, make_plan
 
 PREFIX = "strong_"
@@ -108,21 +108,32 @@ class Terms:
         Raises:
             DataError: a mask is refused.
         """
-        catalogue, split = self._with_masks(min(self.named, default=1))
-        data = self.settings.data.model_copy(update={"masks_split": split})
-        roles = assign_roles(catalogue, data, self.settings.seed)
-        given = frozenset(roles.masks)
-        return tuple(
-            catalogue.training_tags(record, mask_given=record in given) for record in roles.tags
-        )
+        return self._tagged(0)[1]
 
     def digests(self, masks: int) -> Digests:
         """Return what the cells of a number of masks have in common.
 
+        Args:
+            masks: N, least number of masks of each class; 0 of a method that learns from none.
+
         Raises:
-            DataError: as ``masked``, or a mask cannot be read.
+            DataError: as ``masked``, or a mask cannot be read or is refused.
         """
-        return Digests(scored=masks_digest(self.scored), masks=masks_digest(self.masked(masks)))
+        return Digests(
+            scored=masks_digest(self.scored),
+            masks=masks_digest(self.masked(masks)),
+            tags=tags_digest(*self._tagged(masks)),
+        )
+
+    def _tagged(self, masks: int) -> tuple[tuple[Record, ...], tuple[frozenset[str] | None, ...]]:
+        """Return the images that give tags at a number of masks, 0 the fewest, and their tags."""
+        catalogue, split = self._with_masks(masks or min(self.named, default=1))
+        data = self.settings.data.model_copy(update={"masks_split": split})
+        roles = assign_roles(catalogue, data, self.settings.seed)
+        given = frozenset(roles.masks)
+        return roles.tags, tuple(
+            catalogue.training_tags(record, mask_given=record in given) for record in roles.tags
+        )
 
     def _with_masks(self, masks: int) -> tuple[Catalogue, str]:
         """Return a catalogue that has the split of a number of masks, and what that is called."""

@@ -24,36 +24,19 @@ from decouplednet.inference.reading import (
     evaluating,
     given_classes,
     read_maps,
-    size_of,
 )
 from decouplednet.inference.refinement import refine
+from decouplednet.inference.views import FrameView, frame_views
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
-
-
-@dataclass(frozen=True, slots=True)
-class _View:
-    """One way to see an image: in a frame, as it is or mirrored left to right."""
-
-    frame: Frame
-    mirrored: bool
-
-    def image(self, image: Image) -> Tensor:
-        """Return an (H, W, 3) image as (3, side, side)."""
-        return self.frame.image(image[:, ::-1] if self.mirrored else image)
-
-    def restore(self, maps: Tensor, image: Image) -> Tensor:
-        """Return (K, side, side) maps at the (H, W) of an image, upright again."""
-        restored = self.frame.restore(maps, self.frame.place(size_of(image)))
-        return restored.flip(2) if self.mirrored else restored
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     """What the classifier made of one view of B images."""
 
-    view: _View
+    view: FrameView
     traced: Traced
 
 
@@ -149,17 +132,18 @@ class Predictor:
         with evaluating(self.network), torch.inference_mode():
             return _mean_score([self._see(view, images) for view in self._views()])
 
-    def _views(self) -> Iterator[_View]:
-        stride = self.network.classifier.encoder.stride
-        least = stride * self.network.classifier.head.reach
-        for scale in self.procedure.scales:
-            side = max(least, round(scale * self.frame.side / stride) * stride)
-            frame = self.frame.model_copy(update={"side": side})
-            yield _View(frame, mirrored=False)
-            if self.procedure.flip:
-                yield _View(frame, mirrored=True)
+    def _views(self) -> tuple[FrameView, ...]:
+        classifier, procedure = self.network.classifier, self.procedure
+        stride = classifier.encoder.stride
+        return frame_views(
+            self.frame,
+            scales=procedure.scales,
+            flip=procedure.flip,
+            stride=stride,
+            least=stride * classifier.head.reach,
+        )
 
-    def _see(self, view: _View, images: Sequence[Image]) -> _Seen:
+    def _see(self, view: FrameView, images: Sequence[Image]) -> _Seen:
         """Return what the classifier makes of one view of each image."""
         batch = torch.stack([view.image(image) for image in images]).to(self.device)
         with mixed_precision(self.device, self.precision):

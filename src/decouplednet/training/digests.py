@@ -1,7 +1,7 @@
 """Digests of what a run learns from, by which a resumed run knows that nothing was changed."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.errors import DataError
@@ -16,14 +16,24 @@ def digests_of(plan: Plan) -> dict[str, str]:
     """
     roles = plan.roles
     images = {record.name: record for record in (*roles.tags, *roles.masks)}
-    tags = zip(roles.tags, plan.tags, strict=True)
     return {
         "images": _digest(f"{name}\t{_size(record)}" for name, record in sorted(images.items())),
-        "tags": _digest(
-            f"{record.name}\t{None if given is None else sorted(given)}" for record, given in tags
-        ),
+        "tags": tags_digest(roles.tags, plan.tags),
         "masks": masks_digest(roles.masks),
     }
+
+
+def tags_digest(records: Sequence[Record], tags: Sequence[frozenset[str] | None]) -> str:
+    """Return a digest of images' names and of the tags that they give.
+
+    Args:
+        records: the images.
+        tags: of each; None where they are unknown.
+    """
+    pairs = zip(records, tags, strict=True)
+    return _digest(
+        f"{record.name}\t{None if given is None else sorted(given)}" for record, given in pairs
+    )
 
 
 def masks_digest(records: Iterable[Record]) -> str:

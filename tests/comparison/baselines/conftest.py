@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from decouplednet.annotations.catalogue import Catalogue
@@ -12,6 +13,7 @@ from decouplednet.networks.bridging import Bridge
 from decouplednet.networks.classification import ClassificationHead, Classifier
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.initialisation import he
+from decouplednet.networks.presets import preset_named
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.vgg import VGG
 from decouplednet.training.plan import Plan, make_plan
@@ -56,6 +58,14 @@ def small_one_network(groups: int = 0, seed: int = 2) -> OneNetwork:
         for _ in range(30):
             network(torch.randn(4, 3, 64, 64))
     return network
+
+
+def write_encoder(file: Path) -> Path:
+    """Write convolutions of preset ``tiny`` as weights that a run may start from."""
+    torch.manual_seed(9)
+    state = preset_named("tiny").build(CLASSES).classifier.encoder.state_dict()
+    save_file(state, file, {"input": "RGB, 0-1, minus (0.5, 0.5, 0.5), divided by (0.2, 0.2, 0.2)"})
+    return file
 
 
 def plan_of(data: Path, *changes: str) -> Plan:

@@ -115,6 +115,23 @@ def test_maps_are_averages_over_scales_and_mirrored_views() -> None:
     torch.testing.assert_close(probability, expected)
 
 
+def test_no_view_is_smaller_than_what_the_head_sees_at_once() -> None:
+    torch.manual_seed(3)
+    sees_three = Classifier(VGG((3, 4, 5, 6, 7)), small_head(kernel=3))
+    freeze(sees_three)
+    one, seen = (
+        replace(predictor(128), network=sees_three, kernel=3, scales=(0.3, 0.01)),
+        list[int](),
+    )
+    one.network.get_submodule("encoder.features.0").register_forward_pre_hook(
+        lambda _, given: seen.append(given[0].shape[-1])
+    )
+
+    one.see([picture()])
+
+    assert seen == [128, 128, 96, 96, 96, 96]  # three positions of pool5
+
+
 @pytest.mark.parametrize("tags", [None, ("hen",), ("pig", "cat"), ()])
 def test_a_pixel_is_background_where_no_identified_map_exceeds_the_level(
     tags: tuple[str, ...] | None,

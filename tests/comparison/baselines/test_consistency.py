@@ -19,7 +19,7 @@ from decouplednet.comparison.baselines.consistency import (
     train_consistency,
 )
 from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
-from decouplednet.comparison.baselines.views import MixedExample, Views
+from decouplednet.comparison.baselines.views import PairedExample, Views
 from decouplednet.dataset.masked import ClassExample
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_records
@@ -34,7 +34,7 @@ from tests.training.conftest import changed_parts
 SIDE, IMAGES = 64, 3
 
 
-def batch() -> MixedExample:
+def batch() -> PairedExample:
     rng = torch.Generator().manual_seed(0)
 
     def draw(*shape: int) -> Tensor:
@@ -46,7 +46,7 @@ def batch() -> MixedExample:
     patch = torch.zeros(IMAGES, 2, SIDE, SIDE, dtype=torch.bool)
     patch[0, 0, 5:30, 9:40] = patch[2, 1, 20:60, :30] = True
     views = Views(draw(IMAGES, 3, SIDE, SIDE), draw(IMAGES, 2, 3, SIDE, SIDE), patch, seen)
-    return MixedExample(ClassExample(draw(IMAGES, 3, SIDE, SIDE), target), views)
+    return PairedExample(ClassExample(draw(IMAGES, 3, SIDE, SIDE), target), views)
 
 
 def stage_of(**changes: Any) -> ConsistencyStage:
@@ -65,7 +65,7 @@ def without_dropout_or_statistics(stage: ConsistencyStage) -> ConsistencyStage:
     return stage
 
 
-def expected_parts(stage: ConsistencyStage, given: MixedExample) -> tuple[float, float, float]:
+def expected_parts(stage: ConsistencyStage, given: PairedExample) -> tuple[float, float, float]:
     """Return the loss of masks, weak views and strong views by loops over views and images."""
     network, views = stage.network, given.views
 
@@ -171,7 +171,7 @@ def test_channels_are_dropped_in_the_weak_view_alone(monkeypatch: pytest.MonkeyP
 def test_batches_of_the_stream_are_what_the_loss_takes() -> None:
     one = batch()
     items = [
-        MixedExample(
+        PairedExample(
             ClassExample(*(part[number] for part in one.labelled)),
             Views(*(part[number] for part in one.views)),
         )
@@ -263,7 +263,7 @@ def test_a_run_stopped_in_either_part_ends_as_one_without_interruption(
 def test_memory_too_small_for_a_pair_of_images_stops_the_run(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(stage: ConsistencyStage, batch: MixedExample) -> Tensor:
+    def never(stage: ConsistencyStage, batch: PairedExample) -> Tensor:
         raise torch.OutOfMemoryError("no memory left")
 
     monkeypatch.setattr(ConsistencyStage, "loss", never)

@@ -1,21 +1,31 @@
 """One network is encoder, bridge and decoder, and its frozen groups stay as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from decouplednet.comparison.baselines.network import OneNetwork, start_one_network
+from decouplednet.comparison.baselines.network import (
+    OneNetwork,
+    learning_groups,
+    start_one_network,
+)
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.modern import modern_preset
 from decouplednet.networks.part import Part
 from decouplednet.networks.presets import preset_named, tiny, vgg16
 from decouplednet.networks.vgg import VGG
-from tests.comparison.baselines.conftest import CLASSES, plan_of, small_one_network
+from tests.comparison.baselines.conftest import (
+    CLASSES,
+    plan_of,
+    small_one_network,
+    write_encoder,
+)
 from tests.networks.backbones import small_backbone
 
 
@@ -125,23 +135,48 @@ def test_pool5_is_averaged_over_all_batches_where_the_encoder_stands_still(
 
 
 def test_it_starts_from_the_weights_and_the_seed_of_the_run(shapes: Path, tmp_path: Path) -> None:
-    torch.manual_seed(9)
-    state = preset_named("tiny").build(3).classifier.encoder.state_dict()
-    words = {"input": "RGB, 0-1, minus (0.5, 0.5, 0.5), divided by (0.2, 0.2, 0.2)"}
-    save_file(state, tmp_path / "w.safetensors", words)
-    weights = f"classifier.weights={tmp_path / 'w.safetensors'}"
+    file = write_encoder(tmp_path / "w.safetensors")
+    state, weights = load_file(file), f"classifier.weights={file}"
     one, other, another = (
         start_one_network(plan_of(shapes, weights, f"seed={seed}")) for seed in (3, 3, 4)
     )
 
     for key, value in one.encoder.state_dict().items():
         assert torch.equal(value, state[key])
-    assert not any(parameter.requires_grad for parameter in one.encoder.parameters())
     pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
     assert all(torch.equal(a, b) for a, b in pairs)
     assert not torch.equal(*(each.get_parameter("decoder.score.weight") for each in (one, another)))
     assert one.class_count == 3
-    assert start_one_network(plan_of(shapes, weights), 2).lowest == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "learn"),
+    [
+        ((), 5),  # from scratch
+        (("classifier.weights=FILE",), 3),
+        (("classifier.weights=FILE", "self_training.trained_groups=1"), 1),
+        (("classifier.weights=FILE", "self_training.trained_groups=0"), 0),
+        (("classifier.weights=FILE", "classifier.trained_groups=4"), 4),
+    ],
+)
+def test_as_many_groups_learn_as_in_a_stage_of_ours(
+    changes: tuple[str, ...], learn: int, shapes: Path, tmp_path: Path
+) -> None:
+    weights = write_encoder(tmp_path / "w.safetensors")
+    plan = plan_of(shapes, *(change.replace("FILE", str(weights)) for change in changes))
+    network = start_one_network(plan)
+
+    assert learning_groups(plan) == learn
+    assert network.lowest == 5 - learn
+    for number in range(5):
+        of_group = [w for layer in network.encoder.group(number) for w in layer.parameters()]
+        assert all(weight.requires_grad == (number >= 5 - learn) for weight in of_group)
+
+
+def test_a_backbone_of_one_group_learns_as_a_whole(shapes: Path) -> None:
+    plan = plan_of(shapes, "self_training.trained_groups=3", "classifier.trained_groups=0")
+
+    assert learning_groups(replace(plan, preset=modern_preset(small_backbone("dinov2")))) == 1
 
 
 @pytest.mark.parametrize("preset", ["tiny", "tiny-skip"])

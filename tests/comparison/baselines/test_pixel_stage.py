@@ -109,10 +109,10 @@ def test_a_finished_stage_is_read_back_and_a_strange_one_refused(
 
 
 def test_only_what_learns_changes(shapes: Path, tmp_path: Path) -> None:
-    plan = plan_of(shapes)
-    before = start_one_network(plan, 1).state_dict()
+    plan = plan_of(shapes, "classifier.trained_groups=1", "self_training.trained_groups=1")
+    before = start_one_network(plan).state_dict()
 
-    after = train_one_network(plan, RunFolder(tmp_path), groups=1).network
+    after = train_one_network(plan, RunFolder(tmp_path)).network
 
     assert isinstance(after, OneNetwork)
     changed = changed_parts(before, after.state_dict())

@@ -1,15 +1,19 @@
 """Label maps of one network, with and without the veto, read pixel by pixel."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
 from decouplednet.classes import ClassList
-from decouplednet.comparison.baselines.prediction import PixelPredictor
+from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
 from decouplednet.errors import DataError, ModelError
 from decouplednet.inference.reading import PredictsImages
-from tests.comparison.baselines.conftest import small_one_network
+from decouplednet.inference.views import FrameView
+from tests.comparison.baselines.conftest import plan_of, small_one_network
 from tests.inference.small import small_frame
 
 NAMES = ("cat", "cow", "dog")
@@ -20,7 +24,7 @@ def predictor() -> PixelPredictor:
         network=small_one_network().eval(),
         classes=ClassList(NAMES),
         others="background",
-        frame=small_frame(64),
+        views=(FrameView(small_frame(64), mirrored=False),),
         device=torch.device("cpu"),
     )
 
@@ -32,10 +36,11 @@ def picture(height: int = 37, width: int = 53, seed: int = 0) -> NDArray[np.uint
 
 def probabilities(one: PixelPredictor, image: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return (L + 1, H, W) of an image, by the frame's own way back."""
+    frame = one.views[0].frame
     with torch.no_grad():
-        score = one.network(one.frame.image(image)[None])
+        score = one.network(frame.image(image)[None])
     size = image.shape[0], image.shape[1]
-    restored = one.frame.restore(score.softmax(dim=1)[0], one.frame.place(size))
+    restored = frame.restore(score.softmax(dim=1)[0], frame.place(size))
     return np.asarray(restored.numpy(), np.float32)
 
 
@@ -92,6 +97,46 @@ def test_maps_are_shared_out_among_background_and_the_identified_classes() -> No
     np.testing.assert_allclose(prediction.class_maps["cow"], probability[2] / total, atol=1e-5)
     np.testing.assert_allclose(prediction.background_map(), probability[0] / total, atol=1e-5)
     assert one.predict([image], class_maps=False)[0].class_maps == {}
+
+
+def test_probabilities_are_the_mean_over_scales_and_mirrored_views() -> None:
+    one, image = predictor(), picture()
+    views = [
+        FrameView(small_frame(side), mirrored) for side in (64, 96) for mirrored in (False, True)
+    ]
+    expected = np.zeros((4, 37, 53))
+    for side in (64, 96):
+        alone = replace(one, views=(FrameView(small_frame(side), mirrored=False),))
+        expected += probabilities(alone, image) / 4
+        backwards = np.ascontiguousarray(image[:, ::-1])
+        expected += probabilities(alone, backwards)[:, :, ::-1] / 4
+
+    (told,) = replace(one, views=tuple(views)).predict([image], [NAMES])
+
+    maps = np.stack([told.background_map(), *(told.class_maps[name] for name in NAMES)])
+    np.testing.assert_allclose(maps, expected, atol=1e-5)
+    np.testing.assert_allclose(
+        list(told.scores.values()), expected[1:].reshape(3, -1).max(axis=1), atol=1e-5
+    )
+    assert np.abs(maps - probabilities(one, image)).max() > 0.05
+
+
+def test_a_run_predicts_in_the_views_of_its_settings(shapes: Path) -> None:
+    changes = ("side=96", "prediction.flip=true", "prediction.scales=[1.0, 0.7, 0.1]")
+    plan = plan_of(shapes, *changes)
+    views = pixel_predictor(small_one_network(), plan).views
+
+    seen = [(view.frame.side, view.mirrored) for view in views]
+    assert seen == [(side, mirrored) for side in (96, 64, 32) for mirrored in (False, True)]
+    network = small_one_network()
+    network.stride = 64  # which the least side, 32, is no multiple of
+    assert [view.frame.side for view in pixel_predictor(network, plan).views] == [
+        128,
+        128,
+        *4 * [64],
+    ]
+    alone = pixel_predictor(small_one_network(), plan_of(shapes, "side=96")).views
+    assert alone == (FrameView(plan.frame, mirrored=False),)
 
 
 def test_images_of_several_sizes_are_predicted_as_each_by_itself() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from decouplednet.comparison.baselines.perturbation import StrongSettings
-from decouplednet.comparison.baselines.views import MixedImages
+from decouplednet.comparison.baselines.views import PairedImages
 from decouplednet.dataset.masked import ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.training.segmenter import masked_images
@@ -21,12 +21,12 @@ def stream(
     strong: StrongSettings | None = None,
     without: bool = False,
     smallest_window: float = 0.5,
-) -> MixedImages:
+) -> PairedImages:
     plan = plan_of(shapes, "segmenter.side=64", *changes)
     records = plan.roles.tags
     if without:
         records = tuple(replace(record, tags=None, mask=None) for record in records)
-    return MixedImages(
+    return PairedImages(
         ClassImages(masked_images(plan, plan.roles.masks)),
         records,
         frame=plan.frame.model_copy(update={"side": 64}),

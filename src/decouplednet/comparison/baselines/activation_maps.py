@@ -36,8 +36,8 @@ from decouplednet.inference.reading import (
     evaluating,
     given_classes,
     read_maps,
-    size_of,
 )
+from decouplednet.inference.views import FrameView, frame_views
 from decouplednet.networks.classification import Classifier
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.training.classifier import train_classifier
@@ -65,7 +65,8 @@ class ActivationMapPredictor:
         kernel: side of the head's kernel, in positions.
         level: a pixel is background where no map exceeds it, in [0, 1].
         threshold: a class is identified above this probability, in [0, 1].
-        scales: sides of the frame beside its own at which maps are computed, as its multiples.
+        scales: sides of the frame beside its own at which maps are computed, as its multiples; see
+            ``frame_views``.
         mirrored: whether maps are also computed of the mirrored image.
         precision: type of the matrix products; None for float32 throughout.
 
@@ -139,34 +140,41 @@ class ActivationMapPredictor:
             ModelError: the network's output is not finite.
         """
         with evaluating(self.network), torch.inference_mode():
-            plain = self._position_scores(images, self.frame)
+            first, *others = self._views()
+            plain = self._position_scores(images, first)
             check_finite(plain, "class scores")
-            maps = self._at_image_size(plain, images, self.frame)
-            views = [(self.frame, True)] if self.mirrored else []
-            stride = self.network.encoder.stride
-            for scale in self.scales:
-                side = max(1, round(scale * self.frame.side / stride)) * stride
-                frame = self.frame.model_copy(update={"side": side})
-                views += [(frame, False), (frame, True)] if self.mirrored else [(frame, False)]
-            for frame, mirrored in views:
-                seen = [_mirror(image) for image in images] if mirrored else images
-                others = self._at_image_size(self._position_scores(seen, frame), seen, frame)
-                for total, other in zip(maps, others, strict=True):
-                    total += other.flip(-1) if mirrored else other
+            maps = self._at_image_size(plain, images, first)
+            for view in others:
+                scores = self._position_scores(images, view)
+                for total, other in zip(
+                    maps, self._at_image_size(scores, images, view), strict=True
+                ):
+                    total += other
             return self.network.head.pooling.pool(plain).sigmoid(), [stretch(each) for each in maps]
 
-    def _position_scores(self, images: Sequence[Image], frame: Frame) -> Tensor:
+    def _views(self) -> tuple[FrameView, ...]:
+        stride = self.network.encoder.stride
+        return frame_views(
+            self.frame,
+            scales=(1.0, *self.scales),
+            flip=self.mirrored,
+            stride=stride,
+            least=stride * self.network.head.reach,
+        )
+
+    def _position_scores(self, images: Sequence[Image], view: FrameView) -> Tensor:
         """Return (B, L, rows, columns) scores."""
-        batch = torch.stack([frame.image(image) for image in images]).to(self.device)
+        batch = torch.stack([view.image(image) for image in images]).to(self.device)
         with mixed_precision(self.device, self.precision):
             pool5 = self.network.encoder.encode(batch).pool5
             return self.network.head.trace(pool5)[1].score_map.float()
 
-    def _at_image_size(self, scores: Tensor, images: Sequence[Image], frame: Frame) -> list[Tensor]:
-        spread = over_the_frame(scores, self.kernel, frame.side)
+    def _at_image_size(
+        self, scores: Tensor, images: Sequence[Image], view: FrameView
+    ) -> list[Tensor]:
+        spread = over_the_frame(scores, self.kernel, view.frame.side)
         return [
-            frame.restore(of_image, frame.place(size_of(image)))
-            for of_image, image in zip(spread, images, strict=True)
+            view.restore(of_image, image) for of_image, image in zip(spread, images, strict=True)
         ]
 
 
@@ -189,10 +197,6 @@ def stretch(maps: Tensor) -> Tensor:
     least, largest = least.amin(dim=-1)[:, None, None], largest.amax(dim=-1)[:, None, None]
     span = largest - least
     return (maps - least) / torch.where(span > 0, span, torch.ones_like(span))
-
-
-def _mirror(image: Image) -> Image:
-    return np.ascontiguousarray(image[:, ::-1])
 
 
 def train_activation_maps(plan: Plan, folder: RunFolder) -> ActivationMapPredictor:

@@ -28,7 +28,7 @@ from decouplednet.comparison.baselines.perturbation import StrongSettings, paste
 from decouplednet.comparison.baselines.pixel_stage import PixelStage, encoder_rate, run_stage
 from decouplednet.comparison.baselines.prediction import PixelPredictor, pixel_predictor
 from decouplednet.comparison.baselines.sure_pixels import sure_classes, sure_loss
-from decouplednet.comparison.baselines.views import STRONG_VIEWS, MixedExample, MixedImages, Views
+from decouplednet.comparison.baselines.views import STRONG_VIEWS, PairedExample, PairedImages, Views
 from decouplednet.dataset.masked import ClassExample, ClassImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.inference.reading import evaluating
@@ -106,7 +106,7 @@ class ConsistencyStage(PixelStage):
         )
         self.consistency = consistency
 
-    def loss(self, batch: MixedExample) -> Tensor:
+    def loss(self, batch: PairedExample) -> Tensor:
         """Return half the loss of the masks and half that of the views.
 
         Source: the author's answer in the repository's issue 20: (l_x + 0.5 l_s + 0.5 l_fp) / 2.
@@ -159,23 +159,18 @@ def ramp_factor(update: int, length: float) -> float:
 
 
 def train_consistency(
-    plan: Plan,
-    folder: RunFolder,
-    settings: ConsistencySettings | None = None,
-    *,
-    groups: int | None = None,
+    plan: Plan, folder: RunFolder, settings: ConsistencySettings | None = None
 ) -> PixelPredictor:
     """Train one network for all classes with consistency, and return what predicts.
 
     First the masks alone train it, on a schedule that ends, as ``train_one_network`` does; then
-    masks and images without masks together, on a second schedule. A stage that ended before is
-    read back, one that was interrupted goes on.
+    masks and images without masks together, on a second schedule. The same groups of convolutions
+    learn in both. A stage that ended before is read back, one that was interrupted goes on.
 
     Args:
         plan: of the run.
         folder: of the run; its checkpoints and learning curve are written.
         settings: of the second part, and how the updates are shared; None: the defaults.
-        groups: how many groups of convolutions learn, 0 to 5; None: as many as in the classifier.
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
@@ -184,12 +179,12 @@ def train_consistency(
     """
     settings = settings or ConsistencySettings()
     first, second = schedules(plan.settings.segmenter, settings)
-    network = start_one_network(plan, groups)
+    network = start_one_network(plan)
     train_from_masks(network, first, plan, folder)
     seed = plan.settings.seed
     train, held_out = split_held_out(plan.roles.masks, second.held_out, seed)
     labelled = ClassImages(masked_images(plan, train))
-    examples = MixedImages(
+    examples = PairedImages(
         labelled,
         images_without_masks(plan),
         frame=plan.frame.model_copy(update={"side": plan.window_side}),

@@ -36,6 +36,7 @@ class OneNetwork(PixelNetwork):
         super().__init__()
         self.class_count = class_count
         self.encoder = network.classifier.encoder
+        self.stride = self.encoder.stride
         self.lowest = self.encoder.group_count - trained_groups
         self.bridge, self.decoder = network.bridge, network.decoder
         _widen(self.decoder, class_count + 1)
@@ -100,18 +101,31 @@ def _told_nothing(encoded: Encoded, class_count: int) -> Traced:
     return Traced(encoded, score_map[:, :, 0, 0], HeadTrace(shut, shut, peak, score_map))
 
 
-def start_one_network(plan: Plan, groups: int | None = None) -> OneNetwork:
+def learning_groups(plan: Plan) -> int:
+    """Return how many groups of convolutions learn: as many as in stage 1 or 3 of ours, the more.
+
+    From scratch these are all; from trained weights those of ``self_training.trained_groups``,
+    although there is no stage 3, so that no other method fine-tunes more than these networks may.
+
+    Args:
+        plan: of the run.
+    """
+    settings = plan.settings
+    ours = max(trained_groups(settings), settings.self_training.trained_groups)
+    return min(ours, plan.preset.groups)
+
+
+def start_one_network(plan: Plan) -> OneNetwork:
     """Return the untrained network: drawn from the seed, its encoder's weights where given.
 
     Args:
-        plan: of the run: preset, classes, weights and seed.
-        groups: how many groups of convolutions learn; None: as many as in the classifier.
+        plan: of the run: preset, classes, weights and seed; ``learning_groups`` of it learn.
     """
     torch.manual_seed(plan.settings.seed)
     network = OneNetwork(
         plan.preset.build(len(plan.classes)),
         len(plan.classes),
-        trained_groups=trained_groups(plan.settings) if groups is None else groups,
+        trained_groups=learning_groups(plan),
     )
     if plan.pretrained is not None:
         network.encoder.start_from(plan.pretrained)

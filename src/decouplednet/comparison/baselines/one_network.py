@@ -39,28 +39,26 @@ class ClassStage(PixelStage):
         return mask_loss(self.network(batch.image), batch.target)
 
 
-def train_one_network(
-    plan: Plan, folder: RunFolder, *, groups: int | None = None
-) -> PixelPredictor:
+def train_one_network(plan: Plan, folder: RunFolder) -> PixelPredictor:
     """Train one network for all classes from the masks of a run, and return what predicts.
 
     It has the encoder and its weights, the masks, the windows, flips, scales and colours, and the
-    schedule of ``[segmenter]``, as stage 2 of ours; the tags of the images play no part. Windows
-    lie around all classes of an image, because every one of them is learnt at once. A stage that
-    ended before is read back, one that was interrupted goes on.
+    schedule of ``[segmenter]``, as stage 2 of ours; the tags of the images play no part. Of its
+    convolutions ``learning_groups`` learn from the masks, at ``classifier.convolution_rate`` of
+    the step size where they start from trained weights. Windows lie around all classes of an
+    image, because every one of them is learnt at once. A stage that ended before is read back,
+    one that was interrupted goes on.
 
     Args:
         plan: of the run.
         folder: of the run; its checkpoints and learning curve are written.
-        groups: how many groups of convolutions learn from the masks, 0 to 5, at the classifier's
-            ``convolution_rate``; None: as many as in the classifier.
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
         TrainingError: see ``fit``; or too few masks to hold some out, or what the stage left
             behind is damaged.
     """
-    network = start_one_network(plan, groups)
+    network = start_one_network(plan)
     train_from_masks(network, plan.settings.segmenter, plan, folder)
     return pixel_predictor(network, plan)
 

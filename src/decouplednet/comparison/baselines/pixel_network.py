@@ -13,11 +13,13 @@ class PixelNetwork(nn.Module, ABC):
 
     Attributes:
         class_count: L.
+        stride: sides of images are multiples of it, in pixels.
         encoder: what may start from weights of another training. It learns at a step size of its
             own, and stays out of checkpoints where none of it learns.
     """
 
     class_count: int
+    stride: int
     encoder: Part
 
     @abstractmethod

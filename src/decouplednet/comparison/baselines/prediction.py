@@ -1,4 +1,4 @@
-"""From images to predictions with one network for all classes."""
+"""From images to predictions with one network for all classes, averaged over views."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from torch import Tensor
 
 from decouplednet.classes import ClassList
 from decouplednet.comparison.baselines.pixel_network import PixelNetwork
-from decouplednet.dataset.frame import Frame
 from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.reading import (
@@ -20,8 +19,8 @@ from decouplednet.inference.reading import (
     evaluating,
     given_classes,
     read_maps,
-    size_of,
 )
+from decouplednet.inference.views import FrameView, frame_views
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.training.plan import Plan
 
@@ -34,7 +33,7 @@ class PixelPredictor:
         network: on ``device``.
         classes: L of them, in the order of the network's scores.
         others: what pixels of classes that are not its own were in training.
-        frame: how the network sees an image.
+        views: in which the network sees an image, at least one.
         device: where to compute.
         precision: type of the matrix products; None for float32 throughout.
     """
@@ -42,7 +41,7 @@ class PixelPredictor:
     network: PixelNetwork
     classes: ClassList
     others: Literal["ignore", "background"]
-    frame: Frame
+    views: tuple[FrameView, ...]
     device: torch.device
     precision: torch.dtype | None = None
 
@@ -60,8 +59,9 @@ class PixelPredictor:
     ) -> list[Prediction]:
         """Return what is in each image and where, at its own size.
 
-        The score of a class is its largest probability over the image's pixels, whatever the tags
-        say. Identified are the given tags, else the classes that win a pixel.
+        The probabilities of a pixel are the mean over all views. The score of a class is its
+        largest over the image's pixels, whatever the tags say. Identified are the given tags,
+        else the classes that win a pixel.
 
         Args:
             images: B arrays (H, W, 3) uint8 RGB, of any sizes; they are seen together. One that is
@@ -81,25 +81,34 @@ class PixelPredictor:
         if not images:
             return []
         seen, place = distinct(images)
-        batch = torch.stack([self.frame.image(image) for image in seen]).to(self.device)
         with evaluating(self.network), torch.inference_mode():
-            with mixed_precision(self.device, self.precision):
-                score = self.network(batch)
-            softmax = score.float().softmax(dim=1)
-            check_finite(softmax, "probabilities")
+            softmax = [self._softmax(view, seen) for view in self.views]
             return [
-                self._prediction(*each, keep=class_maps)
-                for each in zip(images, softmax[place], given, strict=True)
+                self._prediction(self._mean(of_views, image), tagged, keep=class_maps)
+                for image, tagged, *of_views in zip(
+                    images, given, *(of_view[place] for of_view in softmax), strict=True
+                )
             ]
 
-    def _prediction(
-        self, image: Image, softmax: Tensor, given: list[int] | None, *, keep: bool
-    ) -> Prediction:
-        restored = self.frame.restore(softmax, self.frame.place(size_of(image)))
-        asked = torch.zeros(len(self.classes), dtype=torch.bool, device=restored.device)
-        asked[_winners(restored) if given is None else given] = True
-        maps = normalise(restored[0], restored[1:][asked])
-        probability = restored[1:].flatten(1).amax(dim=1).clamp(0, 1)
+    def _softmax(self, view: FrameView, images: Sequence[Image]) -> Tensor:
+        """Return the (B, L + 1, side, side) probabilities of images in one view."""
+        batch = torch.stack([view.image(image) for image in images]).to(self.device)
+        with mixed_precision(self.device, self.precision):
+            score = self.network(batch)
+        softmax: Tensor = score.float().softmax(dim=1)
+        check_finite(softmax, "probabilities")
+        return softmax
+
+    def _mean(self, softmax: Sequence[Tensor], image: Image) -> Tensor:
+        """Return the (L + 1, H, W) mean of an image's probabilities over all views."""
+        pairs = zip(self.views, softmax, strict=True)
+        return torch.stack([view.restore(of_view, image) for view, of_view in pairs]).mean(dim=0)
+
+    def _prediction(self, mean: Tensor, given: list[int] | None, *, keep: bool) -> Prediction:
+        asked = torch.zeros(len(self.classes), dtype=torch.bool, device=mean.device)
+        asked[_winners(mean) if given is None else given] = True
+        maps = normalise(mean[0], mean[1:][asked])
+        probability = mean[1:].flatten(1).amax(dim=1).clamp(0, 1)
         return read_maps(maps, asked, probability, self.classes, keep=keep)
 
 
@@ -110,11 +119,26 @@ def _winners(probability: Tensor) -> list[int]:
 
 
 def pixel_predictor(network: PixelNetwork, plan: Plan) -> PixelPredictor:
-    """Return what predicts with a trained network, on the device of the run."""
+    """Return what predicts with a trained network, on the device of the run.
+
+    It sees images in the views that ``[prediction]`` of the run gives, as our own networks do, with
+    sides that it can take and that are no smaller than the run's preset can.
+
+    Args:
+        network: trained.
+        plan: of the run.
+    """
+    prediction, preset = plan.settings.prediction, plan.preset
     return PixelPredictor(
         network=network.to(plan.machine.device),
         classes=plan.classes,
         others=plan.settings.data.others,
-        frame=plan.frame,
+        views=frame_views(
+            plan.frame,
+            scales=prediction.scales,
+            flip=prediction.flip,
+            stride=network.stride,
+            least=preset.stride * preset.kernel,
+        ),
         device=plan.machine.device,
     )

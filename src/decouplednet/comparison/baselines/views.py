@@ -44,7 +44,7 @@ class Views(NamedTuple):
     seen: Tensor
 
 
-class MixedExample(NamedTuple):
+class PairedExample(NamedTuple):
     """An image with a mask, and views of another without.
 
     Attributes:
@@ -56,7 +56,7 @@ class MixedExample(NamedTuple):
     views: Views
 
 
-class MixedImages(Dataset[MixedExample]):
+class PairedImages(Dataset[PairedExample]):
     """An endless stream of pairs of a masked image and an image whose mask and tags are not read.
 
     Item ``draw`` depends on ``seed`` and ``draw`` only.
@@ -94,7 +94,7 @@ class MixedImages(Dataset[MixedExample]):
         # A stream of its own: the masked images draw from the seed itself.
         self._draws = Draws(len(records), int(np.random.default_rng([seed, 1]).integers(2**62)))
 
-    def __getitem__(self, draw: int) -> MixedExample:
+    def __getitem__(self, draw: int) -> PairedExample:
         """Return the pair of a draw, counted from 0 without end.
 
         Raises:
@@ -102,7 +102,7 @@ class MixedImages(Dataset[MixedExample]):
         """
         _, index = self._draws.locate(draw)
         image = self._store.image(self._records[index].image)
-        return MixedExample(self._labelled[draw], self._views(image, self._draws.generator(draw)))
+        return PairedExample(self._labelled[draw], self._views(image, self._draws.generator(draw)))
 
     def _views(self, image: NDArray[np.uint8], rng: np.random.Generator) -> Views:
         size = image.shape[0], image.shape[1]
