@@ -25,7 +25,8 @@ Methods = Annotated[
     str | None,
     typer.Option(
         metavar="A,B",
-        help='Methods to train; all by default. "" only writes tables and pictures anew.',
+        help="Methods to train, all by default: decouplednet, improved, masks-only, one-network, "
+        'activation-maps, consistency. "" only writes tables and pictures anew.',
         show_default=False,
     ),
 ]

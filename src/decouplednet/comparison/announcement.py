@@ -1,8 +1,12 @@
 """The table that is shown before a comparison: what will be trained, on what, with what budget."""
 
-from decouplednet.comparison.budget import stated_in_common
+from collections.abc import Sequence
+
+from decouplednet.comparison.budget import minutes_of_cell, stated_in_common
 from decouplednet.comparison.compare import Outline
+from decouplednet.comparison.terms import Terms
 from decouplednet.counts import count
+from decouplednet.training.estimate import duration
 
 Row = tuple[str, str]
 
@@ -17,6 +21,10 @@ def describe(outline: Outline) -> list[Row]:
         DataError: the masks of a number cannot be had.
     """
     terms, cells = outline.terms, outline.cells
+    if not cells:
+        there = count(len(outline.found.cells), "cell")
+        said = f"nothing to train; tables and pictures of {there}"
+        return [("data", f"{terms.catalogue.root}"), ("cells", said)]
     budgets = sorted({cell.masks for cell in cells} - {0})
     images = (f"{masks} in {count(len(terms.masked(masks)), 'image')}" for masks in budgets)
     source = "splits of the data set" if terms.named else "drawn"
@@ -30,7 +38,27 @@ def describe(outline: Outline) -> list[Row]:
         ("seeds", ", ".join(dict.fromkeys(str(cell.seed) for cell in cells)) or "none"),
         ("budget of a cell", stated_in_common(terms.settings)),
         ("cells", _cells(outline)),
+        *_time(outline),
+        *_caution(terms, budgets),
     ]
+
+
+def _time(outline: Outline) -> list[Row]:
+    """Return how long the cells that are left are trained, where minutes end them."""
+    minutes = minutes_of_cell(outline.terms.settings)
+    if minutes is None or not outline.to_do:
+        return []
+    seconds = 60 * minutes * len(outline.to_do)
+    return [("expected", f"{duration(seconds)} of training, features and scores beside it")]
+
+
+def _caution(terms: Terms, masks: Sequence[int]) -> list[Row]:
+    """Return how many images are scored and learnt from, if any."""
+    scored = {record.name for record in terms.scored}
+    both = len(scored & terms.learnt_from(masks))
+    if not both:
+        return []
+    return [("caution", f"scored and learnt from: {count(both, 'image')}; scores will flatter")]
 
 
 def _cells(outline: Outline) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from decouplednet.comparison.method import Method
 from decouplednet.counts import count
-from decouplednet.errors import UsageError
+from decouplednet.errors import SettingsError, UsageError
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import SECTIONS, SHARES, shares_of, stages_of
@@ -18,6 +18,9 @@ def of_each_cell(settings: Settings) -> Settings:
     Features and scores are not counted in a comparison: the first cell of a seed computes the
     features for all.
 
+    Raises:
+        SettingsError: stages are given all of them or more.
+
     >>> settings = of_each_cell(Settings(minutes=10))
     >>> settings.minutes, settings.classifier.minutes, settings.segmenter.minutes
     (None, 2.0, 8.0)
@@ -27,6 +30,14 @@ def of_each_cell(settings: Settings) -> Settings:
     given = {name: stage.minutes or 0 for name, stage in stages_of(settings).items()}
     left = settings.minutes - sum(given.values())
     open_shares = {name: share for name, share in shares_of(settings).items() if not given[name]}
+    if open_shares and left <= 0:
+        named = ", ".join(
+            f"{SECTIONS[name]}.minutes = {minutes:g}" for name, minutes in given.items() if minutes
+        )
+        raise SettingsError(
+            f"minutes = {settings.minutes:g}: {named} leave nothing of them for the other stages; "
+            "give more minutes, or leave theirs to be chosen"
+        )
     divided = {
         f"{SECTIONS[name]}.minutes": left * share / sum(open_shares.values())
         for name, share in open_shares.items()
@@ -52,6 +63,15 @@ def divided_anew(settings: Settings, shares: Mapping[str, float], among: Setting
     return settings.changed(
         {f"{SECTIONS[name]}.minutes": total * share for name, share in shares.items()}
     )
+
+
+def minutes_of_cell(settings: Settings) -> float | None:
+    """Return the minutes that each cell is trained; None where updates end it.
+
+    Args:
+        settings: common to all cells, as from ``of_each_cell``.
+    """
+    return _minutes_of(stages_of(settings))
 
 
 def _minutes_of(stages: Mapping[str, StageSettings]) -> float | None:
@@ -93,7 +113,7 @@ def check_budget(common: Settings, methods: Sequence[Method]) -> None:
     longer = [method.name for method in methods if len(stages_of(method.settings(common))) > 2]
     if longer:
         rest = ",".join(method.name for method in methods if method.name not in longer)
-        leave = f", or leave it out: --methods {rest}" if rest else ""
+        leave = f", or leave {', '.join(longer)} out: --methods {rest}" if rest else ""
         raise UsageError(
             f"--methods: {', '.join(longer)} trains a third stage, and a budget of updates is one "
             f"of two stages; give the --minutes of a cell{leave}"
@@ -114,7 +134,7 @@ def stated(settings: Settings, names: Sequence[str] | None = None) -> str:
     stages = {name: every[name] for name in names or every}
     minutes = _minutes_of(stages)
     if minutes is not None:
-        return f"{minutes:g} minutes of training"
+        return f"{minutes:g} {'minute' if minutes == 1 else 'minutes'} of training"
     return ", ".join(_allowed(stage, *_LEARNT[name]) for name, stage in stages.items())
 
 

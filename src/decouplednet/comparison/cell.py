@@ -12,7 +12,15 @@ from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveInt,
+    model_validator,
+)
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.counts import count
@@ -22,12 +30,17 @@ from decouplednet.report.curves import LateLoss, late_loss, running_mean
 METHOD_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 REST = 0.02
 """A loss is at rest when its last tenth changed by at most this share of the loss at the start."""
+HARDLY = 0.9
+"""A loss that ends above this share of where it began hardly fell."""
+FEWEST = 100  # updates by whose last tenth anything can be said
 POINTS = 50
 """Most points of a curve that a cell keeps."""
 _SMOOTHING = 0.04  # share of all updates over which a curve's running mean is taken
 
+MOST = 2**53  # numbers below it are exact as floats
+
 Share = Annotated[float, Field(ge=0, le=1)]
-Verdict = Literal["at rest", "still falling", "rising", "too few updates"]
+Verdict = Literal["at rest", "still falling", "rising", "hardly fell", "too few updates"]
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -136,12 +149,20 @@ class StageCurve(_Kept):
             update=tuple((places + 1).tolist()),
             loss=tuple(float(f"{value:.4g}") for value in mean[places]),
             late=late,
-            verdict=verdict(late),
+            verdict=verdict(late if len(loss) >= FEWEST else None),
         )
+
+    @model_validator(mode="after")
+    def _each_point_has_its_loss(self) -> Self:
+        if len(self.update) != len(self.loss):
+            raise ValueError(f"{len(self.update)} updates for {len(self.loss)} losses")
+        return self
 
 
 def verdict(late: LateLoss | None) -> Verdict:
-    """Return whether a loss had come to rest.
+    """Return whether a loss had come to rest, for which it must have fallen first.
+
+    A step size that falls to zero brings every loss to rest, also one that more time would lower.
 
     >>> verdict(LateLoss(first=2.0, before=0.50, last=0.47))
     'at rest'
@@ -150,6 +171,8 @@ def verdict(late: LateLoss | None) -> Verdict:
     """
     if late is None:
         return "too few updates"
+    if late.last > HARDLY * late.first:
+        return "hardly fell"
     if abs(late.change) <= REST:
         return "at rest"
     return "still falling" if late.change < 0 else "rising"
@@ -222,8 +245,8 @@ class CellResult(_Kept):
     true_tags: CellScores | None
     minutes: NonNegativeFloat
     feature_minutes: NonNegativeFloat
-    parameters: PositiveInt
-    trained_parameters: NonNegativeInt
+    parameters: Annotated[int, Field(gt=0, lt=MOST)]
+    trained_parameters: Annotated[int, Field(ge=0, lt=MOST)]
     curves: Annotated[tuple[StageCurve, ...], Field(min_length=1)]
     budget: str
     tuning: str

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.comparison.budget import check_budget, of_each_cell, with_budget
-from decouplednet.comparison.cell import Cell, CellResult
+from decouplednet.comparison.cell import MOST, Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder, Found
 from decouplednet.comparison.grid import Grid, cells_of
 from decouplednet.comparison.method import Method
@@ -131,8 +131,9 @@ def check_numbers(masks: Sequence[int], seeds: Sequence[int]) -> None:
         UsageError: there are none, one is out of range, or one is named twice.
     """
     for option, numbers, least in (("--masks", masks, 1), ("--seeds", seeds, 0)):
-        if not numbers or min(numbers) < least or len(set(numbers)) < len(numbers):
+        in_range = numbers and least <= min(numbers) and max(numbers) < MOST
+        if not in_range or len(set(numbers)) < len(numbers):
             raise UsageError(
                 f"{option}: {', '.join(map(str, numbers)) or 'nothing'}: expected different whole "
-                f"numbers of at least {least}"
+                f"numbers of at least {least} and below {MOST}"
             )

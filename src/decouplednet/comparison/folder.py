@@ -13,7 +13,7 @@ from decouplednet.report.finished_run import read_json
 from decouplednet.settings import Settings
 from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.run import changed_settings
-from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.run_folder import CELLS, RunFolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ComparisonFolder:
     @property
     def cells(self) -> Path:
         """One file for each cell that is done, here or elsewhere."""
-        return self.root / "cells"
+        return self.root / CELLS
 
     @property
     def splits(self) -> Path:
@@ -101,7 +101,7 @@ class ComparisonFolder:
             SettingsError: others were recorded, or what is recorded is damaged.
             DataError: something else lies here.
         """
-        if not self.settings.exists():
+        if not self.settings.exists() or RunFolder(self.root).has_facts():
             self._check_unused()
             return with_absolute_paths(given or Settings())
         recorded = Settings.read(self.settings)
@@ -157,7 +157,7 @@ class ComparisonFolder:
         return _first_line(self.fault(cell))
 
     def _check_unused(self) -> None:
-        if not self.root.exists() or self.cells.is_dir():
+        if not self.root.exists() or (self.cells.is_dir() and not self.settings.exists()):
             return
         if not self.root.is_dir() or any(self.root.iterdir()):
             raise DataError(
@@ -193,7 +193,10 @@ def _read(path: Path, terms: Terms, digests: dict[int, Digests]) -> CellResult:
             f"{', '.join(wanted)}; left out"
         )
     if cell.masks not in digests:
-        digests[cell.masks] = terms.digests(cell.masks)
+        try:
+            digests[cell.masks] = terms.digests(cell.masks)
+        except DataError as fault:
+            raise DataError(f"{path}: {fault}; left out") from None
     own = digests[cell.masks]
     for what, its, ours in (
         ("was scored on other images or masks", result.digests.scored, own.scored),

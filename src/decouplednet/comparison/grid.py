@@ -96,11 +96,13 @@ class Grid:
 
 
 def _begin(run: RunFolder, plan: Plan) -> None:
-    """Begin a cell's run, or look that it may go on.
+    """Begin a cell's run, or look that it may go on; one that is over is begun anew.
 
     Raises:
         TrainingError: it began with other settings, classes or images.
     """
+    if run.metrics.exists():  # its cell was removed to be trained again
+        shutil.rmtree(run.root)
     changed = changed_settings(run.recorded_settings(), plan.settings) if run.is_begun() else []
     if changed:
         raise TrainingError(

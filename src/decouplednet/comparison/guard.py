@@ -4,11 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
-from decouplednet.comparison.cell import Cell, CellResult
+from decouplednet.comparison.cell import Cell, CellResult, CellScores
 from decouplednet.counts import count
 
 WITH_TAGS = "decouplednet"
 WITHOUT_TAGS = "masks-only"
+FOUND = 0.01  # IoU from which a class counts as found
 MANY = 0.5
 """Tags that name at least this share of the classes of an image rule out few of them."""
 
@@ -22,17 +23,24 @@ class Gain:
         with_tags: mean IoU of tags and masks, mean over the seeds.
         without: mean IoU of masks only, mean over the same seeds.
         gains: of each seed that both have.
+        best: largest IoU of a class, without background, of all these cells.
     """
 
     masks: int
     with_tags: float
     without: float
     gains: tuple[float, ...]
+    best: float
 
     @property
     def pays(self) -> bool:
         """Whether the tags brought anything."""
         return self.with_tags > self.without
+
+    @property
+    def finds_nothing(self) -> bool:
+        """Whether neither found any class, so that nothing can be said of the tags."""
+        return self.best < FOUND
 
     def sentence(self) -> str:
         """Return what came out."""
@@ -45,7 +53,25 @@ class Gain:
         spread = stdev(self.gains) if len(self.gains) > 1 else 0.0
         if self.pays and difference < spread:
             said += f", less than the gain varies from seed to seed ({spread:.3f})"
+        if len(self.gains) == 1:
+            said += ", which may be luck"
         return said
+
+    def warning(self) -> str | None:
+        """Return what should be known before anything is concluded; None: nothing."""
+        masks = f"{count(self.masks, 'mask')} a class"
+        if self.finds_nothing:
+            return (
+                f"neither with the tags nor without them is any class found at {masks}, which says "
+                "nothing of the tags: train longer"
+            )
+        if self.pays:
+            return None
+        return (
+            f"tags + masks is not better than masks only at {masks} on this data "
+            f"({self.with_tags:.3f} against {self.without:.3f}, {count(len(self.gains), 'seed')}): "
+            "train on the masked images alone, or tag more images"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +96,7 @@ class Guard:
     @property
     def warnings(self) -> tuple[str, ...]:
         """One sentence for each number of masks at which the tags brought nothing."""
-        return tuple(
-            f"tags + masks is not better than masks only at {count(gain.masks, 'mask')} a class on "
-            f"this data ({gain.with_tags:.3f} against {gain.without:.3f}, "
-            f"{count(len(gain.gains), 'seed')}): train on the masked images alone, or tag more "
-            "images"
-            for gain in self.gains
-            if not gain.pays
-        )
+        return tuple(warning for gain in self.gains if (warning := gain.warning()))
 
     def sentences(self) -> tuple[str, ...]:
         """Return how much the tags say and what they brought, a sentence each."""
@@ -107,20 +126,26 @@ def watch(
         ValueError: no image has tags.
     """
     named = [len(set(each) & set(classes)) for each in tags if each is not None]
-    scores = {each.cell: each.predicted_tags.miou for each in cells}
+    scores = {each.cell: each.predicted_tags for each in cells}
     gains = (_gain(scores, masks) for masks in sorted({each.masks for each in cells}))
     return Guard(mean(named), len(classes), tuple(gain for gain in gains if gain))
 
 
-def _gain(scores: Mapping[Cell, float | None], masks: int) -> Gain | None:
+def _gain(scores: Mapping[Cell, CellScores], masks: int) -> Gain | None:
     """Return what the tags brought at a number of masks; None where no seed has both scores."""
     pairs = [
-        (score, other)
-        for cell, score in scores.items()
-        if (cell.method, cell.masks) == (WITH_TAGS, masks) and score is not None
-        if (other := scores.get(Cell(WITHOUT_TAGS, masks, cell.seed))) is not None
+        (own, other)
+        for cell, own in scores.items()
+        if (cell.method, cell.masks) == (WITH_TAGS, masks) and own.miou is not None
+        if (other := scores.get(Cell(WITHOUT_TAGS, masks, cell.seed))) and other.miou is not None
     ]
     if not pairs:
         return None
-    gains = tuple(score - other for score, other in pairs)
-    return Gain(masks, mean(score for score, _ in pairs), mean(other for _, other in pairs), gains)
+    own, others = ([each.miou or 0.0 for each in side] for side in zip(*pairs, strict=True))
+    return Gain(
+        masks,
+        mean(own),
+        mean(others),
+        tuple(score - other for score, other in zip(own, others, strict=True)),
+        max(iou or 0.0 for pair in pairs for each in pair for iou in list(each.iou.values())[1:]),
+    )

@@ -23,10 +23,11 @@ METHODS: tuple[Method, ...] = (
 
 
 def choose_methods(names: Sequence[str] | None) -> tuple[Method, ...]:
-    """Return the methods of some names, each once; all for None.
+    """Return the methods of some names; all for None.
 
     Raises:
-        UsageError: there is no method of a name; the message names the nearest one.
+        UsageError: there is no method of a name, the message names the nearest one; or one is
+            named twice.
     """
     if names is None:
         return METHODS
@@ -36,4 +37,6 @@ def choose_methods(names: Sequence[str] | None) -> tuple[Method, ...]:
             near = nearest_name(name, by_name)
             hint = f"did you mean {near}?" if near else f"the methods are {', '.join(by_name)}"
             raise UsageError(f"--methods: there is no method {name!r}; {hint}")
-    return tuple(by_name[name] for name in dict.fromkeys(names))
+    if len(set(names)) < len(names):
+        raise UsageError(f"--methods: {', '.join(names)}: expected different methods")
+    return tuple(by_name[name] for name in names)

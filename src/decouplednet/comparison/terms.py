@@ -65,6 +65,18 @@ class Terms:
         catalogue, split = self._with_masks(masks)
         return catalogue.split(split)
 
+    def learnt_from(self, masks: Iterable[int]) -> frozenset[str]:
+        """Return the names of the images whose tags or masks some cells learn from.
+
+        Args:
+            masks: the numbers of masks a class of these cells.
+
+        Raises:
+            DataError: as ``masked``.
+        """
+        every = [self._tagged(0)[0], *(self.masked(number) for number in masks)]
+        return frozenset(record.name for records in every for record in records)
+
     def drawn(self, masks: Iterable[int]) -> Mapping[str, tuple[str, ...]]:
         """Return the lists of images that are not the data set's own, by the name of their split.
 

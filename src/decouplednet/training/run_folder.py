@@ -24,6 +24,7 @@ RECORDED_PACKAGES = (
     *("decouplednet", "torch", "lightning", "numpy", "pillow", "safetensors", "transformers"),
 )
 
+CELLS = "cells"  # the folder of a comparison's results, where no run may lie
 _OF_BELIEF = ("certainty", "right", "believed")
 _LABEL_ANEW = "remove it, and pseudo_masks beside it"
 
@@ -103,6 +104,7 @@ class RunFolder:
         Raises:
             TrainingError: the folder is not empty.
         """
+        self._check_no_comparison()
         if self.is_begun():
             raise TrainingError(
                 f"{self.root}: a run lies there already; resume it (--resume, resume=True) or "
@@ -129,11 +131,16 @@ class RunFolder:
         Raises:
             TrainingError: no run lies here.
         """
+        self._check_no_comparison()
         if not self.is_begun():
             raise TrainingError(
                 f"{self.root}: no run lies there to resume; start a new one (without --resume, "
                 "resume=False)"
             )
+
+    def _check_no_comparison(self) -> None:
+        if (self.root / CELLS).is_dir():
+            raise TrainingError(f"{self.root}: a comparison lies there; choose another folder")
 
     def recorded_settings(self) -> Settings:
         """Return the settings of the run that lies here.
