@@ -13,16 +13,13 @@ from decouplednet.training import budget as budgets
 from decouplednet.training.budget import (
     SHARES,
     Budget,
-    Numbers,
-    Piece,
-    Speed,
-    Survey,
     after_training,
     divide,
     stage_seconds,
     stages_of,
 )
 from decouplednet.training.choices import choose
+from decouplednet.training.survey import Numbers, Piece, Speed, Survey
 
 NUMBERS = Numbers(tagged=900, masked=48, scored=70, calibrated=0, classes=5, long_side=500)
 SPEED = Speed(

@@ -12,9 +12,9 @@ from decouplednet.networks.presets import TINY_WIDTHS
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
 from decouplednet.training import timed_plan
-from decouplednet.training.budget import Piece, Speed
 from decouplednet.training.classifier import share_missing, train_classifier
 from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.survey import Piece, Speed
 from decouplednet.training.timed_plan import plan_within_minutes, presets_to_try
 from tests.training.clock import FakeClock
 from tests.training.conftest import quick, start

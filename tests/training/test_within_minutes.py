@@ -7,7 +7,8 @@ import pytest
 
 from decouplednet.networks.presets import preset_named
 from decouplednet.settings import Settings
-from decouplednet.training.budget import Budget, Survey
+from decouplednet.training.budget import Budget
+from decouplednet.training.survey import Survey
 from decouplednet.training.within_minutes import fit_to_minutes
 from tests.training.test_budget import NUMBERS, SPEED, SURVEY
 

@@ -1,15 +1,15 @@
 """How the minutes that a run was given are divided among its parts."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from decouplednet.errors import SettingsError
-from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
 from decouplednet.training.labels import drawn_in_time, labels_a_round
+from decouplednet.training.survey import Numbers, Survey
 
 # How the stages divide what features, scores and report leave, in their order.
 SHARES = {"classifier": 0.2, "segmenter": 0.8}
@@ -34,89 +34,6 @@ MAP_SHARE = 0.4
 SECTIONS = {"classifier": "classifier", "segmenter": "segmenter", "student": "self_training"}
 PSEUDO_MASKS = "pseudo-masks"  # the part between stages 2 and 3
 CALIBRATION = "calibration"  # the part after the last stage, where images are kept for it
-
-
-@dataclass(frozen=True, slots=True)
-class Numbers:
-    """What there is to learn from and to score.
-
-    Args:
-        tagged: images that give tags.
-        masked: images that give masks.
-        scored: images that are only scored.
-        calibrated: images by whose tags probabilities are calibrated.
-        classes: that are learnt.
-        long_side: the usual long side of an image, in pixels.
-    """
-
-    tagged: int
-    masked: int
-    scored: int
-    calibrated: int
-    classes: int
-    long_side: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What one image takes somewhere, in seconds.
-
-    Args:
-        read: until it is in memory, at any side.
-        compute: what grows with the pixels.
-    """
-
-    read: float
-    compute: float
-
-    def seconds(self, growth: float) -> float:
-        """Return the seconds where there is ``growth`` times as much to compute."""
-        return self.read + growth * self.compute
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """What the pieces of a run took when they were tried out, on one device.
-
-    Args:
-        side: of the frame meanwhile, in pixels.
-        window_side: of the windows of stage 2, in pixels.
-        view: one view through the frozen convolutions.
-        tags: one image of an update of stage 1.
-        masks: one window of an update of stage 2.
-        prediction: one image, with or without its tags given; half of both together.
-        label: one image for stage 3, with its tags given.
-        saving: seconds in which what the stages learnt is written.
-    """
-
-    side: int
-    window_side: int
-    view: Piece
-    tags: Piece
-    masks: Piece
-    prediction: Piece
-    label: Piece
-    saving: float
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is known before the time is divided.
-
-    Args:
-        numbers: of the images and classes.
-        speed: of the preset.
-        preset: whose speed that is.
-        missing: share of the tagged images whose features must be computed, by the side of the
-            frame and the number of views.
-        begun: seconds that have gone by already.
-    """
-
-    numbers: Numbers
-    speed: Speed
-    preset: Preset
-    missing: Callable[[int, int], float]
-    begun: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ import torch
 
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.settings import Settings
-from decouplednet.training.budget import Budget, Survey
+from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice
 from decouplednet.training.classifier import share_missing
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan, replanned
 from decouplednet.training.start import start_network
+from decouplednet.training.survey import Survey
 from decouplednet.training.timetable import numbers_of
 from decouplednet.training.trial import try_out
 from decouplednet.training.within_minutes import fit_to_minutes

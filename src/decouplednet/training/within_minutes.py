@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
-from decouplednet.training.budget import SECTIONS, Budget, Numbers, Survey, divide
+from decouplednet.training.budget import SECTIONS, Budget, divide
 from decouplednet.training.choices import LABELLED, Choice, choose, trained_groups
+from decouplednet.training.survey import Numbers, Survey
 
 LARGEST_SIDE = 512  # of a frame, in pixels; the paper's has 320
 WINDOW_SHARE = 5 / 8  # of the side of the frame, as 160 of 256 pixels in recipes/voc-animals-*.toml
