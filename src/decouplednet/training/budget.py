@@ -45,7 +45,7 @@ class Budget:
         choices: what was left open, and why it became what it is.
         seconds: of each part of the run, in their order; ``start`` is over already.
         updates: of each stage, about.
-        least: fewest minutes in which these settings can be trained.
+        least: fewest minutes in which these settings can be trained, with as few labels as may be.
         fits: whether each stage makes enough updates, and the rest leaves them the time.
     """
 
@@ -162,7 +162,8 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
     """
     numbers, begun = survey.numbers, survey.begun
     update = _update_seconds(settings, survey)
-    settings = _with_fewer_labels(settings, survey, update["student"])
+    least = _least_seconds(settings, survey, update)
+    settings = _with_fewer_labels(settings, survey, update)
     beside = _seconds_beside(settings, survey)
     total, taken = 60 * (settings.minutes or 0.0), begun + sum(beside.values())
     wanted = {
@@ -182,14 +183,25 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
         choices=choices,
         seconds=first | stages | beside,
         updates=updates,
-        least=(taken + least_training(settings, update)) / 60,
+        least=least / 60,
         fits=enough and taken <= MOST_BESIDE * total,
     )
 
 
-def _with_fewer_labels(settings: Settings, survey: Survey, update: float) -> Settings:
-    """Return settings in which stage 3 labels as many images as it has the time to draw."""
-    student = settings.self_training
+def _least_seconds(settings: Settings, survey: Survey, update: Mapping[str, float]) -> float:
+    """Return the fewest seconds of a run, in which each round labels one image unless told."""
+    if settings.self_training.images is None:
+        settings = settings.changed({"self_training.images": 1})
+    beside = sum(_seconds_beside(settings, survey).values())
+    return survey.begun + beside + least_training(settings, update)
+
+
+def _with_fewer_labels(settings: Settings, survey: Survey, update: Mapping[str, float]) -> Settings:
+    """Return settings in which stage 3 labels as many images as it has the time to draw.
+
+    The labels leave each stage the time for its fewest updates.
+    """
+    student, spare = settings.self_training, math.inf
     if not student.enabled or student.images is not None:
         return settings
     label, tagged = survey.speed.label.seconds(_growth(settings, survey)), survey.numbers.tagged
@@ -199,10 +211,14 @@ def _with_fewer_labels(settings: Settings, survey: Survey, update: float) -> Set
         given = {name: stage.minutes for name, stage in stages_of(settings).items()}
         beside = _seconds_beside(settings, survey)
         fixed = sum(beside.values()) - beside[PSEUDO_MASKS] + survey.begun
-        left = 60 * ((settings.minutes or 0.0) - sum(m or 0.0 for m in given.values())) - fixed
+        free = 60 * (settings.minutes or 0.0) - fixed
+        left = free - 60 * sum(minutes or 0.0 for minutes in given.values())
+        spare = free - least_training(settings, update)
         shares = shares_of(settings)
         share = shares["student"] / sum(shares[name] for name in given if given[name] is None)
-    images = drawn_in_time(student, left=left, share=share, label=label, update=update)
+    images = drawn_in_time(
+        student, left=left, share=share, label=label, update=update["student"], spare=spare
+    )
     return settings.changed({"self_training.images": images}) if images < tagged else settings
 
 
