@@ -152,8 +152,10 @@ class Settings(Frozen):
     minutes: Minutes | None = Field(
         None,
         description="time that the whole run may take, features, scores and report included; the "
-        "stages end by the clock, and what is not given is chosen to fit: preset, side, "
-        "segmenter.side, classifier.views. None: the stages end by their updates",
+        "stages end by the clock, and what is not given is chosen to fit: preset, "
+        "self_training.enabled, side, segmenter.side, classifier.views, and with preset skip "
+        "prediction.veto, prediction.flip and prediction.threshold. None: the stages end by their "
+        "updates",
     )
     seed: NonNegativeInt = Field(0, lt=2**63, description="fixes every random choice of the run")
     data: DataSettings = DataSettings()

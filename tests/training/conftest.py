@@ -49,6 +49,13 @@ def quick(*changes: str) -> Settings:
     return Settings.read(None, [*QUICK, *changes])
 
 
+def preset_left_open(*changes: str) -> Settings:
+    """Return the quick settings with changes and without their preset, and no weights to fetch."""
+    values = quick("classifier.weights=none", *changes).model_dump(exclude_unset=True)
+    del values["preset"]
+    return Settings(**values)
+
+
 def start(shapes: Path, out: Path, *changes: str) -> tuple[DecoupledNet, Plan, RunFolder]:
     """Return what a stage is trained with: an untrained network, its plan and its run's folder."""
     plan = make_plan(shapes, quick(*changes))

@@ -13,16 +13,14 @@ from decouplednet.training import budget as budgets
 from decouplednet.training.budget import (
     SHARES,
     Budget,
-    Numbers,
-    Piece,
-    Speed,
-    Survey,
     after_training,
     divide,
+    rounds_of,
     stage_seconds,
     stages_of,
 )
 from decouplednet.training.choices import choose
+from decouplednet.training.survey import Numbers, Piece, Speed, Survey
 
 NUMBERS = Numbers(tagged=900, masked=48, scored=70, calibrated=0, classes=5, long_side=500)
 SPEED = Speed(
@@ -210,6 +208,27 @@ def test_too_few_minutes_are_refused_with_the_least_that_would_do() -> None:
     enough = budget_of(SURVEY, minutes=least, side=160)
     enough.check()
     assert all(updates >= 10 for updates in enough.updates.values())
+
+
+@pytest.mark.parametrize("rounds", [1, 3])
+@pytest.mark.parametrize("given", [{}, {"classifier__minutes": 1}, {"self_training__images": 40}])
+def test_the_least_of_three_stages_is_accepted_too(rounds: int, given: dict[str, float]) -> None:
+    three = {"self_training__enabled": True, "self_training__rounds": rounds, "side": 160, **given}
+    with pytest.raises(SettingsError) as refused:
+        budget_of(SURVEY, minutes=0.5, **three).check()
+    named = re.search(r"at least ([\d.]+) minutes", str(refused.value))
+    assert named
+
+    enough = budget_of(SURVEY, minutes=float(named[1]), **three)
+
+    enough.check()
+    assert sum(enough.seconds.values()) == pytest.approx(60 * float(named[1]))
+    assert all(
+        updates >= 10 * len(rounds_of(name, enough.settings))
+        for name, updates in enough.updates.items()
+    )
+    with pytest.raises(SettingsError, match=rf"give at least {named[1]} minutes"):
+        budget_of(SURVEY, minutes=float(named[1]) - 0.1, **three).check()
 
 
 def test_minutes_given_to_a_stage_are_part_of_the_least() -> None:

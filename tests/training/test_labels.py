@@ -87,6 +87,15 @@ def test_all_images_are_labelled_where_the_time_allows() -> None:
     assert given.seconds["pseudo-masks"] == pytest.approx(70 * 0.12)
 
 
+def test_labels_take_no_more_than_is_spared_for_them() -> None:
+    settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25, rounds=2)
+    drawn = [
+        drawn_in_time(settings, left=700, share=1.0, label=label, update=1.2, spare=3.1)
+        for label in (0.5, 0.0)
+    ]
+    assert drawn == [3, 1750]
+
+
 def test_even_no_time_at_all_labels_one() -> None:
     settings = SelfTrainingSettings()
     assert drawn_in_time(settings, left=-10, share=0.7, label=0.1, update=1.0) == 1

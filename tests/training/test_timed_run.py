@@ -3,116 +3,52 @@
 import json
 import logging
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from decouplednet.annotations.images import image_size
-from decouplednet.annotations.masks import write_mask
-from decouplednet.annotations.record import Record
 from decouplednet.errors import SettingsError, TrainingError
-from decouplednet.inference.predictor import Predictor
 from decouplednet.settings import Settings
-from decouplednet.training import run as runs
-from decouplednet.training import self_training, timetable
 from decouplednet.training.announcement import describe
-from decouplednet.training.budget import STUDENT_COST, after_training
 from decouplednet.training.curve import read_curve
-from decouplednet.training.kept_features import Frozen
 from decouplednet.training.plan import Plan, make_plan
 from decouplednet.training.run import train
-from decouplednet.training.stages import MaskStage, Stage, TagStage
+from decouplednet.training.stages import MaskStage, Stage
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timed_plan import plan_within_minutes
 from decouplednet.training.timetable import (
     UNTIMED,
     Watch,
-    numbers_of,
     timed,
 )
 from tests.training.clock import FakeClock
 from tests.training.conftest import quick, start
-
-MINUTES = 10
-PREDICTION = 1.0
-LABEL = 0.25
-CHANGES = (
-    *("classifier.trained_groups=0", "side=64", "segmenter.side=64"),
-    *("classifier.updates_per_epoch=12", "segmenter.updates_per_epoch=12"),
+from tests.training.timed_runs import (
+    CHANGES,
+    MINUTES,
+    PREDICTION,
+    Machine,
+    believe_the_tags,
+    slowed_machine,
+    timed_settings,
+    train_timed,
 )
-
-
-class Machine:
-    """A clock that the parts of a run move, as slow as ``slowness`` says."""
-
-    def __init__(self) -> None:
-        self.clock = FakeClock()
-        self.slowness = 1.0
-
-    def work(self, seconds: float) -> None:
-        """Let so many seconds go by on a machine that is as fast as it was tried out to be."""
-        self.clock.now += seconds * self.slowness
 
 
 @pytest.fixture
 def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     """A machine on which 10 minutes are some dozens of updates."""
-    monkeypatch.setenv("DECOUPLEDNET_CACHE", str(tmp_path / "cache"))
-    machine = Machine()
-
-    def slow(owner: Any, name: str, seconds: Callable[..., float]) -> None:
-        done = getattr(owner, name)
-
-        def slowed(*given: Any, **more: Any) -> Any:
-            machine.work(seconds(*given))
-            return done(*given, **more)
-
-        monkeypatch.setattr(owner, name, slowed)
-
-    slow(Frozen, "features", lambda _, images: 2.0 * len(images))
-    slow(TagStage, "loss", lambda _, batch: 1.0 * len(batch[0]))
-    slow(MaskStage, "loss", lambda _, batch: 3.0 * len(batch[0]))
-    slow(StudentStage, "loss", lambda _, batch: STUDENT_COST * 3.0 * len(batch.example.image))
-    slow(Predictor, "scores", lambda _, images: PREDICTION * len(images))
-    slow(timetable, "read_image", lambda *_: LABEL)  # of an image that is labelled on trial
-    for module in (timetable, runs):
-        slow(module, "evaluate_both", lambda *given: 2 * PREDICTION * len(given[2]))
-    return machine
-
-
-def _settings(*changes: str) -> Settings:
-    return quick(*CHANGES, f"minutes={MINUTES}", *changes)
-
-
-def _train(
-    machine: Machine, data: Path, out: Path, slowness: float = 1.0, **more: Any
-) -> tuple[runs.Run, float, list[Plan]]:
-    """Train on a machine that becomes as slow as said; return the minutes until its report."""
-    plans: list[Plan] = []
-    begun = machine.clock.now
-
-    def announce(plan: Plan) -> None:
-        plans.append(plan)
-        machine.slowness = slowness
-
-    run = train(data, out=out, clock=machine.clock, announce=announce, **more)
-    parts = after_training(
-        plans[0].settings, numbers_of(plans[0]), prediction=PREDICTION, label=LABEL, saving=0.0
-    )
-    machine.work(parts["report"])
-    return run, (machine.clock.now - begun) / 60, plans
+    return slowed_machine(monkeypatch, tmp_path / "cache")
 
 
 @pytest.mark.parametrize("slowness", [1.0, 2.0, 0.5], ids=["as tried", "twice", "half"])
 def test_a_run_takes_its_minutes_however_fast_its_steps_are(
     slowness: float, machine: Machine, shapes: Path, tmp_path: Path
 ) -> None:
-    run, minutes, (plan,) = _train(
-        machine, shapes, tmp_path / "run", slowness, settings=_settings()
+    run, minutes, (plan,) = train_timed(
+        machine, shapes, tmp_path / "run", slowness, settings=timed_settings()
     )
     assert 0.9 * MINUTES <= minutes <= 1.1 * MINUTES
     assert plan.budget
@@ -121,32 +57,9 @@ def test_a_run_takes_its_minutes_however_fast_its_steps_are(
         assert 0.7 <= made[name] * slowness / updates <= 1.2, name
 
 
-def _believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Write pseudo-masks that hold a tag of each image: so small a network is sure of nothing."""
-
-    def write(
-        predictor: Predictor,
-        records: list[Record],
-        tags: list[frozenset[str]],
-        folder: Path,
-        **more: Any,
-    ) -> tuple[Record, ...]:
-        written = []
-        for record, names in zip(records, tags, strict=True):
-            machine.work(LABEL)
-            if names:
-                mask = np.zeros(image_size(record.image), np.uint8)
-                mask[8:40, 8:40] = predictor.classes.index(min(names))
-                write_mask(folder / f"{record.name}.png", mask)
-                written.append(replace(record, mask=folder / f"{record.name}.png"))
-        return tuple(written)
-
-    monkeypatch.setattr(self_training, "write_pseudo_masks", write)
-
-
 def _studying(rounds: int) -> Settings:
     """Return settings of an hour with a stage 3."""
-    return _settings(
+    return timed_settings(
         *("minutes=60", "self_training.enabled=true", f"self_training.rounds={rounds}"),
         *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
     )
@@ -161,10 +74,12 @@ def test_a_run_with_self_training_takes_its_minutes_too(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    _believe_the_tags(machine, monkeypatch)
+    believe_the_tags(machine, monkeypatch)
     settings = _studying(rounds)
 
-    run, minutes, (plan,) = _train(machine, shapes, tmp_path / "run", slowness, settings=settings)
+    run, minutes, (plan,) = train_timed(
+        machine, shapes, tmp_path / "run", slowness, settings=settings
+    )
 
     assert 0.9 * 60 <= minutes <= 1.1 * 60
     assert plan.budget
@@ -182,11 +97,11 @@ def test_a_killed_run_takes_the_minutes_that_are_left(
     with monkeypatch.context() as patch:
         _stop_at(MaskStage, "segmenter", update, patch)
         with pytest.raises(KeyboardInterrupt):
-            _train(machine, shapes, out, settings=_settings())
+            train_timed(machine, shapes, out, settings=timed_settings())
     first = (machine.clock.now - FakeClock().now) / 60
     assert 4 < first < 9
     machine.clock.now += 86_400  # a day later
-    _, second, (plan,) = _train(machine, shapes, out, resume=True)
+    _, second, (plan,) = train_timed(machine, shapes, out, resume=True)
     assert 0.9 * MINUTES <= first + second <= 1.1 * MINUTES
     assert dict(describe(plan, 1e9))["expected"].startswith(
         "10 min, those of earlier attempts included; "
@@ -210,17 +125,17 @@ def _stop_at(kind: type[Stage], name: str, update: int, patch: pytest.MonkeyPatc
 def test_a_run_stopped_in_a_round_takes_the_minutes_that_are_left(
     stopped: str, machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _believe_the_tags(machine, monkeypatch)
+    believe_the_tags(machine, monkeypatch)
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
         _stop_at(StudentStage, stopped, 7, patch)
         with pytest.raises(KeyboardInterrupt):
-            _train(machine, shapes, out, settings=_studying(rounds=2))
+            train_timed(machine, shapes, out, settings=_studying(rounds=2))
     first = (machine.clock.now - FakeClock().now) / 60
     assert json.loads((out / "run.json").read_text())["seconds"]["interrupted"] > 0
     machine.clock.now += 86_400  # a day later
 
-    _, second, _ = _train(machine, shapes, out, resume=True)
+    _, second, _ = train_timed(machine, shapes, out, resume=True)
 
     assert 0.9 * 60 <= first + second <= 1.1 * 60
 
@@ -228,7 +143,7 @@ def test_a_run_stopped_in_a_round_takes_the_minutes_that_are_left(
 def test_what_a_timed_run_did_is_noted_and_can_be_done_again(
     machine: Machine, shapes: Path, tmp_path: Path
 ) -> None:
-    run, _, (plan,) = _train(machine, shapes, tmp_path / "run", settings=_settings())
+    run, _, (plan,) = train_timed(machine, shapes, tmp_path / "run", settings=timed_settings())
     facts = json.loads((run.folder / "run.json").read_text())
     assert facts["seconds"].keys() == {"start", "features", "classifier", "segmenter", "scores"}
     assert facts["seconds"]["features"] == 10 * 2.0  # of one view
@@ -246,7 +161,7 @@ def test_what_a_timed_run_did_is_noted_and_can_be_done_again(
     assert again.segmenter.training["updates"] == facts["updates"]
 
 
-def test_the_minutes_of_train_stand_for_those_of_the_settings(
+def test_the_minutes_of_train_stand_for_those_of_thetimed_settings(
     machine: Machine, shapes: Path, tmp_path: Path
 ) -> None:
     plans: list[Plan] = []
@@ -281,7 +196,7 @@ def test_too_few_minutes_are_refused_before_anything_is_written(
         train(
             shapes,
             out=tmp_path / "run",
-            settings=_settings("minutes=1"),
+            settings=timed_settings("minutes=1"),
             clock=machine.clock,
         )
     assert not (tmp_path / "run").exists()
@@ -299,7 +214,7 @@ def test_settings_left_open_differ_from_nothing_that_was_chosen(
     assert train(shapes, out=interrupted, resume=True, settings=settings).metrics
 
 
-def test_a_stage_that_gives_its_minutes_or_has_no_end_keeps_its_settings(
+def test_a_stage_that_gives_its_minutes_or_has_no_end_keeps_itstimed_settings(
     shapes: Path, tmp_path: Path
 ) -> None:
     network, plan, folder = start(shapes, tmp_path, "segmenter.minutes=3")
@@ -326,8 +241,8 @@ def test_a_stage_without_time_makes_one_update_and_says_so(
 def test_calibration_is_a_part_of_the_minutes_of_a_run(
     machine: Machine, shapes: Path, tmp_path: Path
 ) -> None:
-    run, minutes, (plan,) = _train(
-        machine, shapes, tmp_path / "run", settings=_settings("data.calibration_share=0.5")
+    run, minutes, (plan,) = train_timed(
+        machine, shapes, tmp_path / "run", settings=timed_settings("data.calibration_share=0.5")
     )
     facts = json.loads((run.folder / "run.json").read_text())
 
@@ -338,7 +253,7 @@ def test_calibration_is_a_part_of_the_minutes_of_a_run(
 
 
 def test_the_table_says_how_the_time_is_divided(machine: Machine, shapes: Path) -> None:
-    given = _settings()
+    given = timed_settings()
     plan = make_plan(shapes, given)
     as_it_allows = dict(describe(plan, 1e9))["stage 2, masks"]
     assert as_it_allows == "updates as the time allows of 4 windows of 64 pixels"

@@ -11,11 +11,11 @@ from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import TrainingError
 from decouplednet.training import timetable
-from decouplednet.training.budget import Piece
 from decouplednet.training.kept_features import Frozen
 from decouplednet.training.plan import make_plan
 from decouplednet.training.stages import MaskStage, TagStage
 from decouplednet.training.start import start_network
+from decouplednet.training.survey import Piece
 from decouplednet.training.timetable import saving_seconds
 from decouplednet.training.trial import try_out
 from tests.training.clock import FakeClock

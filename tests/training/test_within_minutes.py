@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 
+from decouplednet.errors import SettingsError
 from decouplednet.networks.presets import preset_named
 from decouplednet.settings import Settings
-from decouplednet.training.budget import Budget, Survey
+from decouplednet.training.budget import Budget
+from decouplednet.training.survey import Survey
 from decouplednet.training.within_minutes import fit_to_minutes
 from tests.training.test_budget import NUMBERS, SPEED, SURVEY
 
@@ -120,6 +122,13 @@ def test_schedules_are_as_long_as_the_time_allows() -> None:
         stage = getattr(budget.settings, name)
         assert stage.updates == round(updates)
         assert stage.minutes is None, "the clock decides when the stage begins"
+
+
+def test_a_time_without_an_update_for_each_round_is_refused_as_too_short() -> None:
+    budget = _fitted(0.5, self_training__enabled=True, self_training__rounds=4)
+    assert budget.settings.self_training.updates == 4
+    with pytest.raises(SettingsError, match=r"^minutes = 0\.5: .* give at least [\d.]+ minutes"):
+        budget.check()
 
 
 def test_every_choice_has_its_reason() -> None:

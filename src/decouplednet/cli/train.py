@@ -26,7 +26,8 @@ Minutes = Annotated[
     float | None,
     typer.Option(
         metavar="N",
-        help="Time for all of it, report included; what is not given is chosen to fit.",
+        help="Time for all of it, report included; what is not given is chosen to fit, the preset "
+        "and stage 3 too.",
         show_default=False,
     ),
 ]

@@ -1,15 +1,15 @@
 """How the minutes that a run was given are divided among its parts."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from decouplednet.errors import SettingsError
-from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
 from decouplednet.training.labels import drawn_in_time, labels_a_round
+from decouplednet.training.survey import Numbers, Survey
 
 # How the stages divide what features, scores and report leave, in their order.
 SHARES = {"classifier": 0.2, "segmenter": 0.8}
@@ -37,89 +37,6 @@ CALIBRATION = "calibration"  # the part after the last stage, where images are k
 
 
 @dataclass(frozen=True, slots=True)
-class Numbers:
-    """What there is to learn from and to score.
-
-    Args:
-        tagged: images that give tags.
-        masked: images that give masks.
-        scored: images that are only scored.
-        calibrated: images by whose tags probabilities are calibrated.
-        classes: that are learnt.
-        long_side: the usual long side of an image, in pixels.
-    """
-
-    tagged: int
-    masked: int
-    scored: int
-    calibrated: int
-    classes: int
-    long_side: int
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """What one image takes somewhere, in seconds.
-
-    Args:
-        read: until it is in memory, at any side.
-        compute: what grows with the pixels.
-    """
-
-    read: float
-    compute: float
-
-    def seconds(self, growth: float) -> float:
-        """Return the seconds where there is ``growth`` times as much to compute."""
-        return self.read + growth * self.compute
-
-
-@dataclass(frozen=True, slots=True)
-class Speed:
-    """What the pieces of a run took when they were tried out, on one device.
-
-    Args:
-        side: of the frame meanwhile, in pixels.
-        window_side: of the windows of stage 2, in pixels.
-        view: one view through the frozen convolutions.
-        tags: one image of an update of stage 1.
-        masks: one window of an update of stage 2.
-        prediction: one image, with or without its tags given; half of both together.
-        label: one image for stage 3, with its tags given.
-        saving: seconds in which what the stages learnt is written.
-    """
-
-    side: int
-    window_side: int
-    view: Piece
-    tags: Piece
-    masks: Piece
-    prediction: Piece
-    label: Piece
-    saving: float
-
-
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What is known before the time is divided.
-
-    Args:
-        numbers: of the images and classes.
-        speed: of the preset.
-        preset: whose speed that is.
-        missing: share of the tagged images whose features must be computed, by the side of the
-            frame and the number of views.
-        begun: seconds that have gone by already.
-    """
-
-    numbers: Numbers
-    speed: Speed
-    preset: Preset
-    missing: Callable[[int, int], float]
-    begun: float
-
-
-@dataclass(frozen=True, slots=True)
 class Budget:
     """How the time of a run is divided.
 
@@ -128,7 +45,7 @@ class Budget:
         choices: what was left open, and why it became what it is.
         seconds: of each part of the run, in their order; ``start`` is over already.
         updates: of each stage, about.
-        least: fewest minutes in which these settings can be trained.
+        least: fewest minutes in which these settings can be trained, with as few labels as may be.
         fits: whether each stage makes enough updates, and the rest leaves them the time.
     """
 
@@ -245,7 +162,8 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
     """
     numbers, begun = survey.numbers, survey.begun
     update = _update_seconds(settings, survey)
-    settings = _with_fewer_labels(settings, survey, update["student"])
+    least = _least_seconds(settings, survey, update)
+    settings = _with_fewer_labels(settings, survey, update)
     beside = _seconds_beside(settings, survey)
     total, taken = 60 * (settings.minutes or 0.0), begun + sum(beside.values())
     wanted = {
@@ -265,14 +183,25 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
         choices=choices,
         seconds=first | stages | beside,
         updates=updates,
-        least=(taken + least_training(settings, update)) / 60,
+        least=least / 60,
         fits=enough and taken <= MOST_BESIDE * total,
     )
 
 
-def _with_fewer_labels(settings: Settings, survey: Survey, update: float) -> Settings:
-    """Return settings in which stage 3 labels as many images as it has the time to draw."""
-    student = settings.self_training
+def _least_seconds(settings: Settings, survey: Survey, update: Mapping[str, float]) -> float:
+    """Return the fewest seconds of a run, in which each round labels one image unless told."""
+    if settings.self_training.images is None:
+        settings = settings.changed({"self_training.images": 1})
+    beside = sum(_seconds_beside(settings, survey).values())
+    return survey.begun + beside + least_training(settings, update)
+
+
+def _with_fewer_labels(settings: Settings, survey: Survey, update: Mapping[str, float]) -> Settings:
+    """Return settings in which stage 3 labels as many images as it has the time to draw.
+
+    The labels leave each stage the time for its fewest updates.
+    """
+    student, spare = settings.self_training, math.inf
     if not student.enabled or student.images is not None:
         return settings
     label, tagged = survey.speed.label.seconds(_growth(settings, survey)), survey.numbers.tagged
@@ -282,10 +211,14 @@ def _with_fewer_labels(settings: Settings, survey: Survey, update: float) -> Set
         given = {name: stage.minutes for name, stage in stages_of(settings).items()}
         beside = _seconds_beside(settings, survey)
         fixed = sum(beside.values()) - beside[PSEUDO_MASKS] + survey.begun
-        left = 60 * ((settings.minutes or 0.0) - sum(m or 0.0 for m in given.values())) - fixed
+        free = 60 * (settings.minutes or 0.0) - fixed
+        left = free - 60 * sum(minutes or 0.0 for minutes in given.values())
+        spare = free - least_training(settings, update)
         shares = shares_of(settings)
         share = shares["student"] / sum(shares[name] for name in given if given[name] is None)
-    images = drawn_in_time(student, left=left, share=share, label=label, update=update)
+    images = drawn_in_time(
+        student, left=left, share=share, label=label, update=update["student"], spare=spare
+    )
     return settings.changed({"self_training.images": images}) if images < tagged else settings
 
 

@@ -35,12 +35,13 @@ class Choice:
     """
 
     name: str
-    value: int | float | str
+    value: bool | int | float | str
     reason: str
 
     def __str__(self) -> str:
         """Return the choice in one line."""
-        return f"{self.name} = {self.value}: {self.reason}"
+        value = str(self.value).lower() if isinstance(self.value, bool) else self.value
+        return f"{self.name} = {value}: {self.reason}"
 
 
 def choose(

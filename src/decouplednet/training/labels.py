@@ -24,7 +24,13 @@ def drawn_by_updates(settings: SelfTrainingSettings) -> int:
 
 
 def drawn_in_time(
-    settings: SelfTrainingSettings, *, left: float, share: float, label: float, update: float
+    settings: SelfTrainingSettings,
+    *,
+    left: float,
+    share: float,
+    label: float,
+    update: float,
+    spare: float = math.inf,
 ) -> int:
     """Return how many images each round can label and draw a window from each, at least one.
 
@@ -34,6 +40,7 @@ def drawn_in_time(
         share: of what the labels leave that is stage 3's, in (0, 1].
         label: seconds to label one image.
         update: seconds of one update.
+        spare: seconds that the labels of all rounds may take at most.
 
     >>> settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25)
     >>> drawn_in_time(settings, left=700, share=1.0, label=0.5, update=1.2)
@@ -41,7 +48,9 @@ def drawn_in_time(
     """
     window = update / _windows(settings)
     # n labels leave (left - n label) share seconds, in which n windows are drawn.
-    return max(1, int(share * left / (window + share * label) / settings.rounds))
+    drawn = share * left / (window + share * label)
+    labelled = spare / label if label else math.inf
+    return max(1, int(min(drawn, labelled) / settings.rounds))
 
 
 def _windows(settings: SelfTrainingSettings) -> float:

@@ -3,19 +3,24 @@
 from contextlib import suppress
 from dataclasses import replace
 
-import torch
-
 from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.settings import Settings
-from decouplednet.training.budget import Budget, Survey
+from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice
 from decouplednet.training.classifier import share_missing
 from decouplednet.training.pace import Clock
-from decouplednet.training.plan import Plan, replanned
+from decouplednet.training.plan import Plan, check_self_training, check_step, replanned
+from decouplednet.training.segmenter import split_for_segmenter
 from decouplednet.training.start import start_network
+from decouplednet.training.survey import Survey
 from decouplednet.training.timetable import numbers_of
 from decouplednet.training.trial import try_out
 from decouplednet.training.within_minutes import fit_to_minutes
+
+# What scored best on photographs, see docs/reference/results.md: a preset with a stage 3, and with
+# these ways to predict, as in recipes/cpu-2h.toml.
+BEST = "skip"
+VETO, FLIP, THRESHOLD = "soft", True, 0.2
 
 
 def plan_within_minutes(plan: Plan, given: Settings, clock: Clock, started: float) -> Plan:
@@ -38,22 +43,80 @@ def plan_within_minutes(plan: Plan, given: Settings, clock: Clock, started: floa
     return replace(timed, budget=budget, choices=budget.choices)
 
 
-def presets_to_try(given: Settings, device: torch.device) -> tuple[Choice, ...]:
-    """Return the presets that suit a device, the best one first; the given one alone if any."""
+def presets_to_try(given: Settings) -> tuple[Choice, ...]:
+    """Return the presets that are worth trying, the best one first; the given one alone if any."""
     if given.gives("preset"):
         return (Choice("preset", given.preset, "given"),)
-    if device.type == "cpu":
-        return (Choice("preset", "light", "no GPU computes"),)
     return (
-        Choice("preset", "vgg16", "a GPU computes, and leaves it enough memory and time"),
-        Choice("preset", "light", "preset vgg16 would need more memory or time"),
+        Choice("preset", BEST, "scored best on photographs"),
+        Choice("preset", "light", f"preset {BEST} would need more memory or time"),
     )
 
 
+def ways_to_train(
+    given: Settings, preset: Choice, *, third: bool
+) -> tuple[tuple[Choice, ...], ...]:
+    """Return what may be chosen together with a preset, the best way to train it first.
+
+    Of any preset but the best one nothing more is chosen: it was not measured.
+
+    Args:
+        given: of the run; what they give is kept, and no choice.
+        preset: that is tried.
+        third: whether there can be a stage 3, see ``third_stage_possible``.
+    """
+    if preset.value != BEST:
+        return (_left_open(given, preset),)
+    name = "self_training.enabled"
+    lacking = "there are too few masks, or tagged images without one, for stage 3"
+    stages = (
+        (
+            Choice(name, True, "the time allows stage 3"),
+            Choice(name, False, "the time is too short for stage 3"),
+        )
+        if third
+        else (Choice(name, False, lacking),)
+    )
+    predicted = _prediction_choices(given)
+    ways = (_left_open(given, preset, choice, *predicted) for choice in stages)
+    return tuple(dict.fromkeys(ways))  # a stage 3 that is given is no choice: one way remains
+
+
+def third_stage_possible(plan: Plan) -> bool:
+    """Return whether stage 3 would have images to label and masks to hold out.
+
+    Args:
+        plan: of the run, with stage 3 or without.
+    """
+    enabled = plan.settings.changed({"self_training.enabled": True})
+    longer = replace(plan, settings=enabled)
+    try:
+        check_step(longer)
+        check_self_training(longer)
+        split_for_segmenter(longer)
+    except (SettingsError, TrainingError):
+        return False
+    return True
+
+
+def _prediction_choices(given: Settings) -> tuple[Choice, ...]:
+    reason = f"preset {BEST} scored best with it"
+    choices = (Choice("prediction.veto", VETO, reason), Choice("prediction.flip", FLIP, reason))
+    prediction = given.prediction
+    hard = given.gives("prediction.veto") and prediction.veto != VETO
+    if hard or prediction.threshold_choice != "fixed":  # the threshold goes with the soft veto
+        return choices
+    return (*choices, Choice("prediction.threshold", THRESHOLD, reason))
+
+
+def _left_open(given: Settings, *choices: Choice) -> tuple[Choice, ...]:
+    return tuple(choice for choice in choices if not given.gives(choice.name))
+
+
 def _best_budget(plan: Plan, given: Settings, clock: Clock, started: float) -> Budget:
-    *better, last = presets_to_try(given, plan.machine.device)
+    *better, last = presets_to_try(given)
     for preset in better:
-        with suppress(SettingsError, TrainingError):  # too small a side was given; memory ran out
+        with suppress(TrainingError):  # memory ran out
             budget = _budget(preset, plan, given, clock, started)
             if budget.fits:
                 return budget
@@ -61,12 +124,28 @@ def _best_budget(plan: Plan, given: Settings, clock: Clock, started: float) -> B
 
 
 def _budget(preset: Choice, plan: Plan, given: Settings, clock: Clock, started: float) -> Budget:
-    settings = given.changed({"preset": preset.value})
-    tried = replanned(plan, settings)
+    """Return the budget of the best way to train a preset that fits, or else of the last one.
+
+    All of them are as fast as the first one is found to be: they differ in nothing that is timed.
+    """
+    named = given.changed({"preset": preset.value})
+    ways = {
+        way: named.changed({choice.name: choice.value for choice in way})
+        for way in ways_to_train(given, preset, third=third_stage_possible(plan))
+    }
+    first, *_ = ways.values()
+    survey = _survey(replanned(plan, first), clock, started)
+    for way, settings in ways.items():
+        budget = fit_to_minutes(settings, survey)
+        budget = replace(budget, choices=(*way, *budget.choices))
+        if budget.fits:
+            break
+    return budget
+
+
+def _survey(tried: Plan, clock: Clock, started: float) -> Survey:
+    """Return what is known of a run when the pieces of its plan have been tried out."""
     network = start_network(tried)
     missing = share_missing(network, tried)
     speed = try_out(network, tried, clock)
-    survey = Survey(numbers_of(plan), speed, tried.preset, missing, clock() - started)
-    budget = fit_to_minutes(settings, survey)
-    chosen = () if given.gives("preset") else (preset,)
-    return replace(budget, choices=(*chosen, *budget.choices))
+    return Survey(numbers_of(tried), speed, tried.preset, missing, clock() - started)

@@ -18,7 +18,6 @@ from decouplednet.stage_settings import SelfTrainingSettings, StageSettings
 from decouplednet.training.budget import (
     PSEUDO_MASKS,
     SCORINGS,
-    Numbers,
     after_training,
     rounds_of,
     stage_seconds,
@@ -28,6 +27,7 @@ from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import known_classes, teacher
 from decouplednet.training.run_folder import RunFolder
+from decouplednet.training.survey import Numbers
 
 logger = logging.getLogger(__name__)
 

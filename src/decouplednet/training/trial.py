@@ -12,7 +12,6 @@ from torch.utils.data import default_collate
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.precision import mixed_precision
-from decouplednet.training.budget import Piece, Speed
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.classifier import UpperClassifier, frozen_part, tagged_images
 from decouplednet.training.estimate import wait
@@ -25,6 +24,7 @@ from decouplednet.training.plan import Plan
 from decouplednet.training.segmenter import masked_images
 from decouplednet.training.stages import MaskStage, Stage, TagStage
 from decouplednet.training.step_size import step_size
+from decouplednet.training.survey import Piece, Speed
 from decouplednet.training.timetable import (
     saving_seconds,
     seconds_per_label,

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
-from decouplednet.training.budget import SECTIONS, Budget, Numbers, Survey, divide
+from decouplednet.training.budget import SECTIONS, Budget, divide, rounds_of
 from decouplednet.training.choices import LABELLED, Choice, choose, trained_groups
+from decouplednet.training.survey import Numbers, Survey
 
 LARGEST_SIDE = 512  # of a frame, in pixels; the paper's has 320
 WINDOW_SHARE = 5 / 8  # of the side of the frame, as 160 of 256 pixels in recipes/voc-animals-*.toml
@@ -65,7 +66,7 @@ def _explained(budget: Budget, given: Settings, survey: Survey) -> Budget:
         *(
             Choice(
                 f"{SECTIONS[name]}.updates",
-                max(1, round(updates)),
+                max(len(rounds_of(name, chosen)), round(updates)),
                 "about as many as the time allows",
             )
             for name, updates in budget.updates.items()
