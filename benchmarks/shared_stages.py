@@ -95,6 +95,8 @@ def borrow(plan: Plan, run: RunFolder, store: Path) -> None:
         kept = store / f"{key}.safetensors"
         if kept.exists() and not run.learnt(stage).exists():
             write_atomically(run.learnt(stage), kept.read_bytes())
+            if _belief(kept).exists():
+                write_atomically(run.belief, _belief(kept).read_bytes())
 
 
 def lend(plan: Plan, run: RunFolder, store: Path) -> None:
@@ -103,7 +105,14 @@ def lend(plan: Plan, run: RunFolder, store: Path) -> None:
     for stage, key in stage_keys(plan).items():
         kept = store / f"{key}.safetensors"
         if not kept.exists():
+            if stage == "segmenter" and run.belief.exists():
+                write_atomically(_belief(kept), run.belief.read_bytes())
             write_atomically(kept, run.learnt(stage).read_bytes())
+
+
+def _belief(kept: Path) -> Path:
+    """Return what goes with a stage 2: the belief that its first round chose."""
+    return kept.with_suffix(".belief.json")
 
 
 def stage_keys(plan: Plan) -> dict[str, str]:

@@ -1,7 +1,7 @@
 import pytest
 from rich.console import Console
 
-from decouplednet.progress import bar
+from decouplednet.progress import bar, notice
 
 
 @pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])
@@ -33,3 +33,20 @@ def test_nothing_is_shown_where_standard_error_is_no_terminal(
 ) -> None:
     assert list(bar("reading files", quiet=False)(["a"])) == ["a"]
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(("quiet", "shown"), [(False, True), (True, False)])
+def test_a_notice_shows_what_is_done_meanwhile(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    quiet: bool,
+    shown: bool,
+) -> None:
+    monkeypatch.setattr(Console, "is_terminal", True)
+
+    with notice("trying [out]", quiet):
+        pass
+
+    written = capsys.readouterr()
+    assert written.out == ""
+    assert ("trying [out]" in written.err) == shown

@@ -1,6 +1,7 @@
 """A bar on standard error for whatever works through a sequence or counts to a number."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -25,6 +26,24 @@ def bar(description: str, quiet: bool) -> Callable[[Sequence[T]], Iterable[T]]:
     if quiet or console is None:
         return iter
     return lambda items: track(items, escape(description), console=console, transient=True)
+
+
+@contextmanager
+def notice(description: str, quiet: bool) -> Iterator[None]:
+    """Show what is being done meanwhile, where its parts cannot be counted.
+
+    Args:
+        description: such as ``trying out how fast this machine is``.
+        quiet: show nothing anywhere.
+    """
+    from rich.markup import escape
+
+    console = terminal()
+    if quiet or console is None:
+        yield
+        return
+    with console.status(escape(description)):
+        yield
 
 
 def terminal() -> "Console | None":

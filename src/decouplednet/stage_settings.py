@@ -293,8 +293,9 @@ class SelfTrainingSettings(RegionSettings):
         0.2,
         gt=0,
         lt=1,
-        description="share of the masks that stage 2 leaves out, to choose from which certainty "
-        "on a pixel of a pseudo-mask is believed; stage 3 learns from all masks",
+        description="share of the masks that the first half of stage 2 leaves out, to choose from "
+        "which certainty on a pixel of a pseudo-mask is believed; all that follows learns from all "
+        "masks",
     )
     right: Share = Field(
         0.95,

@@ -58,7 +58,7 @@ def a_cell(
         "feature_minutes": 0.0,
         "parameters": 3_000_000,
         "trained_parameters": 1_250_000,
-        "curves": (StageCurve.of("segmenter", falling(40)),),
+        "curves": (StageCurve.of("segmenter", falling(120)),),
         "budget": "3 minutes",
         "tuning": "nothing",
         "where": Where(device="cpu", threads=2, torch="2.13.0", precision="32-true"),

@@ -5,6 +5,7 @@ from decouplednet.comparison.cell import Cell
 from decouplednet.comparison.compare import Outline
 from decouplednet.comparison.folder import Found
 from tests.comparison.fakes import a_cell, terms_of
+from tests.training.conftest import copy_of
 
 
 def test_the_table_says_what_will_be_trained_on_what_and_what_is_there(shapes: Path) -> None:
@@ -30,6 +31,24 @@ def test_nothing_to_train_is_said_so(shapes: Path) -> None:
     terms = terms_of(shapes, "data.validation_split=val")
     rows = dict(describe(Outline(terms, (), (), Found((a_cell(),), ()))))
 
-    assert rows["masks a class"] == "none (drawn)"
-    assert rows["methods"] == rows["seeds"] == "none"
-    assert rows["cells"] == "0: 0 done, 0 to do; 1 other there already"
+    assert rows == {
+        "data": str(shapes),
+        "cells": "nothing to train; tables and pictures of 1 cell",
+    }
+
+
+def test_the_time_of_all_cells_and_what_is_scored_and_learnt_are_said(
+    shapes: Path, tmp_path: Path
+) -> None:
+    changes = ("classifier.minutes=2", "segmenter.minutes=28")
+    terms = terms_of(shapes, *changes, "data.validation_split=val")
+    cells = tuple(Cell("a", 1, seed) for seed in range(4))
+    rows = dict(describe(Outline(terms, cells, cells[1:], Found((), ()))))
+    assert rows["expected"] == "90 min of training, features and scores beside it"
+    assert "caution" not in rows
+    splits = copy_of(shapes, tmp_path / "data") / "splits"
+    both = "".join((splits / f"{name}.txt").read_text() for name in ("strong", "val"))
+    (splits / "strong_1.txt").write_text(both)
+    terms = terms_of(tmp_path / "data", *changes, "data.validation_split=val")
+    rows = dict(describe(Outline(terms, cells, cells, Found((), ()))))
+    assert rows["caution"] == "scored and learnt from: 2 images; scores will flatter"

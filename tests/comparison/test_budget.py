@@ -28,8 +28,6 @@ def test_minutes_that_a_stage_has_already_are_kept() -> None:
     assert (settings.classifier.minutes, settings.segmenter.minutes) == (1, 9)
     both = of_each_cell(given("minutes=10", "classifier.minutes=1", "segmenter.minutes=2"))
     assert (both.minutes, both.classifier.minutes, both.segmenter.minutes) == (None, 1, 2)
-    with pytest.raises(SettingsError, match=r"minutes = -2\.0: expected a number above 0"):
-        of_each_cell(given("minutes=10", "classifier.minutes=12"))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +46,17 @@ def test_minutes_that_a_stage_has_already_are_kept() -> None:
 )
 def test_the_budget_is_told_in_words(changes: list[str], words: str) -> None:
     assert stated(of_each_cell(given(*changes))) == words
+
+
+def test_minutes_that_leave_a_stage_nothing_are_refused() -> None:
+    line = (
+        "minutes = 3: classifier.minutes = 5 leave nothing of them for the other stages; give more "
+        "minutes, or leave theirs to be chosen"
+    )
+    with pytest.raises(SettingsError, match=re.escape(line)):
+        of_each_cell(given("minutes=3", "classifier.minutes=5"))
+    both = ("minutes=3", "classifier.minutes=1", "segmenter.minutes=2")
+    assert of_each_cell(given(*both)).minutes is None
 
 
 def test_the_budget_of_a_cell_is_that_of_all_its_stages() -> None:
@@ -83,7 +92,8 @@ def test_every_method_is_allowed_the_same_minutes_in_all_its_stages() -> None:
     [
         (
             (DECOUPLEDNET, IMPROVED, MASKS_ONLY),
-            "give the --minutes of a cell, or leave it out: --methods decouplednet,masks-only",
+            "give the --minutes of a cell, or leave improved out: --methods "
+            "decouplednet,masks-only",
         ),
         ((IMPROVED,), "give the --minutes of a cell"),
     ],

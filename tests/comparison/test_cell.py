@@ -24,6 +24,8 @@ def test_a_cell_has_a_name_for_files_and_words_for_people() -> None:
         (0.50, 0.53, "at rest"),
         (0.50, 0.45, "still falling"),
         (0.50, 0.55, "rising"),
+        (1.81, 1.81, "hardly fell"),
+        (1.79, 1.79, "at rest"),
     ],
 )
 def test_a_loss_is_at_rest_when_its_end_changed_little_beside_its_start(
@@ -36,6 +38,8 @@ def test_too_few_updates_tell_nothing() -> None:
     curve = StageCurve.of("segmenter", np.linspace(1, 0, 19))
 
     assert (curve.updates, curve.late, curve.verdict) == (19, None, "too few updates")
+    assert StageCurve.of("segmenter", falling(99)).verdict == "too few updates"
+    assert StageCurve.of("segmenter", falling(100)).verdict == "at rest"
 
 
 def test_a_curve_keeps_few_points_of_its_running_mean_the_first_and_the_last_among_them() -> None:

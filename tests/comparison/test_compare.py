@@ -203,6 +203,7 @@ def test_settings_need_not_be_given_again(call: Call) -> None:
         ({"masks": [5, 0]}, "--masks: 5, 0: expected different whole numbers of at least 1"),
         ({"seeds": [1, 1]}, "--seeds: 1, 1: expected different whole numbers of at least 0"),
         ({"seeds": [-1]}, "--seeds: -1: expected different whole numbers of at least 0"),
+        ({"seeds": [2**53]}, "of at least 0 and below 9007199254740992"),
     ],
 )
 def test_numbers_that_no_cell_can_have_are_refused(

@@ -76,7 +76,7 @@ def test_other_files_that_are_no_cell_of_the_comparison_are_refused_too(
     classes = scores_of(0.5, {"background": 0.5, "cat": 0.5})
     write_cell(folder.cells, of_terms(terms, method="a", predicted_tags=classes))
     write_cell(folder.cells, of_terms(terms, method="b")).rename(folder.cells / "b.json")
-    write_cell(folder.cells, a_cell(method="c", masks=25))
+    far = write_cell(folder.cells, a_cell(method="c", masks=25))
     (folder.cells / "d.json").write_text("[]")
     kept = write_cell(folder.cells, of_terms(terms, method="e"))
     found = folder.find(terms)
@@ -90,7 +90,9 @@ def test_other_files_that_are_no_cell_of_the_comparison_are_refused_too(
     assert name.endswith(
         "b.json: holds the cell b, 1 mask a class, seed 0; name it b-masks1-seed0.json"
     )
+    assert masks.startswith(f"{far}: ")
     assert "has no split with 25 masks a class; it has 1." in masks
+    assert masks.endswith("; left out")
     assert "d.json: the file: Input should be an object" in no_cell
 
 
@@ -136,6 +138,12 @@ def test_a_folder_that_holds_something_else_is_refused(folder: ComparisonFolder)
     folder.cells.mkdir()
     assert folder.settings_to_use(None) == Settings(), "cells may be put there first"
     folder.cells.rmdir()
+    folder.settings.write_text("")
+    (folder.root / "run.json").write_text("{}")  # a run of train
+    with pytest.raises(DataError, match="neither a comparison nor an empty folder"):
+        folder.settings_to_use(None)
+    folder.settings.unlink()
+    (folder.root / "run.json").unlink()
     (folder.root / "letter.txt").write_text("dear")
     told = f"{folder.root}: neither a comparison nor an empty folder; choose another"
     with pytest.raises(DataError, match=re.escape(told)):

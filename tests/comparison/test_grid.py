@@ -128,6 +128,20 @@ def test_a_cell_that_began_with_other_settings_is_not_gone_on_with(
     )
 
 
+def test_a_cell_whose_result_was_removed_is_trained_from_its_start(
+    shapes: Path, tmp_path: Path
+) -> None:
+    some, cell = grid(shapes, tmp_path, Untrained()), Cell("untrained", 1, 0)
+    assert some.train(cell)
+    run = some.folder.run(cell)
+    facts = run.read_facts()
+    run.write_json(run.facts, facts | {"seconds": {"pseudo-masks": 600.0}})
+
+    assert some.train(cell)
+
+    assert "pseudo-masks" not in run.read_facts()["seconds"]
+
+
 def test_a_cell_that_another_process_trains_is_left_to_it(shapes: Path, tmp_path: Path) -> None:
     some, cell = grid(shapes, tmp_path, Untrained(fails_at=(0,))), Cell("untrained", 1, 0)
     some.train(cell)  # begun, as the other process has done

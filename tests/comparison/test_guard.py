@@ -1,7 +1,7 @@
 import pytest
 
 from decouplednet.comparison.guard import Guard, watch
-from tests.comparison.fakes import a_cell
+from tests.comparison.fakes import a_cell, scores_of
 
 TAGS = [frozenset({"cat"}), None, frozenset({"cat", "dog", "tree"}), frozenset[str]()]
 CLASSES = ("cat", "cow", "dog", "horse")
@@ -37,7 +37,8 @@ def test_tags_that_pay_are_told_with_their_gain_and_without_a_warning() -> None:
     assert got.warnings == ()
     assert got.sentences()[1:] == (
         "5 masks a class: 0.550 with tags + masks, 0.350 with masks only, +0.200 (2 seeds)",
-        "10 masks a class: 0.700 with tags + masks, 0.600 with masks only, +0.100 (1 seed)",
+        "10 masks a class: 0.700 with tags + masks, 0.600 with masks only, +0.100 (1 seed), "
+        "which may be luck",
     )
 
 
@@ -76,3 +77,19 @@ def test_only_seeds_that_both_have_are_set_side_by_side() -> None:
 
     assert (gain.masks, gain.with_tags, gain.without) == (5, 0.4, 0.3)
     assert gain.gains == pytest.approx((0.1,))
+
+
+def test_where_no_class_is_found_nothing_is_said_of_the_tags() -> None:
+    background = scores_of(0.23, {"background": 0.92, "cat": 0.009, "cow": None})
+    cells = [
+        a_cell(method, 5, 0, 0.23, predicted_tags=background)
+        for method in ("decouplednet", "masks-only")
+    ]
+    assert watch(TAGS, CLASSES, cells).warnings == (
+        "neither with the tags nor without them is any class found at 5 masks a class, which says "
+        "nothing of the tags: train longer",
+    )
+    found = scores_of(0.23, {"background": 0.92, "cat": 0.011, "cow": None})
+    cells[1] = a_cell("masks-only", 5, 0, 0.22, predicted_tags=found)
+    (warning,) = watch(TAGS, CLASSES, cells).warnings
+    assert warning.startswith("tags + masks is not better than masks only")

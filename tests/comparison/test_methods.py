@@ -1,7 +1,9 @@
 import re
+from typing import get_args
 
 import pytest
 
+from decouplednet.cli import compare as compare_command
 from decouplednet.comparison.cell import METHOD_NAME
 from decouplednet.comparison.guard import WITH_TAGS, WITHOUT_TAGS
 from decouplednet.comparison.methods import METHODS, choose_methods
@@ -12,10 +14,17 @@ from decouplednet.settings import Settings
 def test_all_methods_are_chosen_unless_some_are_named() -> None:
     assert choose_methods(None) == METHODS
     assert choose_methods([]) == ()
-    assert [one.name for one in choose_methods(["masks-only", "decouplednet", "masks-only"])] == [
+    assert [one.name for one in choose_methods(["masks-only", "decouplednet"])] == [
         "masks-only",
         "decouplednet",
     ]
+    with pytest.raises(UsageError, match=r"--methods: masks-only, masks-only: expected different"):
+        choose_methods(["masks-only", "masks-only"])
+
+
+def test_the_help_names_every_method() -> None:
+    _, told = get_args(compare_command.Methods)
+    assert f"by default: {', '.join(method.name for method in METHODS)}. " in told.help
 
 
 @pytest.mark.parametrize(

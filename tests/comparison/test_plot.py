@@ -92,8 +92,8 @@ def test_every_stage_of_every_method_has_its_panel_with_a_line_for_each_cell(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     two = (
-        StageCurve.of("classifier", falling(60)),
-        StageCurve.of("segmenter", np.linspace(1, 0, 50)),
+        StageCurve.of("classifier", falling(160)),
+        StageCurve.of("segmenter", np.linspace(1, 0, 150)),
     )
     cells = [
         a_cell("ours", 5, 0, curves=two),
@@ -102,9 +102,9 @@ def test_every_stage_of_every_method_has_its_panel_with_a_line_for_each_cell(
     ]
     other, first, second, *empty = drawn(convergence_picture, cells, monkeypatch).axes
 
-    assert first.get_title("left") == "Ours:\nclassifier, 2 of 2 at rest"
-    assert second.get_title("left") == "Ours:\nsegmenter, 0 of 2 at rest"
-    assert other.get_title("left") == "costs \\$5 or \\$6:\nsegmenter, 1 of 1 at rest"
+    assert first.get_title("left") == "Ours:\nstage 1, tags, 2 of 2 at rest"
+    assert second.get_title("left") == "Ours:\nstage 2, masks, 0 of 2 at rest"
+    assert other.get_title("left") == "costs \\$5 or \\$6:\nstage 2, masks, 1 of 1 at rest"
     assert empty == []
     assert len([line for line in first.lines if ups(line)]) == 2
     assert tuple(ups(second.lines[0])) == two[1].loss

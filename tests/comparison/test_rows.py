@@ -66,4 +66,4 @@ def test_numbers_are_means_over_the_cells() -> None:
     (row,) = rows_of([a_cell(seed=0, minutes=2), a_cell(seed=1, minutes=5)])
 
     assert row.mean_of("minutes") == 3.5
-    assert row.mean_of("updates") == 40
+    assert row.mean_of("updates") == 120

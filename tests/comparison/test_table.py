@@ -9,7 +9,7 @@ from decouplednet.comparison.table import markdown, score_table, sheet
 from tests.comparison.fakes import a_cell, scores_of
 
 # Two seeds of one method and one of another, at five masks; every number below is by hand.
-FALLING = StageCurve.of("segmenter", np.linspace(1, 0, 40))
+FALLING = StageCurve.of("segmenter", np.linspace(1, 0, 120))
 CELLS = (
     a_cell("decouplednet", 5, 0, 0.50, minutes=2.0, true_tags=scores_of(0.7)),
     a_cell("decouplednet", 5, 1, 0.60, minutes=3.0, true_tags=scores_of(0.8), curves=(FALLING,)),
@@ -23,9 +23,9 @@ def test_the_table_of_scores_is_that_worked_out_by_hand() -> None:
         "| masks a class | method | predicted tags | true tags | tag mAP | minutes | updates | "
         "weights trained / all | came to rest |",
         "|---|---|---|---|---|---|---|---|---|",
-        "| 5 | Decouplednet | 0.550 ± 0.071 (2) | 0.750 ± 0.071 (2) | 0.750 ± 0.000 (2) | 2.5 | 40 "
-        "| 1.25 M / 3.00 M | 1 of 2 curves |",
-        "| 5 | a \\| b | 0.550 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |",
+        "| 5 | Decouplednet | 0.550 ± 0.071 (2) | 0.750 ± 0.071 (2) | 0.750 ± 0.000 (2) | 2.5 "
+        "| 120 | 1.25 M / 3.00 M | 1 of 2 curves |",
+        "| 5 | a \\| b | 0.550 (1) | - | 0.750 (1) | 2.5 | 120 | 1.25 M / 3.00 M | yes |",
     ]
 
 
@@ -40,7 +40,7 @@ def test_the_page_says_all_that_must_be_known_to_read_it() -> None:
         "- tuned for Decouplednet: nothing",
         "- tuned for a \\| b: nothing",
         "- computed on cpu, 2 threads, torch 2.13.0, 32-true",
-        "- not at rest: Decouplednet, 5 masks a class: segmenter, seed 1: still falling",
+        "- not at rest: Decouplednet, 5 masks a class: stage 2, masks, seed 1: still falling",
         "- not scored: images/x.png: cut short",
         "- failed: maps, no masks, seed 0: the loss became nan",
         f"- {GUARD.sentences()[0]}",
@@ -76,7 +76,7 @@ def test_a_method_without_masks_and_a_class_that_never_occurs_have_their_places(
     page = markdown([cell], watch([frozenset()], ("disc",), [cell]))
 
     assert "| 0 | Maps | 0.80 (1) | - |\n" in page
-    assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 40 | 1.25 M / 3.00 M | yes |\n" in page
+    assert "| 0 | Maps | 0.400 (1) | - | 0.750 (1) | 2.5 | 120 | 1.25 M / 3.00 M | yes |\n" in page
 
 
 def test_cells_of_other_code_are_told_apart() -> None:

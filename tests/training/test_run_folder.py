@@ -1,6 +1,7 @@
 """Where a run keeps what."""
 
 import json
+import re
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -92,3 +93,13 @@ def test_without_git_there_is_no_commit(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("PATH", "")
 
     assert commit() is None
+
+
+def test_where_a_comparison_lies_no_run_begins_or_goes_on(tmp_path: Path) -> None:
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "settings.toml").write_text("")
+    told = rf"^{re.escape(str(tmp_path))}: a comparison lies there; choose another folder$"
+    with pytest.raises(TrainingError, match=told):
+        RunFolder(tmp_path).check_unused()
+    with pytest.raises(TrainingError, match=told):
+        RunFolder(tmp_path).check_begun()

@@ -6,16 +6,22 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from decouplednet.annotations.record import Record
 from decouplednet.dataset.masked import MaskedImages
 from decouplednet.errors import TrainingError
-from decouplednet.networks.decouplednet import freeze
+from decouplednet.inference.predictor import Predictor
+from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training import segmenter as stage2
+from decouplednet.training.curve import read_curve
+from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import Belief, choose_belief
 from decouplednet.training.segmenter import FirstDraws, masked_images, split_held_out
 from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage
-from tests.training.conftest import STUDY, changed_parts, start
+from tests.training.conftest import STUDY, changed_parts, same, start
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
@@ -115,3 +121,72 @@ def test_objects_are_pasted_where_a_stage_learns_from_drawn_masks_and_not_where_
         assert made[0] == (6, 0.5, True)
         assert made[1][0] <= pseudo
         assert made[1][1:] == (0.5, False)
+
+
+def test_before_a_stage_3_the_second_round_goes_on_with_all_masks(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = start(
+        shapes, tmp_path, *STUDY, "segmenter.updates=5", "self_training.held_out=0.3"
+    )
+    freeze(network.classifier)
+    learnt: list[tuple[set[str], int]] = []
+    told: list[dict[str, torch.Tensor]] = []
+    masked, choose = masked_images, choose_belief
+
+    def note(plan: Plan, records: list[Record], **given: Any) -> MaskedImages:
+        learnt.append(({record.name for record in records}, given["seed"]))
+        return masked(plan, records, **given)
+
+    def look(predictor: Predictor, *given: Any, **more: Any) -> Belief:
+        told.append({name: value.clone() for name, value in network.state_dict().items()})
+        return choose(predictor, *given, **more)
+
+    monkeypatch.setattr(stage2, "masked_images", note)
+    monkeypatch.setattr(stage2, "choose_belief", look)
+
+    stage2.train_segmenter(network, plan, folder)
+
+    every = {record.name for record in plan.roles.masks}
+    held_out = {record.name for record in stage2.split_for_segmenter(plan)[1]}
+    assert len(held_out) == 2
+    assert learnt == [(every - held_out, 0), (every, 10**6)]
+    rows = [str(row["stage"]) for row in read_curve(folder.curves)]
+    assert rows == 3 * ["segmenter-1"] + 2 * ["segmenter"]
+    (teacher,) = told
+    first = load_file(folder.learnt("segmenter-1"))
+    assert all(torch.equal(teacher[name], value) for name, value in first.items())
+    assert changed_parts(teacher, network.state_dict())
+    again, _, _ = start(shapes, tmp_path, *STUDY)
+    told.clear()
+    stage2.train_segmenter(again, plan, folder)
+    assert not told  # nothing is chosen or trained anew
+    assert same(_segmenter(again), _segmenter(network))
+
+
+def _segmenter(network: DecoupledNet) -> dict[str, torch.Tensor]:
+    state = network.state_dict()
+    return {name: state[name] for name in state if not name.startswith("classifier.")}
+
+
+@pytest.mark.parametrize(
+    ("given", "first", "second"),
+    [
+        ({"updates": 7}, {"updates": 4}, {"updates": 3}),
+        ({"updates": 1}, {"updates": 1}, {"updates": 1}),
+        ({"minutes": 3.0}, {"minutes": 1.5}, {"minutes": 1.5}),
+        (
+            {"held_out": 0.2, "patience": 4},
+            {"held_out": 0.2, "patience": 4},
+            {"held_out": 0.0, "patience": None},
+        ),
+    ],
+)
+def test_rounds_of_stage_2_share_its_budget_and_only_the_first_stops_early(
+    given: dict[str, Any], first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    settings = SegmenterSettings(**given)
+    for number, expected in ((1, first), (2, second)):
+        of_round = stage2._settings_of_round(settings, number, 2)
+        assert {name: getattr(of_round, name) for name in expected} == expected
+    assert stage2._settings_of_round(settings, 1, 1) is settings

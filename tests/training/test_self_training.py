@@ -195,7 +195,7 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
     stages = {str(row["stage"]) for row in read_curve(studied / "curves.csv")}
 
     assert list(facts["seconds"])[:4] == ["classifier", "segmenter", "pseudo-masks", "student"]
-    assert stages == {"classifier", "segmenter", "student"}
+    assert stages == {"classifier", "segmenter-1", "segmenter", "student"}
     assert facts["belief"]["certainty"] in CERTAINTIES
     assert 0 <= facts["belief"]["right"] <= 1
     assert not (studied / "checkpoints").exists()

@@ -15,10 +15,12 @@ from matplotlib.figure import Figure
 from decouplednet.comparison.cell import CellResult
 from decouplednet.comparison.rows import Row, Spread, rows_of
 from decouplednet.counts import count
+from decouplednet.report.curve_charts import stage_title
 from decouplednet.report.theme import LIGHT
 
 COLOURS = (*LIGHT.lines, "#7a6a00", "#b3263b", "#5b4bb7", "#55585f")
 MARKERS = "osD^vPX*"
+ASIDE = 1.03  # from one method to the next beside it
 _DOTS_PER_INCH = 150
 _PANEL = (4.4, 3.8)  # inches, of a panel of scores
 _SMALL = (3.6, 2.2)  # inches, of a panel of losses
@@ -31,7 +33,8 @@ Score = Callable[[Row], Spread | None]
 def scores_picture(cells: Sequence[CellResult]) -> bytes:
     """Return a PNG of mean IoU over masks a class, a line for each method.
 
-    Bands reach from the lowest to the highest seed. A method without masks is a level line. The
+    Bars reach from the lowest to the highest seed; methods stand side by side at a number of masks,
+    so that none hides another. A method without masks is a level line. The
     second panel, scores with true tags, is left out where no method can be told.
 
     Args:
@@ -45,11 +48,14 @@ def scores_picture(cells: Sequence[CellResult]) -> bytes:
     every = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
     for axes, (title, score) in zip(every, panels, strict=True):
         _dress(axes, title)
-        for style, method in enumerate(_methods(rows)):
-            _draw_method(axes, [row for row in rows if row.method == method], score, style)
+        methods = _methods(rows)
+        for style, method in enumerate(methods):
+            aside = ASIDE ** (style - (len(methods) - 1) / 2)
+            of_method = [row for row in rows if row.method == method]
+            _draw_method(axes, of_method, score, style, aside)
         _scale_masks(axes, sorted({row.masks for row in rows} - {0}))
     every[0].set_ylabel("mean IoU", color=LIGHT.ink)
-    figure.supxlabel("masks a class; bands from the lowest to the highest seed", fontsize=10)
+    figure.supxlabel("masks a class; bars from the lowest to the highest seed", fontsize=10)
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
     return _png(figure)
@@ -58,7 +64,7 @@ def scores_picture(cells: Sequence[CellResult]) -> bytes:
 def convergence_picture(cells: Sequence[CellResult]) -> bytes:
     """Return a PNG of the losses, a panel for each stage of each method.
 
-    Every cell is a line, its running mean, coloured by its number of masks.
+    Every cell is a line, its running mean, coloured and dashed by its number of masks.
 
     Args:
         cells: at least one.
@@ -81,7 +87,9 @@ def convergence_picture(cells: Sequence[CellResult]) -> bytes:
     figure.supxlabel("update", fontsize=10)
     figure.supylabel("loss", fontsize=10)
     lines = [
-        panels[0].plot([], [], color=_colour(style), label=_budget(masks))[0]
+        panels[0].plot([], [], color=_colour(style), label=_budget(masks), linestyle=_dash(style))[
+            0
+        ]
         for style, masks in enumerate(budgets)
     ]
     figure.legend(handles=lines, loc="outside upper center", ncols=4, frameon=False, fontsize=9)
@@ -92,24 +100,22 @@ def _methods(rows: Sequence[Row]) -> list[str]:
     return sorted({row.method for row in rows})
 
 
-def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int) -> None:
-    """Draw the line of a method with its band; without masks a level line."""
+def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int, aside: float) -> None:
+    """Draw the line of a method with its bars, ``aside`` times as far right; else a level line."""
     title = rows[0].title.replace("$", r"\$")
     look: dict[str, Any] = {"color": _colour(style), "linewidth": 1.8, "label": title}
     points = [(row.masks, spread) for row in rows if (spread := score(row))]
     level = [spread for masks, spread in points if masks == 0]
     for spread in level:
-        axes.axhspan(min(spread.values), max(spread.values), color=_colour(style), alpha=0.15)
         axes.axhline(spread.mean, linestyle="dashed", **look)
     learnt = [(masks, spread) for masks, spread in points if masks]
     if learnt or not level:
-        masks = np.array([masks for masks, _ in learnt], float)
+        masks = aside * np.array([masks for masks, _ in learnt], float)
         means = [spread.mean for _, spread in learnt]
         axes.plot(masks, means, marker=MARKERS[style % len(MARKERS)], markersize=5, **look)
         low = [min(spread.values) for _, spread in learnt]
         high = [max(spread.values) for _, spread in learnt]
-        axes.fill_between(masks, low, high, color=_colour(style), alpha=0.15, linewidth=0)
-        axes.vlines(masks, low, high, color=_colour(style), linewidth=1.0)
+        axes.vlines(masks, low, high, color=_colour(style), linewidth=1.4)
 
 
 def _draw_losses(
@@ -118,11 +124,13 @@ def _draw_losses(
     """Draw the losses of one stage of all cells of a method."""
     curves = [cell.curves[place] for cell in cells]
     rested = sum(curve.verdict == "at rest" for curve in curves)
-    title = f"{cells[0].title}:\n{curves[0].stage}, {rested} of {len(curves)} at rest"
+    stage = stage_title(curves[0].stage)
+    title = f"{cells[0].title}:\n{stage}, {rested} of {len(curves)} at rest"
     _dress(axes, title.replace("$", r"\$"))
     for cell, curve in zip(cells, curves, strict=True):
-        colour = _colour(budgets.index(cell.masks))
-        axes.plot(curve.update, curve.loss, color=colour, linewidth=1.2, alpha=0.85)
+        style = budgets.index(cell.masks)
+        look: dict[str, Any] = {"color": _colour(style), "linestyle": _dash(style)}
+        axes.plot(curve.update, curve.loss, linewidth=1.2, alpha=0.85, **look)
     axes.set_ylim(bottom=0)
 
 
@@ -153,6 +161,10 @@ def _budget(masks: int) -> str:
 
 def _colour(style: int) -> str:
     return COLOURS[style % len(COLOURS)]
+
+
+def _dash(style: int) -> str:
+    return ("solid", "dashed", "dotted")[style % 3]
 
 
 def _png(figure: Figure) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 from decouplednet.comparison.cell import CellResult, CellScores
+from decouplednet.report.curve_charts import stage_title
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Row:
     def unrested(self) -> tuple[str, ...]:
         """Return each curve that had not come to rest, such as ``segmenter, seed 1: rising``."""
         return tuple(
-            f"{curve.stage}, seed {cell.seed}: {curve.verdict}"
+            f"{stage_title(curve.stage)}, seed {cell.seed}: {curve.verdict}"
             for cell in self.cells
             for curve in cell.curves
             if curve.verdict != "at rest"

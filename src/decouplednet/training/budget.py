@@ -83,15 +83,34 @@ def stages_of(settings: Settings) -> Mapping[str, StageSettings]:
 def rounds_of(name: str, settings: Settings) -> tuple[str, ...]:
     """Return the names of the optimisations that a stage is made of; the last has the stage's own.
 
-    >>> rounds_of("student", Settings(self_training={"enabled": True, "rounds": 3}))
-    ('student-1', 'student-2', 'student')
+    Before a stage 3, stage 2 has two rounds: one without the masks by which the belief in
+    pseudo-masks is chosen, and one with all masks.
+
+    >>> settings = Settings(self_training={"enabled": True, "rounds": 3})
+    >>> rounds_of("student", settings), rounds_of("segmenter", settings)
+    (('student-1', 'student-2', 'student'), ('segmenter-1', 'segmenter'))
 
     Args:
         name: of the stage.
         settings: of the run.
     """
-    rounds = settings.self_training.rounds if name == "student" else 1
+    student = settings.self_training
+    rounds = {"student": student.rounds, "segmenter": 1 + student.enabled}.get(name, 1)
     return (*(f"{name}-{number}" for number in range(1, rounds)), name)
+
+
+def updates_of_round(updates: int, number: int, rounds: int) -> int:
+    """Return how many of the updates of a stage are those of a round; at least one.
+
+    >>> [updates_of_round(8, number, 3) for number in (1, 2, 3)]
+    [3, 3, 2]
+
+    Args:
+        updates: of the stage.
+        number: of the round, from 1.
+        rounds: how many there are.
+    """
+    return max(1, updates // rounds + (number <= updates % rounds))
 
 
 def shares_of(settings: Settings) -> Mapping[str, float]:

@@ -1,7 +1,8 @@
 """Stage 2: where the asked-for classes are, learnt from masks with the classifier frozen."""
 
 from collections.abc import Sequence
-from typing import TypeVar
+from dataclasses import asdict
+from typing import Any, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -12,10 +13,13 @@ from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
+from decouplednet.stage_settings import SegmenterSettings
+from decouplednet.training.budget import rounds_of, updates_of_round
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
 from decouplednet.training.plan import Plan
+from decouplednet.training.pseudo_masks import Belief, choose_belief, teacher
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.stages import MaskStage
 from decouplednet.training.statistics import estimate_statistics
@@ -23,6 +27,7 @@ from decouplednet.training.step_size import step_size
 from decouplednet.training.timetable import UNTIMED, Watch, timed
 
 T = TypeVar("T")
+LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
 HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
 
 
@@ -51,7 +56,9 @@ def train_segmenter(
 ) -> None:
     """Train bridge and decoder from masks, in place; leave the network in eval mode.
 
-    A stage that ended before is read back instead.
+    Before a stage 3, it has two rounds: the first leaves out the masks by which is chosen how far
+    its labels are believed, the second goes on with all of them. A round that ended before is read
+    back instead.
 
     Args:
         network: its classifier is trained and frozen.
@@ -64,12 +71,44 @@ def train_segmenter(
         TrainingError: see ``fit``; or too few masks to hold some out, or what stage 2 left behind
             is damaged.
     """
-    if folder.segmenter.exists():
-        network.load_state_dict(read_learnt(folder.segmenter, _learnt(network)), strict=False)
-    else:
-        _train(network, plan, folder, watch)
-        write_learnt(folder.segmenter, _learnt(network))
+    rounds = rounds_of("segmenter", plan.settings)
+    ended = [number for number, name in enumerate(rounds, 1) if folder.learnt(name).exists()]
+    if ended:
+        learnt = folder.learnt(rounds[ended[-1] - 1])
+        network.load_state_dict(read_learnt(learnt, _learnt(network)), strict=False)
+    for number in range(max(ended, default=0) + 1, len(rounds) + 1):
+        if number > 1 and plan.unmasked:
+            belief_of(network, plan, folder)
+        _train_round(number, network, plan, folder, watch)
+        write_learnt(folder.learnt(rounds[number - 1]), _learnt(network))
     network.eval()
+
+
+def belief_of(network: DecoupledNet, plan: Plan, folder: RunFolder) -> Belief:
+    """Return from where on pixels of pseudo-masks are believed, chosen once for a run.
+
+    Args:
+        network: has not learnt from the held-out masks, unless the belief was chosen before.
+        plan: of the run.
+        folder: of the run.
+
+    Raises:
+        DataError: a held-out image or mask cannot be read.
+        TrainingError: what an earlier attempt wrote is damaged.
+    """
+    if folder.belief.exists():
+        return Belief(**folder.read_belief(plan.classes))
+    _, held_out = split_for_segmenter(plan)
+    belief = choose_belief(
+        teacher(network, plan),
+        plan.catalogue,
+        held_out,
+        masked=plan.masked_classes,
+        wanted=plan.settings.self_training.right,
+        undenied=plan.settings.self_training.undenied,
+    )
+    folder.write_json(folder.belief, asdict(belief))
+    return belief
 
 
 def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
@@ -78,12 +117,19 @@ def _learnt(network: DecoupledNet) -> dict[str, Tensor]:
     return {name: state[name] for name in state if not name.startswith("classifier.")}
 
 
-def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> None:
-    settings = timed(plan.settings.segmenter, "segmenter", network, plan, folder, watch)
-    train, held_out = split_for_segmenter(plan)
-    examples = masked_images(plan, train, hosts=plan.unmasked)
+def _train_round(
+    number: int, network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
+) -> None:
+    """Train a round of stage 2, counted from 1, of which only a first stops early."""
+    rounds = rounds_of("segmenter", plan.settings)
+    settings = _settings_of_round(plan.settings.segmenter, number, len(rounds))
+    settings = timed(settings, "segmenter", network, plan, folder, watch, number=number)
+    train, held_out = split_for_segmenter(plan) if number == 1 else (plan.roles.masks, ())
+    # Each round cuts windows of its own, and the first those of a stage with one round.
+    seed = plan.settings.seed + LATER_ROUND * (number - 1)
+    examples = masked_images(plan, train, hosts=plan.unmasked, seed=seed)
     measured = masked_images(plan, held_out) if settings.held_out else None
-    stage = MaskStage(network, settings, seed=plan.settings.seed)
+    stage = MaskStage(network, settings, seed=seed, name=rounds[number - 1])
     fit(
         stage,
         examples,
@@ -95,7 +141,7 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
         fewest=plan.fewest_images(plan.window_side),
         clock=watch.clock,
     )
-    if settings.statistics_batches:
+    if settings.statistics_batches and number == len(rounds):
         network.to(plan.machine.device)
         size = step_size(settings, plan.machine.devices)
         draws = FirstDraws(examples, settings.statistics_batches * size)
@@ -105,6 +151,20 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
         )
         parts = [network.get_submodule(name) for name in ("bridge", "decoder")]
         estimate_statistics(network, parts, batches, plan.machine.device, plan.machine.precision)
+
+
+def _settings_of_round(settings: SegmenterSettings, number: int, rounds: int) -> SegmenterSettings:
+    """Return the settings of a round: its share of updates or minutes, the last without a stop."""
+    if rounds == 1:
+        return settings
+    changes: dict[str, Any] = {}
+    if settings.updates is not None:
+        changes["updates"] = updates_of_round(settings.updates, number, rounds)
+    if settings.minutes is not None:
+        changes["minutes"] = settings.minutes / rounds
+    if number == rounds:
+        changes |= {"held_out": 0.0, "patience": None}
+    return settings.model_copy(update=changes)
 
 
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import asdict
 
 import numpy as np
 from torch import Tensor
@@ -10,12 +9,11 @@ from torch import Tensor
 from decouplednet.annotations.record import Record
 from decouplednet.counts import count
 from decouplednet.dataset.mixed import MixedImages
-from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.progress import bar
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training.budget import PSEUDO_MASKS, STUDENT_COST, rounds_of
+from decouplednet.training.budget import PSEUDO_MASKS, STUDENT_COST, rounds_of, updates_of_round
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import effort_of, fit
@@ -23,13 +21,11 @@ from decouplednet.training.labels import drawn_in_time, labels_a_round
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
-    Belief,
-    choose_belief,
     teacher,
     write_pseudo_masks,
 )
 from decouplednet.training.run_folder import RunFolder
-from decouplednet.training.segmenter import masked_images, split_for_segmenter
+from decouplednet.training.segmenter import LATER_ROUND, belief_of, masked_images
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timetable import (
     UNTIMED,
@@ -40,8 +36,6 @@ from decouplednet.training.timetable import (
 )
 
 logger = logging.getLogger(__name__)
-
-LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
 
 
 def train_student(
@@ -95,7 +89,7 @@ def _train_round(
             pseudo = _pseudo_masks(network, plan, folder, images, number)
     rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
     earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
-    share = whole.updates // len(rounds) + (number <= whole.updates % len(rounds))
+    share = updates_of_round(whole.updates, number, len(rounds))
     settings = whole.model_copy(update={"updates": share})
     settings = left_by_labels(settings, watch, number=number, earlier=earlier.seconds)
     settings = timed(settings, "student", network, plan, folder, watch, number=number)
@@ -133,7 +127,7 @@ def _pseudo_masks(
 ) -> tuple[Record, ...]:
     """Return those of some images whose pseudo-mask of a round holds a class, each with it."""
     predictor = teacher(network, plan)
-    belief = _belief(predictor, plan, folder)
+    belief = belief_of(network, plan, folder)
     labelled = write_pseudo_masks(
         predictor,
         images,
@@ -205,26 +199,6 @@ def images_to_label(plan: Plan, labels: int, number: int) -> tuple[Record, ...]:
         return images
     rng = np.random.default_rng((plan.settings.seed, number))
     return tuple(images[place] for place in sorted(rng.permutation(len(images))[:labels]))
-
-
-def _belief(predictor: Predictor, plan: Plan, folder: RunFolder) -> Belief:
-    """Return from where on pixels are believed, chosen once for all pseudo-masks of a run.
-
-    Only the teacher of the first round has not learnt from the masks by which it is chosen.
-    """
-    if folder.belief.exists():
-        return Belief(**folder.read_belief(plan.classes))
-    _, held_out = split_for_segmenter(plan)
-    belief = choose_belief(
-        predictor,
-        plan.catalogue,
-        held_out,
-        masked=plan.masked_classes,
-        wanted=plan.settings.self_training.right,
-        undenied=plan.settings.self_training.undenied,
-    )
-    folder.write_json(folder.belief, asdict(belief))
-    return belief
 
 
 def _train(

@@ -27,6 +27,20 @@ SECONDS = "seconds"  # what a checkpoint calls the time that its stage took unti
 TITLES = ("stage 1, tags", "stage 2, masks", "stage 3, pseudo-masks")
 
 
+def round_title(title: str, name: str) -> str:
+    """Return what a round of a stage is called where progress is shown.
+
+    >>> round_title("stage 2, masks", "segmenter-1"), round_title("stage 2, masks", "segmenter")
+    ('stage 2, masks, round 1', 'stage 2, masks')
+
+    Args:
+        title: of the stage.
+        name: of the round, see ``budget.rounds_of``.
+    """
+    _, _, number = name.partition("-")
+    return f"{title}, round {number}" if number else title
+
+
 @dataclass(frozen=True, slots=True)
 class Feed:
     """What a stage trains from.
@@ -214,14 +228,28 @@ class MaskStage(Stage):
         network: its classifier is frozen and in eval mode already.
         settings: the schedule.
         seed: fixes what is random in a step.
+        name: of the round, see ``budget.rounds_of``.
     """
 
     network: DecoupledNet
     settings: SegmenterSettings
 
-    def __init__(self, network: DecoupledNet, settings: SegmenterSettings, *, seed: int) -> None:
+    def __init__(
+        self,
+        network: DecoupledNet,
+        settings: SegmenterSettings,
+        *,
+        seed: int,
+        name: str = "segmenter",
+    ) -> None:
         super().__init__(
-            network, settings, name="segmenter", title=TITLES[1], seed=seed, frozen="classifier."
+            network,
+            settings,
+            name=name,
+            title=round_title(TITLES[1], name),
+            seed=seed,
+            frozen="classifier.",
+            section="segmenter",
         )
         self.register_buffer("pixels", torch.zeros(2), persistent=False)
 

@@ -8,7 +8,7 @@ from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.borders import pixel_weights
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
-from decouplednet.training.stages import TITLES, Stage
+from decouplednet.training.stages import TITLES, Stage, round_title
 
 
 class StudentStage(Stage):
@@ -37,12 +37,11 @@ class StudentStage(Stage):
         seed: int,
         name: str = "student",
     ) -> None:
-        title = TITLES[2] + name.removeprefix("student").replace("-", ", round ")
         super().__init__(
             network,
             settings,
             name=name,
-            title=title,
+            title=round_title(TITLES[2], name),
             seed=seed,
             frozen="",
             section="self_training",

@@ -4,12 +4,13 @@ from contextlib import suppress
 from dataclasses import replace
 
 from decouplednet.errors import SettingsError, TrainingError
+from decouplednet.progress import notice
 from decouplednet.settings import Settings
 from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice
 from decouplednet.training.classifier import share_missing
 from decouplednet.training.pace import Clock
-from decouplednet.training.plan import Plan, check_self_training, check_step, replanned
+from decouplednet.training.plan import Plan, check_step, replanned
 from decouplednet.training.segmenter import split_for_segmenter
 from decouplednet.training.start import start_network
 from decouplednet.training.survey import Survey
@@ -37,7 +38,8 @@ def plan_within_minutes(plan: Plan, given: Settings, clock: Clock, started: floa
         SettingsError: the minutes are too few.
         TrainingError: memory ran out.
     """
-    budget = _best_budget(plan, given, clock, started)
+    with notice("trying out how fast this machine is", quiet=not plan.machine.progress):
+        budget = _best_budget(plan, given, clock, started)
     budget.check()
     timed = replanned(plan, budget.settings)
     return replace(timed, budget=budget, choices=budget.choices)
@@ -88,11 +90,12 @@ def third_stage_possible(plan: Plan) -> bool:
     Args:
         plan: of the run, with stage 3 or without.
     """
+    if not plan.unmasked:
+        return False
     enabled = plan.settings.changed({"self_training.enabled": True})
     longer = replace(plan, settings=enabled)
     try:
         check_step(longer)
-        check_self_training(longer)
         split_for_segmenter(longer)
     except (SettingsError, TrainingError):
         return False
