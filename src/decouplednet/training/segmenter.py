@@ -109,8 +109,8 @@ def _train(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records whose masks train stage 2, and those kept for what is chosen by them.
 
-    Args:
-        plan: of the run, which has looked that some are left to train from.
+    Raises:
+        TrainingError: nothing would be left to train from; ``make_plan`` has looked already.
     """
     setting, share = share_held_out(plan.settings, labels=bool(plan.unmasked))
     return split_held_out(plan.roles.masks, share, plan.settings.seed, setting)
