@@ -12,15 +12,19 @@ import sys
 import tomllib
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from benchmarks.shared_stages import finish
+from benchmarks.shared_stages import check_folder_name, check_run, finish
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
+from decouplednet.comparison.compare import check_numbers
 from decouplednet.comparison.rows import spread
 from decouplednet.errors import SettingsError, UsageError, UserError
+from decouplednet.report.finished_run import Outcome
 from decouplednet.settings import Settings
+from decouplednet.training.run_folder import RunFolder
 
 AS_IT_IS = "the recipe"
 COLUMNS = ("predicted tags", "true tags", "tag mAP")
@@ -34,15 +38,16 @@ class Cell:
     Args:
         row: what was changed, in words.
         seed: of the run.
-        predicted_tags: mean IoU when the network decides which classes are there.
+        predicted_tags: mean IoU when the network decides which classes are there; None where no
+            pixel counts.
         true_tags: mean IoU when it is told.
         tag_map: mean average precision of the tags; None where it is not defined.
     """
 
     row: str
     seed: int
-    predicted_tags: float
-    true_tags: float
+    predicted_tags: float | None
+    true_tags: float | None
     tag_map: float | None
 
 
@@ -53,17 +58,24 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
         file: TOML, ``"what is changed" = ["section.key=value", ...]``; None: no other row.
 
     Raises:
-        SettingsError: it cannot be read, or a row is no list of changes, or two are alike.
+        SettingsError: it cannot be read, a row is no list of changes, has a name that cannot be a
+            folder's, or is named like another one.
     """
     rows: dict[str, tuple[str, ...]] = {AS_IT_IS: ()}
     if file is None:
         return rows
     try:
-        content = tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as fault:
         raise SettingsError(f"{file}: cannot be read: {fault}") from None
     folders = {folder_of(AS_IT_IS, 0): AS_IT_IS}
     for name, changes in content.items():
+        if name == AS_IT_IS:
+            raise SettingsError(
+                f'{file}: row "{name}": so is the row called that changes nothing; choose another '
+                "name"
+            )
+        check_folder_name(folder_of(name, 0), f'{file}: row "{name[:40]}"')
         alike = folders.setdefault(folder_of(name, 0), name)
         if alike != name:
             raise SettingsError(f'{file}: rows "{alike}" and "{name}": name them less alike')
@@ -74,6 +86,67 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
             )
         rows[name] = tuple(changes)
     return rows
+
+
+def settings_of(
+    recipe: Path | None, changes: Sequence[str], rows: Path | None
+) -> dict[str, Settings]:
+    """Return the settings of each row.
+
+    Args:
+        recipe: that all rows start from; None: the defaults.
+        changes: of all rows, as given to ``--set``.
+        rows: file of the rows; None: the recipe as it is alone.
+
+    Raises:
+        SettingsError: the recipe, the rows or a row's settings are refused.
+        UsageError: a change of all rows is refused.
+    """
+    found = {}
+    for row, own in read_rows(rows).items():
+        with _named(rows, row):
+            found[row] = Settings.read(recipe, [*changes, *own])
+    return found
+
+
+def check(
+    data: Path, out: Path, settings: Mapping[str, Settings], seeds: Sequence[int], rows: Path | None
+) -> None:
+    """Refuse what cannot be trained of the runs that are missing, before anything is trained.
+
+    Args:
+        data: the data set's folder.
+        out: where the runs go.
+        settings: of each row.
+        seeds: of the runs of each row.
+        rows: file of the rows, for the message.
+
+    Raises:
+        UserError: as ``check_run``.
+    """
+    missing = [
+        (row, seed)
+        for row in settings
+        for seed in seeds
+        if not RunFolder(out / folder_of(row, seed)).metrics.exists()
+    ]
+    if missing:
+        catalogue = Catalogue.read(data)
+        for row, seed in missing:
+            with _named(rows, row):
+                check_run(catalogue, settings[row].changed({"seed": seed}))
+
+
+@contextmanager
+def _named(rows: Path | None, row: str) -> Iterator[None]:
+    """Say of what is refused meanwhile which row of which file asked for it."""
+    try:
+        yield
+    except UserError as fault:
+        if row == AS_IT_IS:
+            raise
+        told = str(fault).removeprefix("--set").lstrip(": ")
+        raise SettingsError(f'{rows}: row "{row}": {told}') from None
 
 
 def folder_of(row: str, seed: int) -> str:
@@ -114,23 +187,25 @@ def measure(
         for row, its in settings.items():
             name = folder_of(row, seed)
             tell(name)
-            scores = finish(
+            outcome = finish(
                 data,
                 out / name,
                 its.changed({"seed": seed}),
                 store=out / "stages",
                 progress=progress,
             )
-            cells.append(_cell(row, seed, scores))
+            cells.append(_cell(row, seed, outcome))
             _write(out, cells)
     return tuple(cells)
 
 
-def _cell(row: str, seed: int, scores: Mapping[str, Any]) -> Cell:
-    if not scores:
-        raise SettingsError("no image was scored; name some in data.validation_split")
-    predicted, told = scores["predicted_tags"], scores["true_tags"]
-    return Cell(row, seed, predicted["miou"], told["miou"], predicted["tag_map"])
+def _cell(row: str, seed: int, outcome: Outcome) -> Cell:
+    predicted, told = outcome.predicted_tags, outcome.true_tags
+    if predicted is None or told is None:
+        raise SettingsError(
+            f"{folder_of(row, seed)}: no image was scored; name some in data.validation_split"
+        )
+    return Cell(row, seed, predicted.miou, told.miou, predicted.tag_map)
 
 
 def _write(out: Path, cells: Sequence[Cell]) -> None:
@@ -198,18 +273,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Namespace = parser().parse_args(arguments)
     try:
-        settings = {
-            row: Settings.read(given.recipe, [*given.changes, *changes])
-            for row, changes in read_rows(given.rows).items()
-        }
-        cells = measure(
-            given.data,
-            given.out,
-            settings,
-            _numbers(given.seeds),
-            progress=not given.quiet,
-            tell=_say,
-        )
+        seeds = _numbers(given.seeds)
+        settings = settings_of(given.recipe, given.changes, given.rows)
+        check(given.data, given.out, settings, seeds, given.rows)
+        progress = not given.quiet
+        cells = measure(given.data, given.out, settings, seeds, progress=progress, tell=_say)
     except UserError as fault:
         sys.stderr.write(f"benchmarks: {' '.join(str(fault).split())}\n")
         return WRONG_USE if isinstance(fault, UsageError) else REFUSED
@@ -222,9 +290,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _numbers(text: str) -> list[int]:
     try:
-        return [int(word) for word in text.split(",")]
+        seeds = [int(word) for word in text.split(",")]
     except ValueError:
         raise UsageError(f"--seeds: {text!r} is no list of numbers such as 0,1,2") from None
+    check_numbers([1], seeds)
+    return seeds
 
 
 def _say(line: str) -> None:

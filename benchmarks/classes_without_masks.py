@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.shared_stages import finish
+from benchmarks.shared_stages import check_folder_name, check_run, finish, outcome_of
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.roles import choose_classes
@@ -26,6 +26,7 @@ from decouplednet.training.run_folder import RunFolder
 
 WITH_ALL = "with-all-masks"
 KINDS = ("predicted_tags", "true_tags")
+_OF_PATHS = '%./\\:*?"<>|'
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +58,17 @@ def run_name(left_out: str | None) -> str:
 
     >>> run_name(None), run_name("cat")
     ('with-all-masks', 'without-masks-of-cat')
+
+    Signs that mean something in a path are written by their number, so that each class has a
+    folder of its own:
+
+    >>> run_name("../cat/dog")
+    'without-masks-of-%2E%2E%2Fcat%2Fdog'
     """
-    return WITH_ALL if left_out is None else f"without-masks-of-{left_out}"
+    if left_out is None:
+        return WITH_ALL
+    signs = (f"%{ord(sign):02X}" if sign in _OF_PATHS else sign for sign in left_out)
+    return f"without-masks-of-{''.join(signs)}"
 
 
 def train_all(
@@ -74,20 +84,30 @@ def train_all(
         tell: called with a line before each run.
 
     Raises:
-        SettingsError: ``data.masks_classes`` is given, there are fewer than two classes, or a run
-            that is done was given other settings.
+        SettingsError: ``data.masks_classes`` is given, there are fewer than two classes, one has a
+            name too long for a folder, or a run that is done was given other settings.
         UserError: as ``training.run.train``.
     """
-    classes = choose_classes(Catalogue.read(data).classes, settings.data)
+    catalogue = Catalogue.read(data)
+    classes = choose_classes(catalogue.classes, settings.data)
     if settings.data.masks_classes is not None:
         raise SettingsError("data.masks_classes is what this program changes; leave it out")
     if len(classes) < 2:
         raise SettingsError("one class alone has no others whose masks could be learnt; give two")
-    for left_out in (None, *classes):
-        kept = [name for name in classes if name != left_out]
-        tell(run_name(left_out))
-        its = settings.changed({"data.masks_classes": kept})
-        finish(data, out / run_name(left_out), its, store=out / "stages", progress=progress)
+    for name in classes:
+        check_folder_name(run_name(name), f'class "{name[:40]}"')
+    runs = {
+        out / run_name(left_out): settings.changed(
+            {"data.masks_classes": [name for name in classes if name != left_out]}
+        )
+        for left_out in (None, *classes)
+    }
+    for folder, its in runs.items():
+        if not RunFolder(folder).metrics.exists():
+            check_run(catalogue, its)
+    for folder, its in runs.items():
+        tell(folder.name)
+        finish(data, folder, its, store=out / "stages", progress=progress)
         rows = rows_of(out, classes)
         content = [asdict(row) | {"share": row.share} for row in rows]
         write_atomically(out / "results.json", (json.dumps(content, indent=2) + "\n").encode())
@@ -107,12 +127,14 @@ def rows_of(out: Path, classes: ClassList) -> tuple[Row, ...]:
     """
 
     def iou_of(left_out: str | None, tags: str, name: str) -> float | None:
-        file = RunFolder(out / run_name(left_out)).metrics
-        metrics = json.loads(file.read_text(encoding="utf-8"))
-        if not metrics:
-            raise SettingsError(f"{file}: no image was scored; name some in data.validation_split")
-        value: float | None = metrics[tags]["iou"][name]
-        return value
+        run = RunFolder(out / run_name(left_out))
+        outcome = outcome_of(run)
+        scores = outcome.true_tags if tags == "true_tags" else outcome.predicted_tags
+        if scores is None:
+            raise SettingsError(
+                f"{run.metrics}: no image was scored; name some in data.validation_split"
+            )
+        return scores.iou.get(name)
 
     done = [name for name in classes if RunFolder(out / run_name(name)).metrics.exists()]
     return tuple(

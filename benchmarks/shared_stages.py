@@ -11,10 +11,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load
+
 import decouplednet
+from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
-from decouplednet.errors import SettingsError
+from decouplednet.errors import DataError, SettingsError, TrainingError
 from decouplednet.inference.model_folder import save_model
+from decouplednet.report.finished_run import Outcome
 from decouplednet.settings import Settings
 from decouplednet.training.digests import digests_of
 from decouplednet.training.plan import Plan, make_plan
@@ -30,10 +36,44 @@ from decouplednet.training.run import (
 from decouplednet.training.run_folder import RunFolder, versions
 from decouplednet.training.watching import watch_of
 
+LONGEST_NAME = 200  # bytes; systems take 255
 
-def finish(
-    data: Path, folder: Path, settings: Settings, *, store: Path, progress: bool
-) -> dict[str, Any]:
+
+def check_run(data: Catalogue, settings: Settings) -> None:
+    """Refuse a run that cannot be trained or scored, before anything is trained.
+
+    Args:
+        data: the data set.
+        settings: of the run.
+
+    Raises:
+        SettingsError: the whole run is timed, or no image is kept for scoring.
+        UserError: as ``make_plan``.
+    """
+    _check_untimed(settings)
+    if not make_plan(data, settings).roles.validation:
+        raise SettingsError("no image is kept for scoring; name some in data.validation_split")
+
+
+def check_folder_name(name: str, what: str) -> None:
+    """Refuse a name that a folder cannot have.
+
+    Args:
+        name: of the folder.
+        what: it is named after, for the message.
+
+    Raises:
+        SettingsError: it is too long.
+    """
+    length = len(name.encode())
+    if length > LONGEST_NAME:
+        raise SettingsError(
+            f"{what}: the name of its folder would have {length} bytes, expected at most "
+            f"{LONGEST_NAME}; choose a shorter name"
+        )
+
+
+def finish(data: Path, folder: Path, settings: Settings, *, store: Path, progress: bool) -> Outcome:
     """Train a run, go on with it, or leave it where it is done; return its scores.
 
     Args:
@@ -45,18 +85,16 @@ def finish(
 
     Raises:
         SettingsError: the whole run is timed; or it is done, with other settings.
+        DataError: the store is no folder, or the scores of a run that is done are damaged.
         UserError: as ``training.run.train``.
     """
-    if settings.minutes is not None:
-        raise SettingsError(
-            f"minutes = {settings.minutes:g}: a run that takes stages from another one would have "
-            "longer for its own; give a recipe with updates, such as recipes/cpu-2h.toml"
-        )
+    _check_untimed(settings)
+    if store.exists() and not store.is_dir():
+        raise DataError(f"{store}: is a file, and a folder of stages belongs there; move it away")
     run = RunFolder(folder)
     if run.metrics.exists():
         _check_unchanged(run, settings)
-        scores: dict[str, Any] = json.loads(run.metrics.read_text(encoding="utf-8"))
-        return scores
+        return outcome_of(run)
     if run.is_begun():
         settings = resumed_settings(run, settings)
     plan = make_plan(data, settings, progress=progress)
@@ -67,11 +105,33 @@ def finish(
         segmenter = train_stages(plan, run, facts, watch)
         lend(plan, run, store)
         save_model(run.model, segmenter)
-        scores = score(segmenter, plan, watch)
-        run.write_json(run.metrics, scores)
+        run.write_json(run.metrics, score(segmenter, plan, watch))
         run.write_json(run.facts, facts)
         run.remove_checkpoints()
-    return scores
+    return outcome_of(run)
+
+
+def outcome_of(run: RunFolder) -> Outcome:
+    """Return the scores of a run that is done.
+
+    Raises:
+        DataError: they cannot be read, or are damaged.
+    """
+    try:
+        return Outcome.model_validate_json(run.metrics.read_bytes())
+    except (OSError, ValidationError):
+        raise DataError(
+            f"{run.metrics}: not the scores that a run writes; put it back as it was, or remove "
+            f"{run.root} to train the run anew"
+        ) from None
+
+
+def _check_untimed(settings: Settings) -> None:
+    if settings.minutes is not None:
+        raise SettingsError(
+            f"minutes = {settings.minutes:g}: a run that takes stages from another one would have "
+            "longer for its own; give a recipe with updates, such as recipes/cpu-2h.toml"
+        )
 
 
 def _check_unchanged(run: RunFolder, settings: Settings) -> None:
@@ -90,18 +150,28 @@ def borrow(plan: Plan, run: RunFolder, store: Path) -> None:
         plan: of the run.
         run: its folder, locked.
         store: where stages that were learnt are kept.
+
+    Raises:
+        TrainingError: what is kept is damaged.
     """
     for stage, key in stage_keys(plan).items():
         kept = store / f"{key}.safetensors"
         if kept.exists() and not run.learnt(stage).exists():
-            write_atomically(run.learnt(stage), kept.read_bytes())
+            content = kept.read_bytes()
+            try:
+                load(content)
+            except SafetensorError as fault:
+                raise TrainingError(
+                    f"{kept}: not a readable safetensors file: {fault}; remove it, and the stage "
+                    "is learnt anew"
+                ) from None
+            write_atomically(run.learnt(stage), content)
             if _belief(kept).exists():
                 write_atomically(run.belief, _belief(kept).read_bytes())
 
 
 def lend(plan: Plan, run: RunFolder, store: Path) -> None:
     """Keep what the stages of a finished run learnt; see ``borrow``."""
-    store.mkdir(parents=True, exist_ok=True)
     for stage, key in stage_keys(plan).items():
         kept = store / f"{key}.safetensors"
         if not kept.exists():

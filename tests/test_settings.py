@@ -151,11 +151,40 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("[data]\nclasses = 3\n", "[data] classes = 3: expected a list of names"),
         ("[prediction]\nscales = [1.0, 9.0]\n", "scales = 9.0: expected a number of at most 8"),
         ("[prediction]\nscales = [0.0]\n", "scales = 0.0: expected a number above 0"),
+        ("[prediction]\nscales = []\n", "[prediction] scales = []: expected a list of at least 1"),
+        (
+            f"[prediction]\nscales = {[0.5] * 9}\n",
+            f"[prediction] scales = {[0.5] * 9}: expected a list of at most 8",
+        ),
         ("[prediction]\nscales = 1.5\n", "[prediction] scales = 1.5: expected a list of numbers"),
         ('[classifier]\nweight_decay = "much"\n', 'weight_decay = "much": expected a number'),
         ('[segmenter]\nwarp_windows = "ja"\n', 'warp_windows = "ja": expected true or false'),
         ("[segmenter]\nupdates = 2000000000\n", "expected a number of at most 1e+09"),
         ("[compute]\ncache_gigabytes = 1e300\n", "expected a number of at most 1e+09"),
+        (
+            "[classifier]\nlearning_rate = 1e39\n",
+            "rate = 1e+39: expected a number of at most 1e+09",
+        ),
+        (
+            "[classifier]\nlargest_class_weight = 1e300\n",
+            "largest_class_weight = 1e+300: expected a number of at most 1e+09",
+        ),
+        ("[segmenter]\nweight_decay = 1e39\n", "decay = 1e+39: expected a number of at most 1e+09"),
+        *(
+            (
+                f"[self_training]\n{name}_weight = 1e39\n",
+                f"{name}_weight = 1e+39: expected a number",
+            )
+            for name in ("pseudo", "tag", "position", "border")
+        ),
+        (
+            "[segmenter]\nborder_width = 1000000000\n",
+            "[segmenter] border_width = 1000000000: expected a number of at most 512",
+        ),
+        (
+            "[classifier]\npooling_sharpness = 1e-300\n",
+            "[classifier] pooling_sharpness = 1e-300: expected a number of at least 0.01",
+        ),
         ("[segmenter]\nheld_out = 0.1\n", "patience and held_out go together"),
         ("seed = \n", "not a TOML file: Invalid value (at line 1, column 8)"),
     ],
@@ -189,6 +218,13 @@ def test_settings_made_by_hand_are_refused_in_the_same_words() -> None:
         Settings(seed=10**5000)
 
 
+def test_a_setting_is_one_fault_however_many_of_its_values_are_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^\[prediction\] scales = 0: .* above 0$"):
+        Settings(prediction={"scales": [0]})
+    with pytest.raises(SettingsError, match=r"threshold = 2: .* 1 \(1 more such fault\)$"):
+        Settings(prediction={"threshold": 2, "scales": [0, 9]})
+
+
 def test_changes_are_a_list() -> None:
     with pytest.raises(UsageError, match=r"^changes is the text 'seed=1'; expected a list"):
         Settings.read(None, "seed=1")
@@ -211,7 +247,10 @@ def test_a_recipe_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     [
         ("seed", "--set seed: expected section.key=value, such as seed=1"),
         ("=1", "--set =1: expected section.key=value, such as seed=1"),
+        (".x=1", "--set .x=1: expected section.key=value, such as seed=1"),
+        ("data.=1", "--set data.=1: expected section.key=value, such as seed=1"),
         ("seed.x=1", "--set: "),
+        ("prediction.scales=[]", "--set: [prediction] scales = []: expected a list of at least 1"),
         ("dta.classes=cat", "--set: a run has no setting dta; did you mean data?"),
         ("data.clases=cat", "--set: [data] has no setting clases; did you mean classes?"),
         ("seed=-1", '--set: seed = "-1": expected a number of at least 0'),

@@ -42,9 +42,9 @@ def lay_over(given: dict[str, Any], change: str) -> None:
         UsageError: it is neither.
     """
     path, sign, text = change.partition("=")
-    if not sign or not path:
-        raise UsageError(f"--set {change}: expected section.key=value, such as seed=1")
     *sections, key = path.strip().split(".")
+    if not sign or not all((*sections, key)):
+        raise UsageError(f"--set {change}: expected section.key=value, such as seed=1")
     place = given
     for section in sections:
         place = place.setdefault(section, {})

@@ -5,6 +5,7 @@ from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from decouplednet.classes import nearest_name
 from decouplednet.counts import count
@@ -28,20 +29,23 @@ _EXPECTED = {
     "model_type": "a section of settings",
     "multiple_of": "a multiple of {multiple_of:g}",
     "string_type": "text",
+    "too_long": "a list of at most {max_length}",
+    "too_short": "a list of at least {min_length}",
 }
 _LONGEST = 60  # characters of a refused value that are shown
 
 
 def sentence(model: type[BaseModel], faults: ValidationError) -> str:
-    """Return one line for the first fault, and how many more there are.
+    """Return one line for the first fault, and how many more settings have one.
 
     Args:
         model: the settings that refused.
         faults: what it found.
     """
-    first, others = faults.errors()[0], faults.error_count() - 1
-    names = [part for part in first["loc"] if isinstance(part, str)]
-    more = f" ({count(others, 'more such fault')})" if others else ""
+    first = faults.errors()[0]
+    names = _names(first)
+    others = {tuple(_names(fault)) for fault in faults.errors()} - {tuple(names)}
+    more = f" ({count(len(others), 'more such fault')})" if others else ""
     if first["type"] == "value_error":  # of settings that do not go together
         section = f"[{'.'.join(names)}] " if names else ""
         return f"{section}{first['msg'].removeprefix('Value error, ')}{more}"
@@ -56,6 +60,11 @@ def sentence(model: type[BaseModel], faults: ValidationError) -> str:
         form = f"a {list_name(_fields_at(model, sections)[key].annotation)}"
     wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
     return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
+
+
+def _names(fault: ErrorDetails) -> list[str]:
+    """Return the sections and the setting that a fault is about."""
+    return [part for part in fault["loc"] if isinstance(part, str)]
 
 
 def list_name(annotation: Any) -> str:

@@ -36,6 +36,8 @@ from decouplednet.stage_settings import (
 PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip", "modern"]
 Scale = Annotated[float, Field(gt=0, le=8)]
 """Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
+MOST_SCALES = 8
+"""Views of other sides that one image may be seen in."""
 
 
 class DataSettings(Frozen):
@@ -100,8 +102,9 @@ class PredictionSettings(Frozen):
     scales: tuple[Scale, ...] = Field(
         (1.0,),
         min_length=1,
-        description="sides in which an image is seen, as shares of the frame's, at most 8; "
-        "rounded to sides that the preset takes, the smallest at least, and averaged",
+        max_length=MOST_SCALES,
+        description="one to eight sides in which an image is seen, as shares of the frame's, each "
+        "at most 8; rounded to sides that the preset takes, the smallest at least, and averaged",
     )
     refinement: Literal["none", "guided"] = Field(
         "none",

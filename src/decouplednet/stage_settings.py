@@ -6,17 +6,20 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    NonNegativeFloat,
     NonNegativeInt,
     PositiveFloat,
     model_validator,
 )
 
 Share = float
-MOST = 10**9  # of whatever is counted; more is a slip of the keyboard
+MOST = 10**9  # of whatever is counted or weighed; more is a slip of the keyboard
+WIDEST_BORDER = 512  # pixels; windows are rarely as large
+BLUNTEST = 0.01  # sharpness of log-sum-exp; below it single precision blurs the mean it tends to
 Count = Annotated[int, Field(gt=0, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Minutes = Annotated[float, Field(gt=0, le=MOST)]
+Rate = Annotated[float, Field(gt=0, le=MOST)]
+Weight = Annotated[float, Field(ge=0, le=MOST)]
 
 
 POOLING_NUMBERS = {"pooling_sharpness": "log-sum-exp", "pooling_top_share": "top-k"}
@@ -68,8 +71,8 @@ class StageSettings(Frozen):
     optimizer: Literal["adamw", "sgd"] = Field(
         "adamw", description="AdamW, or SGD with momentum 0.9 whose biases learn at twice the rate"
     )
-    learning_rate: PositiveFloat = Field(description="step size of the first update after warm-up")
-    weight_decay: NonNegativeFloat = Field(0.01, description="decay of weights, not of biases")
+    learning_rate: Rate = Field(description="step size of the first update after warm-up")
+    weight_decay: Weight = Field(0.01, description="decay of weights, not of biases")
     schedule: Literal["linear", "steps", "constant"] = Field(
         "linear", description="fall to zero, tenfold cuts every decay_every updates, or no change"
     )
@@ -104,9 +107,7 @@ class ClassifierSettings(StageSettings):
     """Stage 1: the classification network, from tags."""
 
     images_per_update: Count = Field(64, description="images whose gradients make one update")
-    learning_rate: PositiveFloat = Field(
-        5e-4, description="step size of the first update after warm-up"
-    )
+    learning_rate: Rate = Field(5e-4, description="step size of the first update after warm-up")
     weights: str | None = Field(
         None,
         description='"imagenet" (fetched once), "none" (from scratch), a safetensors file of '
@@ -129,8 +130,8 @@ class ClassifierSettings(StageSettings):
         "the mean of the highest; other than max spreads f_cls over more positions. None: top-k "
         "for the presets skip and modern, max, as in the paper, for the others",
     )
-    pooling_sharpness: PositiveFloat | None = Field(
-        None, le=MOST, description="sharpness of pooling = log-sum-exp; None: 4"
+    pooling_sharpness: float | None = Field(
+        None, ge=BLUNTEST, le=MOST, description="sharpness of pooling = log-sum-exp; None: 4"
     )
     pooling_top_share: Share | None = Field(
         None,
@@ -140,9 +141,10 @@ class ClassifierSettings(StageSettings):
         "1: the mean of all; None: 0.25",
     )
     dropout: Share = Field(0.5, ge=0, lt=1, description="share of fc6 and fc7 outputs dropped")
-    largest_class_weight: PositiveFloat = Field(
+    largest_class_weight: float = Field(
         5.0,
         ge=1,
+        le=MOST,
         description="present tags of a class count absent / present times, at most this often; "
         "1: classes are not balanced",
     )
@@ -171,14 +173,15 @@ class ClassifierSettings(StageSettings):
 class RegionSettings(StageSettings):
     """What the stages that learn from masks have in common. Abstract: each adds its own."""
 
-    border_weight: NonNegativeFloat = Field(
+    border_weight: Weight = Field(
         0.0,
-        le=MOST,
         description="how much more pixels near the border of the foreground count than the "
         "others, which count 1; 0: all count the same",
     )
-    border_width: Count = Field(
+    border_width: int = Field(
         5,
+        gt=0,
+        le=WIDEST_BORDER,
         description="pixels of a window with foreground and background within this distance are "
         "near a border; it must reach over the ignored borders of masks",
     )
@@ -191,9 +194,7 @@ class SegmenterSettings(RegionSettings):
         50, description="updates between two checkpoints; resuming continues from the last one"
     )
     images_per_update: Count = Field(8, description="images whose gradients make one update")
-    learning_rate: PositiveFloat = Field(
-        5e-4, description="step size of the first update after warm-up"
-    )
+    learning_rate: Rate = Field(5e-4, description="step size of the first update after warm-up")
     side: Count | None = Field(
         None,
         description="side of the training windows, in pixels; None: that of the frame. Windows "
@@ -258,7 +259,7 @@ class SelfTrainingSettings(RegionSettings):
         "its end then follow the clock. None: they follow the updates",
     )
     images_per_update: Count = Field(8, description="images whose gradients make one update")
-    learning_rate: PositiveFloat = Field(
+    learning_rate: Rate = Field(
         5e-4, description="step size of bridge and decoder in the first update after warm-up"
     )
     head_rate: PositiveFloat = Field(
@@ -277,16 +278,16 @@ class SelfTrainingSettings(RegionSettings):
     drawn_share: Share = Field(
         0.25, gt=0, lt=1, description="share of the windows that have a drawn mask"
     )
-    pseudo_weight: NonNegativeFloat = Field(
+    pseudo_weight: Weight = Field(
         0.5, description="how much the pixels of a pseudo-mask count; those of a drawn mask: 1"
     )
-    tag_weight: NonNegativeFloat = Field(
+    tag_weight: Weight = Field(
         0.5, description="how much the tags of a window count beside its pixels"
     )
     label_smoothing: Share = Field(
         0.0, ge=0, lt=1, description="how much of every tag is taken back, as in stage 1"
     )
-    position_weight: NonNegativeFloat = Field(
+    position_weight: Weight = Field(
         1.0, description="how much the class of each position counts beside the pixels"
     )
     held_out: Share = Field(

@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -194,6 +195,20 @@ def test_the_rows_of_the_documentation_are_settings_that_there_are() -> None:
     ("text", "message"),
     [
         ("x", "rows.toml: cannot be read: "),
+        (f"x = {'[' * 3000}{']' * 3000}", "rows.toml: cannot be read: maximum recursion depth"),
+        (
+            '"the recipe" = ["side=96"]',
+            'rows.toml: row "the recipe": so is the row called that changes nothing; choose',
+        ),
+        (
+            f'"{"a" * 300}" = ["side=96"]',
+            f'rows.toml: row "{"a" * 40}": the name of its folder would have 302 bytes, expected '
+            "at most 200; choose a shorter name",
+        ),
+        ('"a" = ["nonsense=1"]', 'rows.toml: row "a": a run has no setting nonsense'),
+        ('"a" = ["side"]', 'rows.toml: row "a": side: expected section.key=value, such as seed=1'),
+        ('"a" = ["side=33"]', 'rows.toml: row "a": side = 33: a side of preset tiny must be a'),
+        ('"a" = ["minutes=9"]', 'rows.toml: row "a": minutes = 9: a run that takes stages from'),
         ('"row" = "a=1"', 'rows.toml: row "row": expected a list of changes such as ["prediction'),
         (
             '"a, b" = ["seed=1"]\n"a b" = ["seed=2"]',
@@ -206,14 +221,78 @@ def test_rows_that_cannot_be_read_are_refused(
     text: str, message: str, shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "rows.toml").write_text(text)
+    rows = ["--rows", str(tmp_path / "rows.toml")]
 
-    status = main(
-        [str(shapes), "--out", str(tmp_path / "runs"), "--rows", str(tmp_path / "rows.toml")]
+    assert main([str(shapes), "--out", str(tmp_path / "runs"), *rows, *SETTINGS]) == 1
+
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
+
+
+def test_rows_may_open_with_the_mark_that_some_programs_write(tmp_path: Path) -> None:
+    (tmp_path / "rows.toml").write_text('"a" = ["side=96"]', encoding="utf-8-sig")
+
+    assert read_rows(tmp_path / "rows.toml") == {AS_IT_IS: (), "a": ("side=96",)}
+
+
+@pytest.mark.parametrize("content", ['{"predicted_tags"', '{"predicted_tags": {}}', "[1]"])
+def test_damaged_scores_of_a_run_that_is_done_are_named(
+    content: str,
+    measured: Path,
+    arguments: list[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = Path(shutil.copytree(measured, tmp_path / "runs"))
+    run = out / "the-recipe-0"
+    (run / "metrics.json").write_text(content)
+
+    assert main([arguments[0], "--out", str(out), *arguments[3:]]) == 1
+
+    assert capsys.readouterr().err == (
+        f"benchmarks: {run}/metrics.json: not the scores that a run writes; put it back as it was, "
+        f"or remove {run} to train the run anew\n"
     )
 
-    assert status == 1
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "runs").exists()
+
+def test_a_damaged_stage_is_named_where_it_is_kept_and_learnt_anew(
+    measured: Path, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(measured, tmp_path / "runs"))
+    shutil.rmtree(out / "the-recipe-0")
+    damaged = (
+        out
+        / "stages"
+        / f"{stage_keys(make_plan(Path(arguments[0]), quick(*STUDENT)))['classifier']}.safetensors"
+    )
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:99])
+    words = [arguments[0], "--out", str(out), *arguments[3:]]
+
+    assert main(words) == 1
+
+    said = capsys.readouterr().err
+    assert f"{damaged}: not a readable safetensors file: " in said
+    assert said.endswith("; remove it, and the stage is learnt anew\n")
+    damaged.unlink()
+    assert main(words) == 0
+    assert damaged.read_bytes() == content
+
+
+def test_a_file_in_the_place_of_the_stages_is_refused_before_the_training(
+    arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stages").touch()
+
+    assert main([arguments[0], "--out", str(tmp_path), *arguments[3:]]) == 1
+
+    assert capsys.readouterr().err == (
+        f"benchmarks: {tmp_path}/stages: is a file, and a folder of stages belongs there; move it "
+        "away\n"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["stages"]
 
 
 def test_a_comparison_without_scored_images_is_refused(
@@ -225,13 +304,28 @@ def test_a_comparison_without_scored_images_is_refused(
 
     assert main([str(shapes), "--out", str(tmp_path), "--quiet", *unscored]) == 1
 
-    assert "no image was scored; name some in data.validation_split" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said == "benchmarks: no image is kept for scoring; name some in data.validation_split\n"
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_run_that_scored_nothing_is_refused(
+    measured: Path, arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = Path(shutil.copytree(measured, tmp_path / "runs"))
+    (out / "hard-veto-0" / "metrics.json").write_text("{}")
+
+    assert main([arguments[0], "--out", str(out), *arguments[3:]]) == 1
+
+    assert "hard-veto-0: no image was scored; name some in data." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--seeds", "a"), "--seeds: 'a' is no list of numbers such as 0,1,2"),
+        (("--seeds", "0,0"), "--seeds: 0, 0: expected different whole numbers of at least 0"),
+        (("--seeds", "-1"), "--seeds: -1: expected different whole numbers of at least 0"),
         (("--set", "seeed=1"), "seeed"),
     ],
 )

@@ -9,7 +9,7 @@ from decouplednet.errors import SettingsError
 from decouplednet.inference.model_folder import load_model
 from decouplednet.settings import Settings
 from tests.shapes import NAMES
-from tests.training.conftest import QUICK, quick
+from tests.training.conftest import QUICK, copy_of, quick
 
 SETTINGS = [word for change in QUICK for word in ("--set", change)]
 
@@ -147,9 +147,50 @@ def test_what_cannot_be_measured_is_refused_in_one_line(
     assert main([str(shapes), "--out", str(tmp_path), "--quiet", *SETTINGS, *words]) == 1
 
     complaint = capsys.readouterr().err
+    assert not any(tmp_path.iterdir())
     assert complaint.startswith("benchmarks: ")
     assert message in complaint
     assert complaint.count("\n") == 1
+
+
+def test_runs_of_classes_that_are_named_like_paths_stay_in_the_folder(
+    shapes: Path, tmp_path: Path
+) -> None:
+    data, name = copy_of(shapes, tmp_path / "data"), "a/../../bar"
+    for file in (data / "classes.txt", data / "tags.csv"):
+        file.write_text(file.read_text().replace("bar", name))
+    words = ("--set", f'data.classes=["disc", "{name}"]')
+
+    assert main([str(data), "--out", str(tmp_path / "out"), "--quiet", *SETTINGS, *words]) == 0
+
+    assert {path.name for path in tmp_path.iterdir()} == {"data", "out"}
+    assert {path.name for path in (tmp_path / "out").glob("with*")} == {
+        "with-all-masks",
+        "without-masks-of-disc",
+        "without-masks-of-a%2F%2E%2E%2F%2E%2E%2Fbar",
+    }
+
+
+def test_classes_have_folders_of_their_own() -> None:
+    names = ("a/b", "a%2Fb", "a\\b", "a.b", "a b", "a", "..")
+
+    assert len({run_name(name) for name in names}) == len(names)
+
+
+def test_a_class_whose_name_is_too_long_for_a_folder_is_refused(
+    shapes: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = copy_of(shapes, tmp_path / "data")
+    for file in (data / "classes.txt", data / "tags.csv"):
+        file.write_text(file.read_text().replace("bar", "b" * 300))
+
+    assert main([str(data), "--out", str(tmp_path / "out"), "--quiet", *SETTINGS]) == 1
+
+    assert capsys.readouterr().err == (
+        f'benchmarks: class "{"b" * 40}": the name of its folder would have 317 bytes, expected at '
+        "most 200; choose a shorter name\n"
+    )
+    assert not (tmp_path / "out").exists()
 
 
 def test_runs_that_score_nothing_are_refused(shapes: Path, tmp_path: Path) -> None:

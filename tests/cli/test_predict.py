@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from decouplednet.cli.predict import predict
-from decouplednet.errors import DataError, DeviceError, ModelError
+from decouplednet.errors import DataError, DeviceError, ModelError, UsageError
 from tests.cli.conftest import runner
 
 run = runner(predict)
@@ -162,13 +162,24 @@ def test_nothing_is_written_when_a_file_that_was_named_is_bad(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize(
-    "arguments", [("--threshold", "2"), ("--device", "tpu"), ("--overlays",), ("--threshold", "x")]
-)
+@pytest.mark.parametrize("arguments", [("--device", "tpu"), ("--overlays",)])
 def test_wrong_use_has_status_two(
     arguments: tuple[str, ...], model: Path, images: Path, tmp_path: Path
 ) -> None:
     run(model, images, "--out", tmp_path / "out", *arguments, status=2)
+
+
+@pytest.mark.parametrize("threshold", ["nan", "2", "-0.1", "x"])
+def test_a_threshold_that_is_no_probability_is_named(
+    threshold: str, model: Path, images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(
+        UsageError,
+        match=rf"^--threshold: {threshold}: expected a probability, a number from 0 to 1$",
+    ):
+        run(model, images, "--out", tmp_path / "out", "--threshold", threshold)
+
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_folder_of_results_must_be_named(model: Path, images: Path) -> None:

@@ -91,6 +91,7 @@ def test_a_procedure_comes_back_from_json() -> None:
         ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
         ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
         ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),
+        ({"scales": [1.0] * 9}, r"prediction\.scales: Tuple should have at most 8 items"),
         ({"refinement": "crf"}, r"prediction\.refinement: Input should be 'none' or 'guided'"),
         ({"refinement_radius": 0}, r"prediction\.refinement_radius: Input should be greater than"),
         ({"refinement_contrast": 2}, r"prediction\.refinement_contrast: Input should be less than"),

@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.settings import Settings
 from decouplednet.training import run as runs
@@ -124,6 +125,14 @@ def train_until(
 def copy_of(shapes: Path, place: Path) -> Path:
     """Return a copy of a data set."""
     return Path(shutil.copytree(shapes, place))
+
+
+@pytest.fixture
+def planned(shapes: Path) -> tuple[Plan, Predictor]:
+    """A plan, and what labels its images."""
+    plan = make_plan(shapes, quick())
+    network, device = start_boldly(plan).eval(), torch.device("cpu")
+    return plan, Predictor(network=network, classes=plan.classes, frame=plan.frame, device=device)
 
 
 @pytest.fixture(scope="session")

@@ -188,6 +188,28 @@ def test_an_update_that_the_devices_cannot_share_is_refused_beforehand(
         make_plan(shapes, quick("compute.devices=3", *changes))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            ("segmenter.held_out=0.95", "segmenter.patience=2"),
+            "segmenter.held_out = 0.95 of 6 masks leaves none to train from; add masks, lower it, "
+            "or train a fixed number of updates without held_out and patience",
+        ),
+        (
+            ("self_training.enabled=true", "self_training.held_out=0.95"),
+            "self_training.held_out = 0.95 of 6 masks leaves none to train from; add masks, lower "
+            "it, or set self_training.enabled=false",
+        ),
+    ],
+)
+def test_holding_out_every_mask_is_refused_beforehand(
+    changes: tuple[str, ...], message: str, shapes: Path
+) -> None:
+    with pytest.raises(TrainingError, match=f"^{re.escape(message)}$"):
+        make_plan(shapes, quick(*changes))
+
+
 def test_training_windows_have_a_side_of_their_own(shapes: Path) -> None:
     plan = make_plan(shapes, quick("side=128", "segmenter.side=96"))
     assert (plan.side, plan.window_side) == (128, 96)

@@ -91,9 +91,12 @@ def test_one_process_trains_in_a_folder_at_a_time(interrupted: Path, shapes: Pat
         ("[1]", "not what a run writes: no numbers under 'seconds'; put it back"),
         ('{"data": "x"}', "not what a run writes: no numbers under 'seconds'"),
         ('{"seconds": {"classifier": "2"}}', "not what a run writes: no numbers under 'seconds'"),
+        ('{"seconds": {"classifier": NaN}}', "not what a run writes: no numbers under 'seconds'"),
+        ('{"seconds": {"classifier": true}}', "not what a run writes: no numbers under 'seconds'"),
+        ('{"seconds": {}, "updates": 3}', "not what a run writes: no numbers under 'updates'"),
         ("[" * 100_000, "cannot be read: .*; put it back"),
     ],
-    ids=["cut", "list", "no seconds", "words", "deep"],
+    ids=["cut", "list", "no seconds", "words", "no number", "true", "updates", "deep"],
 )
 def test_a_damaged_record_is_named(
     content: str, message: str, interrupted: Path, shapes: Path

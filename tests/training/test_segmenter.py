@@ -76,9 +76,11 @@ def test_held_out_masks_are_a_share_that_the_seed_fixes(shapes: Path, tmp_path: 
 def test_holding_out_every_mask_is_refused(shapes: Path, tmp_path: Path) -> None:
     _, plan, _ = start(shapes, tmp_path)
     with pytest.raises(
-        TrainingError, match=r"held_out = 0\.9 of 2 masks leaves none to train from; add masks"
+        TrainingError, match=r"held_out = 0\.9 of 2 masks .* add masks, lower it, or"
     ):
         split_held_out(plan.roles.masks[:2], 0.9, 0)
+    with pytest.raises(TrainingError, match=r"held_out = 0\.1 of 1 mask .* add masks, or train a"):
+        split_held_out(plan.roles.masks[:1], 0.1, 0)
 
 
 def test_first_draws_are_those_of_the_stream_and_the_same_each_time(

@@ -7,6 +7,7 @@ import typer
 
 from decouplednet.cli.options import Device, ModelFolder
 from decouplednet.counts import count
+from decouplednet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,11 +27,23 @@ Tags = Annotated[
         show_default=False,
     ),
 ]
+
+
+def _probability(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= 1:
+        raise UsageError(f"--threshold: {text}: expected a probability, a number from 0 to 1")
+    return number
+
+
 Threshold = Annotated[
     float | None,
     typer.Option(
-        min=0,
-        max=1,
+        parser=_probability,
+        metavar="FLOAT",
         help="Look for classes above this probability; the model's own by default, usually 0.5.",
         show_default=False,
     ),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from decouplednet.counts import count
 from decouplednet.errors import ModelError
-from decouplednet.settings import PredictionSettings, Scale
+from decouplednet.settings import MOST_SCALES, PredictionSettings, Scale
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""
@@ -59,7 +59,7 @@ class Procedure(BaseModel):
     veto: Literal["hard", "soft"] = "hard"
     calibration: Calibration | None = None
     flip: bool = False
-    scales: tuple[Scale, ...] = Field((1.0,), min_length=1)
+    scales: tuple[Scale, ...] = Field((1.0,), min_length=1, max_length=MOST_SCALES)
     refinement: Literal["none", "guided"] = "none"
     refinement_radius: float = Field(0.02, gt=0, le=1)
     refinement_contrast: float = Field(0.03, gt=0, le=1)

@@ -25,6 +25,7 @@ from decouplednet.training.backbones import read_backbone
 from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice, check_groups, choose
 from decouplednet.training.estimate import Cost, cost_of
+from decouplednet.training.held_out import number_held_out, share_held_out
 from decouplednet.training.machine import Machine, machine
 from decouplednet.training.pretrained import read_start
 from decouplednet.training.step_size import step_size
@@ -120,7 +121,8 @@ def make_plan(data: Catalogue | Path, settings: Settings, *, progress: bool = Fa
             are kept for it.
         ModelError: the backbone or the weights cannot be read, or are not those of the preset.
         DeviceError: the device asked for is absent.
-        TrainingError: the images of an update cannot be shared evenly by the devices.
+        TrainingError: the images of an update cannot be shared evenly by the devices, or too many
+            masks shall be held out.
     """
     where = machine(settings.compute, progress=progress)
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(data)
@@ -190,7 +192,18 @@ def _assembled(
     )
     check_step(plan)
     check_calibration(plan)
+    check_held_out(plan)
     return plan
+
+
+def check_held_out(plan: Plan) -> None:
+    """Refuse to hold out all masks.
+
+    Raises:
+        TrainingError: none would be left to stage 2.
+    """
+    setting, share = share_held_out(plan.settings, labels=bool(plan.unmasked))
+    number_held_out(len(plan.roles.masks), share, setting)
 
 
 def check_calibration(plan: Plan) -> None:

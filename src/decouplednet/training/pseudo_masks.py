@@ -10,10 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from decouplednet.annotations.catalogue import Catalogue
-from decouplednet.annotations.images import read_image
-from decouplednet.annotations.masks import classes_in, index_table, read_mask, write_mask
+from decouplednet.annotations.images import image_size, read_image
+from decouplednet.annotations.masks import (
+    check_mask,
+    classes_in,
+    index_table,
+    read_mask,
+    write_mask,
+)
 from decouplednet.annotations.record import Record
 from decouplednet.classes import IGNORE, ClassList
+from decouplednet.errors import DataError, TrainingError
 from decouplednet.inference.batches import batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
@@ -216,6 +223,7 @@ def write_pseudo_masks(
 
     Raises:
         DataError: an image cannot be read, or the folder cannot be written.
+        TrainingError: a pseudo-mask that is there already is damaged.
     """
     known = {
         record.name: known_classes(names, predictor.classes)
@@ -238,8 +246,27 @@ def write_pseudo_masks(
     return tuple(
         Record(record.name, record.image, known[record.name], places[record.name])
         for record in tagged
-        if classes_in(read_mask(places[record.name]), predictor.classes)
+        if classes_in(
+            _read(places[record.name], record.image, predictor.classes), predictor.classes
+        )
     )
+
+
+def _read(file: Path, image: Path, classes: ClassList) -> NDArray[np.uint8]:
+    """Return a pseudo-mask, maybe of an earlier attempt.
+
+    Raises:
+        DataError: its image cannot be read.
+        TrainingError: it is damaged.
+    """
+    size = image_size(image)
+    try:
+        mask = read_mask(file)
+        check_mask(mask, file, size, len(classes), tags=frozenset())  # 255 and background alone do
+    except DataError as fault:
+        found = str(fault).removeprefix(f"{file}: ").partition(";")[0]
+        raise TrainingError(f"{file}: {found}; remove it, and it is written anew") from None
+    return mask
 
 
 def pseudo_mask(prediction: Prediction, classes: ClassList, belief: Belief) -> NDArray[np.uint8]:

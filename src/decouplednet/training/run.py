@@ -30,7 +30,7 @@ from decouplednet.training.self_training import train_student
 from decouplednet.training.start import start_network
 from decouplednet.training.timed_plan import plan_within_minutes
 from decouplednet.training.timetable import Watch
-from decouplednet.training.watching import effort_of_stage, note_interruption, watch_of
+from decouplednet.training.watching import effort_of_stage, interruption_noted, watch_of
 
 Announce = Callable[[Plan], None]
 
@@ -104,13 +104,10 @@ def train(
     facts = continued_facts(folder, plan) if folder.has_facts() else begin(folder, plan)
     with folder.locked():
         watch = watch_of(plan, folder, facts, clock, started)
-        try:
+        with interruption_noted(plan, folder, facts, watch):
             segmenter = train_stages(plan, folder, facts, watch)
             save_model(folder.model, segmenter)
             metrics = score(segmenter, plan, watch)
-        except BaseException:
-            note_interruption(plan, folder, facts, watch)
-            raise
         folder.write_json(folder.metrics, metrics)
         folder.write_json(folder.facts, facts)
         folder.remove_checkpoints()

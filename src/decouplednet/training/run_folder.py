@@ -14,6 +14,7 @@ from typing import Any
 from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.settings import Settings
+from decouplednet.stage_settings import MOST
 
 try:
     import fcntl
@@ -163,13 +164,15 @@ class RunFolder:
             facts: Any = json.loads(self.facts.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError) as fault:
             raise TrainingError(f"{self.facts}: cannot be read: {fault}; {remedy}") from None
-        seconds = facts.get("seconds") if isinstance(facts, dict) else None
-        if not isinstance(seconds, dict) or not all(
-            isinstance(value, int | float) for value in seconds.values()
-        ):
-            raise TrainingError(
-                f"{self.facts}: not what a run writes: no numbers under 'seconds'; {remedy}"
-            )
+        noted = {"updates": {}, **facts} if isinstance(facts, dict) else {}
+        for name in ("seconds", "updates"):
+            numbers = noted.get(name)
+            if not isinstance(numbers, dict) or not all(
+                _is_number(value, MOST) for value in numbers.values()
+            ):
+                raise TrainingError(
+                    f"{self.facts}: not what a run writes: no numbers under '{name}'; {remedy}"
+                )
         return dict(facts)
 
     def read_belief(self, classes: Iterable[str]) -> dict[str, Any]:
@@ -184,9 +187,9 @@ class RunFolder:
         belief = _json_beside_pseudo_masks(self.belief)
         plain = dict(belief) if isinstance(belief, dict) else {}
         doubt = plain.pop("doubt", None)
-        if not (_are_numbers(plain, _OF_BELIEF) and _are_numbers(doubt, classes)):
+        if not (_are_shares(plain, _OF_BELIEF) and _are_shares(doubt, classes)):
             raise TrainingError(
-                f"{self.belief}: not what a run writes: expected numbers under "
+                f"{self.belief}: not what a run writes: expected numbers from 0 to 1 under "
                 f"{', '.join(_OF_BELIEF)} and, for each class, under doubt; {_LABEL_ANEW}"
             )
         return plain | {"doubt": doubt}
@@ -240,13 +243,18 @@ def _json_beside_pseudo_masks(file: Path) -> Any:
         raise TrainingError(f"{file}: cannot be read: {fault}; {_LABEL_ANEW}") from None
 
 
-def _are_numbers(found: object, names: Iterable[str]) -> bool:
-    """Return whether a JSON value is an object of numbers under exactly these names."""
+def _are_shares(found: object, names: Iterable[str]) -> bool:
+    """Return whether a JSON value is an object of numbers in [0, 1] under exactly these names."""
     return (
         isinstance(found, dict)
         and found.keys() == set(names)
-        and all(isinstance(value, int | float) for value in found.values())
+        and all(_is_number(value, 1) for value in found.values())
     )
+
+
+def _is_number(value: object, most: float) -> bool:
+    """Return whether a JSON value is a number from 0 to ``most``; true, false and NaN are none."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= most
 
 
 def versions() -> dict[str, str]:

@@ -11,13 +11,13 @@ from torch.utils.data import DataLoader, Dataset
 from decouplednet.annotations.catalogue import Record
 from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.store import ImageStore
-from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SegmenterSettings
 from decouplednet.training.budget import rounds_of, updates_of_round
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
+from decouplednet.training.held_out import SEGMENTER, number_held_out, share_held_out
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import Belief, choose_belief, teacher
 from decouplednet.training.run_folder import RunFolder
@@ -68,8 +68,7 @@ def train_segmenter(
 
     Raises:
         DataError: an image or mask cannot be read, or no mask holds a chosen class.
-        TrainingError: see ``fit``; or too few masks to hold some out, or what stage 2 left behind
-            is damaged.
+        TrainingError: see ``fit``; or what stage 2 left behind is damaged.
     """
     rounds = rounds_of("segmenter", plan.settings)
     ended = [number for number, name in enumerate(rounds, 1) if folder.learnt(name).exists()]
@@ -170,21 +169,15 @@ def _settings_of_round(settings: SegmenterSettings, number: int, rounds: int) ->
 def split_for_segmenter(plan: Plan) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records whose masks train stage 2, and those kept for what is chosen by them.
 
-    Early stopping and what stage 3 believes are chosen by the same masks. Where no image is left to
-    label, there is nothing to believe.
-
     Raises:
-        TrainingError: nothing would be left to train from.
+        TrainingError: nothing would be left to train from; ``make_plan`` has looked already.
     """
-    settings = plan.settings
-    name, share = "segmenter.held_out", settings.segmenter.held_out
-    if settings.self_training.enabled and plan.unmasked and not share:
-        name, share = "self_training.held_out", settings.self_training.held_out
-    return split_held_out(plan.roles.masks, share, settings.seed, name)
+    setting, share = share_held_out(plan.settings, labels=bool(plan.unmasked))
+    return split_held_out(plan.roles.masks, share, plan.settings.seed, setting)
 
 
 def split_held_out(
-    records: Sequence[Record], share: float, seed: int, setting: str = "segmenter.held_out"
+    records: Sequence[Record], share: float, seed: int, setting: str = SEGMENTER
 ) -> tuple[tuple[Record, ...], tuple[Record, ...]]:
     """Return the records that train and those kept for early stopping.
 
@@ -197,16 +190,9 @@ def split_held_out(
     Raises:
         TrainingError: nothing would be left to train from.
     """
-    if share == 0:
-        return tuple(records), ()
-    count = max(1, round(share * len(records)))
-    if count >= len(records):
-        raise TrainingError(
-            f"{setting} = {share} of {len(records)} masks leaves none to train from; "
-            "add masks, or train a fixed number of updates without held_out and patience"
-        )
+    number = number_held_out(len(records), share, setting)
     order = np.random.default_rng((seed, len(records))).permutation(len(records))
-    kept = set(order[:count].tolist())
+    kept = set(order[:number].tolist())
     return (
         tuple(record for place, record in enumerate(records) if place not in kept),
         tuple(record for place, record in enumerate(records) if place in kept),

@@ -1,9 +1,10 @@
 """The time of a run over all of its attempts: what was noted of it, and what is left."""
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from decouplednet.errors import TrainingError
+from decouplednet.errors import UserError
 from decouplednet.training.budget import rounds_of, stages_of
 from decouplednet.training.fit import Effort, effort_of
 from decouplednet.training.pace import Clock
@@ -47,10 +48,13 @@ def _seconds_noted(plan: Plan, folder: RunFolder, facts: dict[str, Any]) -> floa
     return float(sum(facts["seconds"].values()) + attempted)
 
 
-def note_interruption(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Watch) -> None:
-    """Note what a timed run did since its last checkpoint or part, which is lost and yet took time.
+@contextmanager
+def interruption_noted(
+    plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Watch
+) -> Iterator[None]:
+    """Note what a timed run that is stopped meanwhile did since its last checkpoint or part.
 
-    A run that is killed outright cannot note it.
+    It is lost, and yet took time. A run that is killed outright cannot note it.
 
     Args:
         plan: of the run.
@@ -58,12 +62,16 @@ def note_interruption(plan: Plan, folder: RunFolder, facts: dict[str, Any], watc
         facts: of the run.
         watch: of the run.
     """
-    minutes = plan.settings.minutes
-    if minutes is None or watch.end is None:
-        return
-    with suppress(TrainingError):  # a damaged checkpoint is told of when the run goes on
-        gone = 60 * minutes - (watch.end - watch.clock())
-        watch.note(INTERRUPTED, max(0.0, gone - _seconds_noted(plan, folder, facts)))
+    try:
+        yield
+    except BaseException:
+        minutes = plan.settings.minutes
+        if minutes is not None and watch.end is not None:
+            gone = 60 * minutes - (watch.end - watch.clock())
+            with suppress(UserError):  # told of when the run goes on
+                lost = gone - _seconds_noted(plan, folder, facts)
+                watch.note(INTERRUPTED, max(0.0, lost))
+        raise
 
 
 def effort_of_stage(name: str, plan: Plan, folder: RunFolder) -> Effort:
