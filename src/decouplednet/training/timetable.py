@@ -103,8 +103,10 @@ def timed(
     labellings = to_come if name == "student" else student.rounds
     aside = seconds_after_training(network, plan, watch.clock, labellings=labellings)
     earlier = effort_of(folder.checkpoints / rounds[number - 1]).seconds
+    before = effort_of(*(folder.checkpoints / one for one in rounds[: number - 1])).seconds
     left = watch.end - watch.clock() - aside + earlier
-    seconds = stage_seconds(name, plan.settings, left) / (to_come + 1)
+    whole = stage_seconds(name, plan.settings, left + before)
+    seconds = (whole - before) / (to_come + 1)
     if seconds < LEAST_SECONDS:
         logger.warning(
             "%s: nothing is left of minutes = %g for this stage, so it makes a single update; the "
