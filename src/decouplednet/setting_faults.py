@@ -1,11 +1,11 @@
 """What is said of a setting that is refused: one line with where, found and expected."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
 
 from decouplednet.classes import nearest_name
 from decouplednet.counts import count
@@ -62,7 +62,7 @@ def sentence(model: type[BaseModel], faults: ValidationError) -> str:
     return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
 
 
-def _names(fault: ErrorDetails) -> list[str]:
+def _names(fault: Mapping[str, Any]) -> list[str]:
     """Return the sections and the setting that a fault is about."""
     return [part for part in fault["loc"] if isinstance(part, str)]
 
