@@ -102,16 +102,17 @@ class Procedure(BaseModel):
         """Return the procedure as values that JSON can hold."""
         return self.model_dump(mode="json")
 
-    def in_words(self, names: Iterable[str] = ()) -> str:
+    def in_words(self, names: Iterable[str] = (), *, above: str | None = None) -> str:
         """Return the procedure as people read it.
 
         Args:
             names: (L,) of the classes, whose own thresholds are told if there are any.
+            above: what to say of thresholds that are not known yet; None: they are known.
 
         >>> Procedure(veto="soft", threshold=0.2, scales=(1.0, 1.5), flip=True).in_words()
         'classes above 0.2, soft veto, in 2 sizes (1, 1.5), mirrored too'
         """
-        above, named = f"{self.threshold:g}", tuple(names)
+        above, named = above or f"{self.threshold:g}", tuple(names)
         if self.thresholds is not None and named:
             of_each = zip(named, self.thresholds, strict=True)
             above = ", ".join(f"{name} {threshold:.2g}" for name, threshold in of_each)

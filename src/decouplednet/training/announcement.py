@@ -109,10 +109,9 @@ def _third(plan: Plan) -> Row:
 def _prediction(plan: Plan) -> str:
     """Return how the model will predict; thresholds that are chosen later are not known yet."""
     settings = plan.settings.prediction
-    words = procedure_of(settings).in_words()
-    if settings.threshold_choice == "calibrated":
-        return words.replace(f"{settings.threshold:g}", "thresholds of their own", 1)
-    return words
+    chosen_later = settings.threshold_choice == "calibrated"
+    above = "thresholds of their own" if chosen_later else None
+    return procedure_of(settings).in_words(above=above)
 
 
 def _updates(name: str, plan: Plan) -> str:
