@@ -5,6 +5,7 @@ import pytest
 from decouplednet.comparison.baseline_training import ACTIVATION_MAPS
 from decouplednet.comparison.budget import check_budget, of_each_cell, stated, stated_in_common
 from decouplednet.comparison.method import Method
+from decouplednet.comparison.methods import METHODS
 from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.settings import Settings
@@ -71,7 +72,7 @@ def test_the_budget_of_a_cell_is_that_of_all_its_stages() -> None:
     )
     assert stated(settings, ["segmenter"]) == "50 updates of 8 windows from masks"
     assert stated_in_common(settings) == (
-        "30 updates of 64 images from tags, 50 updates of 8 windows from masks"
+        "30 updates of 64 images from tags, 140 updates of 8 windows from masks"
     )
 
 
@@ -87,24 +88,38 @@ def test_every_method_is_allowed_the_same_minutes_in_all_its_stages() -> None:
         assert stated(method.settings(common), stages) == "10 minutes of training"
 
 
+def test_every_method_is_allowed_the_same_updates_from_windows() -> None:
+    common = given("classifier.updates=30", "segmenter.updates=50", "self_training.updates=90")
+    check_budget(common, METHODS)
+
+    for method in METHODS:
+        its = method.settings(common)
+        student = its.self_training.updates if its.self_training.enabled else 0
+        assert its.classifier.updates == 30
+        if method is not ACTIVATION_MAPS:  # it has no stage that learns from windows
+            assert its.segmenter.updates is not None
+            assert its.segmenter.updates + student == 140
+    assert IMPROVED.settings(common).segmenter.updates == 50
+
+
 @pytest.mark.parametrize(
     ("methods", "remedy"),
     [
         (
             (DECOUPLEDNET, IMPROVED, MASKS_ONLY),
-            "give the --minutes of a cell, or leave improved out: --methods "
-            "decouplednet,masks-only",
+            ", or leave improved out: --methods decouplednet,masks-only",
         ),
-        ((IMPROVED,), "give the --minutes of a cell"),
+        ((IMPROVED,), ""),
     ],
 )
-def test_a_third_stage_is_refused_where_updates_are_common(
+def test_a_third_stage_is_refused_where_its_updates_or_the_second_ones_are_not_given(
     methods: tuple[Method, ...], remedy: str
 ) -> None:
     line = (
-        "--methods: improved trains a third stage, and a budget of updates is one of two stages; "
+        "--methods: improved trains a third stage; give the --minutes of a cell, or "
+        "segmenter.updates and self_training.updates, which the other methods make in their second"
     )
-    for changes in ((), ("classifier.minutes=2",)):
+    for changes in ((), ("classifier.minutes=2",), ("self_training.updates=9",)):
         with pytest.raises(UsageError, match=f"^{re.escape(line + remedy)}$"):
             check_budget(of_each_cell(given(*changes)), methods)
     check_budget(of_each_cell(given("minutes=10")), methods)

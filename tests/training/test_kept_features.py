@@ -15,6 +15,7 @@ from torch import Tensor
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.dataset.tagged import TaggedImages
+from decouplednet.errors import DataError
 from decouplednet.networks.vgg import VGG
 from decouplednet.stage_settings import AugmentationSettings
 from decouplednet.training.kept_features import (
@@ -61,6 +62,7 @@ def _keep(
     views: int = 2,
     encoder: str = "weights",
     preparation: str = "frame",
+    workers: int = 0,
     progressed: list[int] | None = None,
 ) -> tuple[KeptFeatures, int]:
     def progress(images: Sequence[int]) -> Sequence[int]:
@@ -76,6 +78,7 @@ def _keep(
         seed=seed,
         preparation=preparation,
         cache=cache,
+        workers=workers,
         progress=progress,
     )
     return kept, below.images
@@ -94,6 +97,32 @@ def test_features_are_what_the_convolutions_make_of_each_view(tmp_path: Path) ->
                 kept.features[index, view].float(), expected, atol=2e-3, rtol=2e-3
             )
     assert torch.equal(kept.tags, examples.tags)
+
+
+def test_worker_processes_change_nothing_but_the_time(tmp_path: Path) -> None:
+    root = write_shapes(tmp_path / "data", images=5, masks=0)
+    alone, _ = _keep(root, FeatureCache(tmp_path / "cache", 0))
+    beside, _ = _keep(root, FeatureCache(tmp_path / "cache", 0), workers=2)
+    assert torch.equal(beside.features, alone.features)
+
+
+def test_a_fault_in_a_worker_process_is_one_line(tmp_path: Path) -> None:
+    root = write_shapes(tmp_path / "data", images=5, masks=0)
+    examples = _examples(root)
+    broken = examples.records[3].image
+    broken.write_bytes(b"no image")
+    with pytest.raises(DataError) as fault:
+        keep_features(
+            Frozen(_Below(), "weights", torch.device("cpu"), None),
+            examples,
+            views=1,
+            seed=0,
+            preparation="frame",
+            cache=FeatureCache(tmp_path / "cache", 0),
+            workers=1,
+        )
+    assert str(fault.value).startswith(f"{broken}: ")
+    assert "\n" not in str(fault.value)
 
 
 def test_every_pass_takes_each_image_once_and_then_its_next_view() -> None:
@@ -191,6 +220,14 @@ def test_the_cache_keeps_within_its_limit_and_drops_the_oldest(tmp_path: Path) -
     assert cache.get("aa1") is None
     assert cache.get("bb2") is not None
     assert sum(file.stat().st_size for file in tmp_path.glob("*/*.npy")) <= 700
+
+
+def test_an_array_that_another_run_removed_meanwhile_does_not_stop_this_one(tmp_path: Path) -> None:
+    cache = FeatureCache(tmp_path, 1)
+    cache.put("ab", np.zeros(3, np.float16))
+    (tmp_path / "ab" / "gone.npy").symlink_to(tmp_path / "nowhere")  # listed, but not there
+    cache.trim()
+    assert not cache.has("ab")
 
 
 def test_a_limit_of_zero_writes_and_reads_nothing(tmp_path: Path) -> None:

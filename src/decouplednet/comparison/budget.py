@@ -10,6 +10,7 @@ from decouplednet.stage_settings import StageSettings
 from decouplednet.training.budget import SECTIONS, SHARES, shares_of, stages_of
 
 USUAL_MINUTES = 10.0  # of a cell, where no budget is given
+_FROM_WINDOWS = ("segmenter.updates", "self_training.updates")
 
 
 def of_each_cell(settings: Settings) -> Settings:
@@ -46,23 +47,40 @@ def of_each_cell(settings: Settings) -> Settings:
 
 
 def divided_anew(settings: Settings, shares: Mapping[str, float], among: Settings) -> Settings:
-    """Return settings in which other stages share the same minutes, if stages have any.
+    """Return settings in which other stages share the same minutes, or the same updates.
+
+    Where all updates from windows are given, a method without a third stage makes those of the
+    second and of the third in its second.
 
     >>> settings = of_each_cell(Settings(minutes=10))
     >>> divided_anew(settings, {"segmenter": 1.0}, settings).segmenter.minutes
     10.0
+    >>> settings = Settings(segmenter={"updates": 50}, self_training={"updates": 90})
+    >>> divided_anew(settings, {"segmenter": 1.0}, settings).segmenter.updates
+    140
 
     Args:
-        settings: changed where ``among`` gives minutes to each of its stages.
+        settings: changed where ``among`` gives minutes to each of its stages, or all updates from
+            windows.
         shares: of the stages that shall have the minutes; they sum to 1.
-        among: whose stages' minutes these are.
+        among: whose stages' minutes or updates these are.
     """
     total = _minutes_of(stages_of(among))
     if total is None:
-        return settings
+        windows = _updates_from_windows(among)
+        if windows is None or "segmenter" not in shares or "student" in shares:
+            return settings
+        return settings.changed({"segmenter.updates": windows})
     return settings.changed(
         {f"{SECTIONS[name]}.minutes": total * share for name, share in shares.items()}
     )
+
+
+def _updates_from_windows(settings: Settings) -> int | None:
+    """Return the updates of stages 2 and 3 together; None where one of them was not given."""
+    if not all(map(settings.gives, _FROM_WINDOWS)) or settings.segmenter.minutes is not None:
+        return None
+    return (settings.segmenter.updates or 0) + settings.self_training.updates
 
 
 def minutes_of_cell(settings: Settings) -> float | None:
@@ -99,24 +117,26 @@ def with_budget(common: Settings) -> Settings:
 
 
 def check_budget(common: Settings, methods: Sequence[Method]) -> None:
-    """Refuse a third stage where updates are common: they are given for two stages.
+    """Refuse a third stage where cells have no minutes and not all updates are given.
 
     Args:
         common: to all methods, with the minutes ``of_each_cell``.
         methods: to train.
 
     Raises:
-        UsageError: a method has a third stage, and cells have no minutes.
+        UsageError: a method has a third stage, and the updates of the second or of the third were
+            left to be chosen.
     """
-    if _minutes_of(stages_of(common)) is not None:
+    in_time = _minutes_of(stages_of(common)) is not None
+    if in_time or _updates_from_windows(common) is not None:
         return
     longer = [method.name for method in methods if len(stages_of(method.settings(common))) > 2]
     if longer:
         rest = ",".join(method.name for method in methods if method.name not in longer)
         leave = f", or leave {', '.join(longer)} out: --methods {rest}" if rest else ""
         raise UsageError(
-            f"--methods: {', '.join(longer)} trains a third stage, and a budget of updates is one "
-            f"of two stages; give the --minutes of a cell{leave}"
+            f"--methods: {', '.join(longer)} trains a third stage; give the --minutes of a cell, "
+            f"or {' and '.join(_FROM_WINDOWS)}, which the other methods make in their second{leave}"
         )
 
 
@@ -141,7 +161,7 @@ def stated(settings: Settings, names: Sequence[str] | None = None) -> str:
 def stated_in_common(common: Settings) -> str:
     """Return what the settings in common allow every cell; updates are those of two stages."""
     in_time = _minutes_of(stages_of(common)) is not None
-    return stated(common, None if in_time else tuple(SHARES))
+    return stated(common) if in_time else stated(divided_anew(common, SHARES, common), [*SHARES])
 
 
 _LEARNT = {

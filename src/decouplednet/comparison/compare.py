@@ -74,7 +74,8 @@ def compare(
         DataError: the data set, a split or the folder cannot be used.
         SettingsError: settings are out of range, or differ from those the comparison began with.
         UsageError: there is no method of a name, a number is out of range, no cell lies there
-            where none shall be trained, or a method has a third stage and cells no minutes.
+            where none shall be trained, or a method has a third stage and cells neither minutes nor
+            all updates from windows.
     """
     check_numbers(masks, seeds)
     chosen = choose_methods(methods)

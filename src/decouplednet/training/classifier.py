@@ -141,6 +141,7 @@ def keep_classifier_features(
         seed=plan.settings.seed,
         preparation=_preparation(upper, plan, plan.frame),
         cache=_cache(plan),
+        workers=plan.machine.workers,
         progress=bar("features of the frozen convolutions", quiet=not plan.machine.progress),
     )
 

@@ -9,6 +9,7 @@ import io
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.files import write_atomically
@@ -25,6 +26,7 @@ from decouplednet.dataset.tagged import TaggedImages
 from decouplednet.errors import DataError
 from decouplednet.networks.part import Part
 from decouplednet.networks.precision import mixed_precision
+from decouplednet.training.worker_faults import told_plainly
 
 VERSION = 1  # counts up when equal settings begin to give other views or features
 IMAGES_BETWEEN_TRIMS = 256
@@ -87,10 +89,13 @@ class FeatureCache:
             return
 
     def trim(self) -> None:
-        """Remove the oldest arrays until the rest fits the limit."""
+        """Remove the oldest arrays until the rest fits the limit; other runs may do so too."""
         if not self.limit_bytes:
             return
-        found = [(path.stat(), path) for path in self.folder.glob("*/*.npy")]
+        found = []
+        for path in self.folder.glob("*/*.npy"):
+            with suppress(FileNotFoundError):  # another run has just removed it
+                found.append((path.stat(), path))
         size = sum(facts.st_size for facts, _ in found)
         for facts, path in sorted(found, key=lambda entry: entry[0].st_mtime):
             if size <= self.limit_bytes:
@@ -124,6 +129,22 @@ class KeptFeatures(Dataset[tuple[Tensor, Tensor]]):
 
 
 @dataclass(frozen=True, slots=True)
+class _ViewsOf(Dataset[Tensor]):
+    """(V, 3, H, W) views of some of the images."""
+
+    examples: TaggedImages
+    indices: Sequence[int]
+    views: int
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, place: int) -> Tensor:
+        index = self.indices[place]
+        return torch.stack([self.examples.view(index, view).image for view in range(self.views)])
+
+
+@dataclass(frozen=True, slots=True)
 class Frozen:
     """The frozen convolutions and how they compute.
 
@@ -154,6 +175,7 @@ def keep_features(
     seed: int,
     preparation: str,
     cache: FeatureCache,
+    workers: int = 0,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> KeptFeatures:
     """Return the features of every view of every image, from the cache where they are there.
@@ -168,17 +190,19 @@ def keep_features(
         seed: of the views and of the order in which the images will be drawn.
         preparation: what else decides how a view looks: frame and augmentation, in words.
         cache: where features are looked up and kept.
+        workers: processes that read images beside the computation.
         progress: wraps the images that have to be computed.
     """
     keys = keys_of(examples.records, frozen, views=views, seed=seed, preparation=preparation)
     arrays = [cache.get(key) for key in keys]
     missing = [index for index, array in enumerate(arrays) if array is None]
-    for count, index in enumerate(progress(missing), 1):
-        images = torch.stack([examples.view(index, view).image for view in range(views)])
-        arrays[index] = computed = frozen.features(images)
-        cache.put(keys[index], computed)
-        if count % IMAGES_BETWEEN_TRIMS == 0 or count == len(missing):
-            cache.trim()
+    read = DataLoader(_ViewsOf(examples, missing, views), batch_size=None, num_workers=workers)
+    with told_plainly():
+        for count, (index, images) in enumerate(zip(progress(missing), read, strict=True), 1):
+            arrays[index] = computed = frozen.features(images)
+            cache.put(keys[index], computed)
+            if count % IMAGES_BETWEEN_TRIMS == 0 or count == len(missing):
+                cache.trim()
     together = np.stack([array for array in arrays if array is not None])
     return KeptFeatures(torch.from_numpy(together), examples.tags, seed)
 

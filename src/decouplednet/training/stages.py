@@ -119,6 +119,7 @@ class Stage(LightningModule, ABC):
             batch_size=self.feed.images_per_step,
             sampler=sampler,
             num_workers=self.feed.workers,
+            persistent_workers=self.feed.workers > 0,  # their stores of images outlive an epoch
         )
 
     def training_step(self, batch: Any, batch_index: int) -> Tensor:

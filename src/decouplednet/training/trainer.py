@@ -13,13 +13,13 @@ from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 
-from decouplednet.errors import UserError
 from decouplednet.training.averaging import Averaging
 from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
 from decouplednet.training.progress import StageProgress
 from decouplednet.training.stages import HELD_OUT_IOU, Stage
+from decouplednet.training.worker_faults import told_plainly
 
 LAST = "last"
 BEST = "best"
@@ -120,24 +120,20 @@ def trainer_for(
 def faults_are_ours(trainer: Trainer) -> Iterator[None]:
     """Let Ctrl-C be a KeyboardInterrupt, and a fault in a worker process the sentence it was.
 
-    Lightning answers Ctrl-C by leaving the process with status 1 and ignoring any further one. A
-    data loader puts the traceback of its worker process around the message.
+    Lightning answers Ctrl-C by leaving the process with status 1 and ignoring any further one.
 
     Args:
         trainer: what is run inside.
     """
     answer = signal.getsignal(signal.SIGINT)
     try:
-        yield
+        with told_plainly():
+            yield
     except SystemExit:
         if not trainer.interrupted:
             raise
         signal.signal(signal.SIGINT, answer)
         raise KeyboardInterrupt from None
-    except UserError as fault:
-        kind = type(fault)
-        sentence = str(fault).rpartition(f"{kind.__module__}.{kind.__qualname__}: ")[2]
-        raise kind(sentence.strip()) from None
 
 
 def _callbacks(
