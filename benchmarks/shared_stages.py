@@ -192,6 +192,7 @@ def stage_keys(plan: Plan) -> dict[str, str]:
         plan: of a run.
     """
     settings, machine = plan.settings, plan.machine
+    student = settings.self_training
     digests, roles = digests_of(plan), role_names(plan)
     shared = {
         "versions": versions(),
@@ -207,13 +208,14 @@ def stage_keys(plan: Plan) -> dict[str, str]:
     masks = {
         "masks": [roles["masks"], digests["masks"], list(plan.masked_classes)],
         "others": settings.data.others,
-        "held_out": [settings.self_training.enabled, settings.self_training.held_out],
+        # The belief goes with stage 2, whose first round chooses it.
+        "belief": [student.enabled, student.held_out, student.right, student.undenied],
         "segmenter": settings.segmenter.model_dump(mode="json"),
     }
     keys = {"classifier": _digest(shared), "segmenter": _digest(shared | masks)}
-    if settings.self_training.enabled:
-        student = {"self_training": settings.self_training.model_dump(mode="json")}
-        keys["student"] = _digest(shared | masks | student)
+    if student.enabled:
+        learnt = {"self_training": student.model_dump(mode="json")}
+        keys["student"] = _digest(shared | masks | learnt)
     return keys
 
 

@@ -140,6 +140,8 @@ def test_a_run_of_other_settings_is_not_taken_for_this_one(
         ("prediction.flip=true", {"classifier", "segmenter", "student"}),
         ("self_training.updates=3", {"classifier", "segmenter"}),
         ("self_training.held_out=0.5", {"classifier"}),
+        ("self_training.right=0.5", {"classifier"}),
+        ("self_training.undenied=0.5", {"classifier"}),
         ("segmenter.updates=4", {"classifier"}),
         ("data.masks_classes=bar", {"classifier"}),
         ("classifier.updates=3", set[str]()),
