@@ -153,7 +153,7 @@ def test_a_third_stage_without_minutes_is_refused_before_anything_is_written(
     out = tmp_path / "out"
     counted = SETTINGS.changed({"segmenter.updates": 3})
     with pytest.raises(
-        UsageError, match=r"^--methods: improved trains a third stage, .*methods a$"
+        UsageError, match=r"^--methods: improved trains a third stage; .*methods a$"
     ):
         compare(shapes, out=out, settings=counted, masks=[1], seeds=[0])
 
