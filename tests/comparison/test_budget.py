@@ -119,7 +119,13 @@ def test_a_third_stage_is_refused_where_its_updates_or_the_second_ones_are_not_g
         "--methods: improved trains a third stage; give the --minutes of a cell, or "
         "segmenter.updates and self_training.updates, which the other methods make in their second"
     )
-    for changes in ((), ("classifier.minutes=2",), ("self_training.updates=9",)):
+    counted = ("segmenter.updates=9", "self_training.updates=9")
+    for changes in (
+        (),
+        ("classifier.minutes=2",),
+        ("self_training.updates=9",),
+        (*counted, "self_training.minutes=2"),
+    ):
         with pytest.raises(UsageError, match=f"^{re.escape(line + remedy)}$"):
             check_budget(of_each_cell(given(*changes)), methods)
     check_budget(of_each_cell(given("minutes=10")), methods)

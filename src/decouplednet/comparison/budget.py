@@ -78,9 +78,11 @@ def divided_anew(settings: Settings, shares: Mapping[str, float], among: Setting
 
 def _updates_from_windows(settings: Settings) -> int | None:
     """Return the updates of stages 2 and 3 together; None where one of them was not given."""
-    if not all(map(settings.gives, _FROM_WINDOWS)) or settings.segmenter.minutes is not None:
+    segmenter, student = settings.segmenter, settings.self_training
+    timed = segmenter.minutes is not None or student.minutes is not None
+    if timed or segmenter.updates is None or not settings.gives("self_training.updates"):
         return None
-    return (settings.segmenter.updates or 0) + settings.self_training.updates
+    return segmenter.updates + student.updates
 
 
 def minutes_of_cell(settings: Settings) -> float | None:
