@@ -66,7 +66,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 def train(method: OwnTraining, clock: FakeClock, shapes: Path, out: Path) -> CellResult:
     """Train a cell that has ten minutes."""
-    settings = of_each_cell(quick("minutes=10"))
+    settings = of_each_cell(quick("minutes=10", "self_training.enabled=true"))
     grid = Grid(
         folder=ComparisonFolder(out),
         terms=set_terms(Catalogue.read(shapes), settings),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from decouplednet.comparison.budget import minutes_of_cell, of_each_cell, stated
 from decouplednet.comparison.own_training import (
     DECOUPLEDNET,
     IMPROVED,
@@ -120,6 +121,27 @@ def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
     assert its.classifier.pooling == "top-k"
     assert (its.prediction.veto, its.prediction.flip) == ("soft", True)
     assert its.data.masks_classes == ("disc",)  # what the recipe says of data stays
+
+
+@pytest.mark.parametrize(
+    ("given", "third"),
+    [
+        (("minutes=19",), False),
+        (("classifier.minutes=1", "segmenter.minutes=9"), False),
+        (("minutes=10", "self_training.enabled=true"), True),
+        (("minutes=20",), True),
+        (("minutes=20", "self_training.enabled=false"), False),
+        (("classifier.updates=9", "segmenter.updates=9"), True),
+    ],
+)
+def test_the_improved_method_has_a_third_stage_where_its_minutes_allow_it(
+    given: tuple[str, ...], third: bool
+) -> None:
+    common = of_each_cell(quick(*given))
+    its = IMPROVED.settings(common)
+
+    assert its.self_training.enabled is third
+    assert stated(its) == stated(DECOUPLEDNET.settings(common)) or minutes_of_cell(common) is None
 
 
 @pytest.mark.parametrize(
