@@ -22,11 +22,11 @@ _TITLES = {
 def stage_title(stage: str) -> str:
     """Return what a stage is called where people read of it.
 
-    >>> stage_title("classifier"), stage_title("student-1"), stage_title("pixels")
-    ('stage 1, tags', 'stage 3, pseudo-masks, round 1', 'stage pixels')
+    >>> stage_title("classifier"), stage_title("student-1"), stage_title("one_network")
+    ('stage 1, tags', 'stage 3, pseudo-masks, round 1', 'stage one network')
     """
     name, _, number = stage.partition("-")
-    title = _TITLES.get(name, f"stage {name}")
+    title = _TITLES.get(name, f"stage {name.replace('_', ' ')}")
     return f"{title}, round {number}" if number else title
 
 
