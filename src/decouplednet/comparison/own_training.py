@@ -91,8 +91,8 @@ def changed_weights(before: nn.Module, after: nn.Module) -> int:
 
 
 LEAST_MINUTES_OF_THREE = 20.0
-"""Of a cell; in fewer, two stages score higher than three on two CPU cores: see "The comparison" in
-docs/reference/results.md."""
+"""Of a cell: between 10, in which two stages score higher than three on two CPU cores, and the 30
+of recipes/cpu-30min.toml. See "The comparison" in docs/reference/results.md."""
 LEAST_PROBABILITY = 0.1
 """Under a soft veto, a class is looked for from this probability."""
 SEEN_TWICE: dict[str, object] = {"prediction.flip": True}
@@ -150,8 +150,8 @@ def _smooth(common: Settings) -> str:
 def _improved(common: Settings) -> Settings:
     """Return three stages, skips in place of switches, and a soft veto over two views.
 
-    What the recipe gives of the prediction stays, and whether there is a third stage. Where it does
-    not say and the minutes are few, there are two.
+    Where the minutes are few, there are two stages. What the recipe gives of the prediction stays,
+    and so does whether it has a third stage.
     """
     minutes = minutes_of_cell(common)
     third = (
