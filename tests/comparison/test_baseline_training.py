@@ -10,6 +10,7 @@ from decouplednet.comparison.baseline_training import (
     ONE_NETWORK,
     BaselineTraining,
 )
+from decouplednet.comparison.budget import of_each_cell
 from decouplednet.comparison.own_training import IMPROVED
 from decouplednet.evaluation.evaluate import evaluate_records
 from decouplednet.networks.pooling import TopKPooling
@@ -101,3 +102,32 @@ def test_the_mirrored_view_counts_in_prediction_unless_the_recipe_says_otherwise
     assert method.settings(quick()).prediction.flip
     assert IMPROVED.settings(quick()).prediction.flip
     assert not method.settings(quick("prediction.flip=false")).prediction.flip
+
+
+@pytest.mark.parametrize("method", [ONE_NETWORK, CONSISTENCY])
+@pytest.mark.parametrize(
+    ("given", "groups"),
+    [
+        (("minutes=10",), 0),
+        (("minutes=19.9",), 0),
+        (("minutes=20",), 3),
+        (("minutes=10", "self_training.trained_groups=2"), 2),
+        (("minutes=10", "self_training.enabled=true"), 3),
+        ((), 3),
+    ],
+)
+def test_convolutions_stand_still_in_cells_too_short_for_stage_3_of_improved(
+    given: tuple[str, ...], groups: int, method: BaselineTraining
+) -> None:
+    its = method.settings(of_each_cell(quick(*given)))
+
+    assert its.self_training.trained_groups == groups
+    assert not its.self_training.enabled
+    assert "none where a cell is too short for that stage" in method.tuning
+
+
+def test_activation_maps_have_no_other_convolutions_in_a_short_cell() -> None:
+    common = of_each_cell(quick("minutes=10"))
+
+    expected = common.self_training.trained_groups
+    assert ACTIVATION_MAPS.settings(common).self_training.trained_groups == expected

@@ -147,18 +147,24 @@ def _smooth(common: Settings) -> str:
     return "top-k" if given in (None, "max") else given
 
 
+def has_third_stage(common: Settings) -> bool:
+    """Return whether ``improved`` has one: as given, else where a cell is long enough for it.
+
+    Args:
+        common: settings of all methods, with the minutes ``of_each_cell``.
+    """
+    if common.gives("self_training.enabled"):
+        return common.self_training.enabled
+    minutes = minutes_of_cell(common)
+    return minutes is None or minutes >= LEAST_MINUTES_OF_THREE
+
+
 def _improved(common: Settings) -> Settings:
     """Return three stages, skips in place of switches, and a soft veto over two views.
 
     Where the minutes are few, there are two stages. What the recipe gives of the prediction stays,
     and so does whether it has a third stage.
     """
-    minutes = minutes_of_cell(common)
-    third = (
-        common.self_training.enabled
-        if common.gives("self_training.enabled")
-        else minutes is None or minutes >= LEAST_MINUTES_OF_THREE
-    )
     its = common.filled(
         {
             "prediction.threshold": LEAST_PROBABILITY,
@@ -169,7 +175,7 @@ def _improved(common: Settings) -> Settings:
         {
             "preset": _WITH_SKIPS.get(common.preset, common.preset),
             "classifier.pooling": _smooth(common),
-            "self_training.enabled": third,
+            "self_training.enabled": has_third_stage(common),
         }
     )
     return divided_anew(its, shares_of(its), common)
