@@ -12,7 +12,7 @@ from decouplednet.comparison.baselines.network import start_one_network
 from decouplednet.comparison.baselines.one_network import train_one_network
 from decouplednet.comparison.budget import divided_anew
 from decouplednet.comparison.method import Contender
-from decouplednet.comparison.own_training import SEEN_TWICE, changed_weights, has_third_stage
+from decouplednet.comparison.own_training import SEEN_TWICE, changed_weights, is_short
 from decouplednet.inference.reading import PredictsImages
 from decouplednet.report.curves import read_curves
 from decouplednet.settings import Settings
@@ -63,7 +63,7 @@ class BaselineTraining:
 
     def settings(self, common: Settings) -> Settings:
         """Return the settings in common and its own, without a stage 3: that is ours."""
-        usual = self.usual if has_third_stage(common) else {**self.usual, **self.in_short}
+        usual = {**self.usual, **(self.in_short if is_short(common) else {})}
         its = common.filled(usual).changed({"self_training.enabled": False, **self.own})
         return divided_anew(its, {self.stage: 1.0}, common)
 

@@ -147,16 +147,14 @@ def _smooth(common: Settings) -> str:
     return "top-k" if given in (None, "max") else given
 
 
-def has_third_stage(common: Settings) -> bool:
-    """Return whether ``improved`` has one: as given, else where a cell is long enough for it.
+def is_short(common: Settings) -> bool:
+    """Return whether cells are too short for a third stage of ``improved``.
 
     Args:
         common: settings of all methods, with the minutes ``of_each_cell``.
     """
-    if common.gives("self_training.enabled"):
-        return common.self_training.enabled
     minutes = minutes_of_cell(common)
-    return minutes is None or minutes >= LEAST_MINUTES_OF_THREE
+    return minutes is not None and minutes < LEAST_MINUTES_OF_THREE
 
 
 def _improved(common: Settings) -> Settings:
@@ -167,6 +165,7 @@ def _improved(common: Settings) -> Settings:
     """
     its = common.filled(
         {
+            "self_training.enabled": not is_short(common),
             "prediction.threshold": LEAST_PROBABILITY,
             "prediction.veto": "soft",
             **SEEN_TWICE,
@@ -175,7 +174,6 @@ def _improved(common: Settings) -> Settings:
         {
             "preset": _WITH_SKIPS.get(common.preset, common.preset),
             "classifier.pooling": _smooth(common),
-            "self_training.enabled": has_third_stage(common),
         }
     )
     return divided_anew(its, shares_of(its), common)
