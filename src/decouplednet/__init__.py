@@ -7,6 +7,7 @@ imported when it is first used, so that ``decouplednet.check`` needs no torch.
 * ``train(data, out=..., settings=...)`` trains all stages and leaves a run folder.
 * ``compare(data, out=..., methods=...)`` trains several methods alike and tabulates their scores.
 * ``evaluate(model, data, split=...)`` scores a model on a split.
+* ``export_model(model, out, to=...)`` writes a model for programs without this package.
 * ``load(path, device=...)`` returns the ``Segmenter`` of a run or model folder.
 * ``write_report(run)`` writes the page about a run.
 * ``Settings`` is everything a training run can be told.
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from decouplednet.comparison.compare import compare
     from decouplednet.errors import UserError
     from decouplednet.evaluation.evaluate import evaluate
+    from decouplednet.export.export import export_model
     from decouplednet.inference.model_folder import load_model as load
     from decouplednet.inference.prediction import Prediction
     from decouplednet.inference.segmenter import Segmenter
@@ -41,6 +43,7 @@ __all__ = [
     "check",
     "compare",
     "evaluate",
+    "export_model",
     "load",
     "train",
     "write_report",
@@ -56,6 +59,7 @@ _HOMES = {
     "check": ("decouplednet.annotations.check", "check"),
     "compare": ("decouplednet.comparison.compare", "compare"),
     "evaluate": ("decouplednet.evaluation.evaluate", "evaluate"),
+    "export_model": ("decouplednet.export.export", "export_model"),
     "load": ("decouplednet.inference.model_folder", "load_model"),
     "train": ("decouplednet.training.run", "train"),
     "write_report": ("decouplednet.report.write", "write_report"),

@@ -1,6 +1,6 @@
 import torch
 
-from decouplednet.networks.image_index import of_maps
+from decouplednet.networks.image_index import of_maps, with_maps
 
 
 def test_each_map_gets_what_its_image_has() -> None:
@@ -21,3 +21,27 @@ def test_one_map_of_each_image_in_their_order_is_not_copied() -> None:
 
 def test_no_map_has_nothing() -> None:
     assert of_maps(torch.empty(0, dtype=torch.int64), torch.randn(3, 2))[0].shape == (0, 2)
+
+
+def test_the_maps_of_one_image_are_not_copied() -> None:
+    pool5 = torch.randn(1, 2, 4)
+
+    (mapped,) = of_maps(torch.zeros(3, dtype=torch.int64), pool5)
+
+    assert torch.equal(mapped, torch.cat([pool5] * 3))
+    assert mapped.data_ptr() == pool5.data_ptr()
+    assert of_maps(torch.empty(0, dtype=torch.int64), pool5)[0].shape == (0, 2, 4)
+
+
+def test_images_without_a_map_are_left_out() -> None:
+    images, place = with_maps(torch.tensor([4, 1, 4]), 6)
+
+    assert images.tolist() == [1, 4]
+    assert place.tolist() == [1, 0, 1]
+
+
+def test_one_image_is_there_even_without_a_map() -> None:
+    images, place = with_maps(torch.empty(0, dtype=torch.int64), 1)
+
+    assert images.tolist() == [0]
+    assert place.shape == (0,)

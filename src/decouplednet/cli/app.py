@@ -13,6 +13,7 @@ from decouplednet.cli.check import check
 from decouplednet.cli.compare import compare
 from decouplednet.cli.demo import demo
 from decouplednet.cli.evaluate import evaluate
+from decouplednet.cli.export import export
 from decouplednet.cli.faults import of_system, wrong_use
 from decouplednet.cli.help_words import Command, Group
 from decouplednet.cli.info import info
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (check, init, train, predict, evaluate, report, compare, info, demo):
+for command in (check, init, train, predict, evaluate, report, export, compare, info, demo):
     app.command(cls=Command)(command)
 
 

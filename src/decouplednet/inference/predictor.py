@@ -104,7 +104,7 @@ class Predictor:
             return []
         with evaluating(self.network), torch.inference_mode():
             seen, place = distinct(images)
-            views = [self._see(view, seen) for view in self._views()]
+            views = [self._see(view, seen) for view in self.views()]
             probability = self._probability(views)[place]
             identified = self.procedure.identified(probability, self.threshold)
             asked = asked_classes(identified, given)
@@ -130,9 +130,10 @@ class Predictor:
             ModelError: the network's output is not finite.
         """
         with evaluating(self.network), torch.inference_mode():
-            return _mean_score([self._see(view, images) for view in self._views()])
+            return _mean_score([self._see(view, images) for view in self.views()])
 
-    def _views(self) -> tuple[FrameView, ...]:
+    def views(self) -> tuple[FrameView, ...]:
+        """Return the views over which each image is averaged."""
         classifier, procedure = self.network.classifier, self.procedure
         stride = classifier.encoder.stride
         return frame_views(

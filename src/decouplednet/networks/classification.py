@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -139,7 +140,8 @@ class ClassificationHead(nn.Module):
 
     def _layers(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return fc6 and fc7 after their ReLUs, and the score of each class at each position."""
-        large = self._is_large()
+        # A program that runs an exported graph has its own way with large weights.
+        large = self._is_large() and not torch.compiler.is_compiling()
         fc6 = F.relu(convolve_by_unfolding(pool5, self.fc6) if large else self.fc6(pool5))
         fc7 = F.relu(self.fc7(self.dropout(fc6)))
         return fc6, fc7, self.score(self.dropout(fc7))

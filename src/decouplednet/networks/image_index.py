@@ -12,9 +12,29 @@ def of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
         per_image: tensors (B, ...).
 
     Returns:
-        tensors (M, ...), not copied where every image has its one map.
+        tensors (M, ...), not copied where there is one image, or every image has its one map.
     """
-    every = torch.arange(per_image[0].shape[0], device=image_index.device)
-    if torch.equal(image_index, every):
+    images = per_image[0].shape[0]
+    # One image is no question of values, which an exported graph could not ask.
+    if images == 1:
+        maps = image_index.shape[0]
+        return tuple(tensor.expand(maps, *tensor.shape[1:]) for tensor in per_image)
+    if torch.equal(image_index, torch.arange(images, device=image_index.device)):
         return per_image
     return tuple(tensor[image_index] for tensor in per_image)
+
+
+def with_maps(image_index: Tensor, images: int) -> tuple[Tensor, Tensor]:
+    """Return the images that have maps, and the place of each map's image among them.
+
+    Args:
+        image_index: (M,) int64, the image of each map, below B.
+        images: B; one alone is returned whether or not it has maps.
+
+    Returns:
+        (B',) int64 images in their order, and (M,) int64 places below B'.
+    """
+    if images == 1:
+        return image_index.new_zeros(1), image_index
+    mapped, place = torch.unique(image_index, return_inverse=True)
+    return mapped, place

@@ -58,7 +58,9 @@ class LogSumExpPooling(_Value):
         """Return the (B, L) soft maxima of (B, L, h, w) scores."""
         scores = score_map.flatten(2)
         summed = torch.logsumexp(self.sharpness * scores, dim=2)
-        return (summed - math.log(scores.shape[2])) / self.sharpness
+        # log n, which an exported graph computes anew for each size of image.
+        count = torch.logsumexp(torch.zeros_like(scores), dim=2)
+        return (summed - count) / self.sharpness
 
     def share(self, score_map: Tensor) -> Tensor:
         """Return softmax(r z) over the positions of (B, L, h, w) scores, in that shape."""
@@ -88,7 +90,7 @@ class TopKPooling(_Value):
         """Return 1 / k at each of the k highest of (B, L, h, w) scores, in that shape."""
         places = self._highest(score_map).indices
         share = torch.zeros_like(score_map.flatten(2))
-        return share.scatter(2, places, 1 / places.shape[2]).view(score_map.shape)
+        return (share.scatter(2, places, 1.0) / places.shape[2]).view(score_map.shape)
 
     def _highest(self, score_map: Tensor) -> torch.return_types.topk:
         scores = score_map.flatten(2)

@@ -120,14 +120,19 @@ def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tens
 
     Source: PAPER.md, bridging layers and facts of the original release, f_cls.
     """
-    scores = seed[..., None, None] * _shares(trace, seed.dtype)
+    scores = seed[..., None, None] * shares(trace, seed.dtype)
     fc7 = F.conv_transpose2d(scores, weights.score) * trace.fc7_open
     fc6 = F.conv_transpose2d(fc7, weights.fc7) * trace.fc6_open
     return F.conv_transpose2d(fc6, weights.fc6, dilation=weights.dilation)
 
 
-def _shares(trace: HeadTrace, dtype: torch.dtype) -> Tensor:
-    """Return (B, L, h', w'): how much of each pooled score comes from each position."""
+def shares(trace: HeadTrace, dtype: torch.dtype) -> Tensor:
+    """Return (B, L, h', w'): how much of each pooled score comes from each position.
+
+    Args:
+        trace: of B images.
+        dtype: of the result where all of a score comes from its peak.
+    """
     if trace.share is not None:
         return trace.share
     at_peaks = torch.zeros_like(trace.score_map, dtype=dtype).flatten(2)

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.networks.convolution import normalised_convolution
-from decouplednet.networks.image_index import of_maps
+from decouplednet.networks.image_index import of_maps, with_maps
 from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.vgg import Encoded
 
@@ -86,7 +86,7 @@ class SkipDecoder(nn.Module):
             skips: (B, ...) activations of images, the shallowest first, of any sizes.
             image_index: (M,) int64, the image of each map, below B.
         """
-        images, place = torch.unique(image_index, return_inverse=True)
+        images, place = with_maps(image_index, len(skips[0]) if skips else 1)
         x = g
         every = zip(self.laterals, self.levels, reversed(skips), strict=True)
         for number, (lateral, level, skip) in enumerate(every):

@@ -1,0 +1,102 @@
+"""The model card of an exported model: all that a program must know beside its two graphs."""
+
+from importlib.metadata import version
+from typing import Any, Literal
+
+import torch
+
+from decouplednet.errors import ModelError
+from decouplednet.export.graphs import CLASS_PASS, ENCODER, IMAGE, MAP_SCORES, PRESENT, SCORE, SEED
+from decouplednet.inference.segmenter import Segmenter
+
+Format = Literal["onnx", "openvino"]
+CARD = "model.json"
+CARD_VERSION = 1
+_SHAPES = {
+    "pool5": "(1, C, h, w) float32, activations of the deepest grid",
+    "fc6_open": "(1, N, h', w') bool, where fc6 is above 0",
+    "fc7_open": "(1, N, h', w') bool, where fc7 is above 0",
+    "score_map": "(1, L, h', w') float32, the score of each class at each position",
+    "share": "(1, L, h', w') float32, how much of each pooled score comes from each position",
+}
+
+
+def check_exportable(segmenter: Segmenter) -> None:
+    """Refuse a model that predicts by more than its graphs.
+
+    Raises:
+        ModelError: it refines its maps.
+    """
+    refinement = segmenter.procedure.refinement
+    if refinement != "none":
+        raise ModelError(
+            f"prediction.refinement = {refinement}: exported graphs end before maps are refined; "
+            'set "refinement": "none" in the model\'s model.json to export it without'
+        )
+
+
+def card_of(segmenter: Segmenter, trace: tuple[str, ...], made_for: Format) -> dict[str, Any]:
+    """Return what ``model.json`` of an exported model holds, as JSON values.
+
+    Args:
+        segmenter: the model.
+        trace: names of what the encoder hands to the class pass.
+        made_for: the format of the graphs.
+    """
+    procedure, classes = segmenter.procedure, segmenter.classes
+    views = segmenter.predictor().views()
+    count = len(classes)
+    calibration = procedure.calibration
+    return {
+        "format_version": CARD_VERSION,
+        "made_by": f"decouplednet {version('decouplednet')}",
+        "format": made_for,
+        "preset": segmenter.preset,
+        "classes": list(classes),
+        "channel_order": segmenter.frame.channel_order,
+        "mean": list(segmenter.frame.mean),
+        "deviation": list(segmenter.frame.deviation),
+        "sides": list(dict.fromkeys(view.frame.side for view in views)),
+        "mirrored": list(dict.fromkeys(view.mirrored for view in views)),
+        "stride": segmenter.network.classifier.encoder.stride,
+        "slope": [1.0] * count if calibration is None else list(calibration.slope),
+        "offset": [0.0] * count if calibration is None else list(calibration.offset),
+        "thresholds": list(procedure.thresholds or [procedure.threshold] * count),
+        "veto": procedure.veto,
+        "least_weight": _least_weight(segmenter),
+        "trace": list(trace),
+        "tensors": _tensors(trace),
+        "training": dict(segmenter.training),
+    }
+
+
+def _least_weight(segmenter: Segmenter) -> float:
+    """Return what a class weighs in f_cls however improbable it is; see ``Bridging.seed``."""
+    improbable = torch.zeros(1, len(segmenter.classes))
+    return float(segmenter.network.bridge.seed(improbable, improbable == 0)[0, 0])
+
+
+def _tensors(trace: tuple[str, ...]) -> dict[str, dict[str, dict[str, str]]]:
+    """Return in words what goes into the graphs and comes out of them."""
+    handed = {name: _SHAPES.get(name, _level(name)) for name in trace}
+    return {
+        ENCODER: {
+            "inputs": {IMAGE: "(1, 3, H, W) float32, normalised; H and W multiples of the stride"},
+            "outputs": {SCORE: "(1, L) float32, before calibration and sigmoid"} | handed,
+        },
+        CLASS_PASS: {
+            "inputs": {
+                SEED: "(M, L) float32, weight of each class in each of M maps",
+                PRESENT: "(M, L) bool, the classes that may be on the image",
+            }
+            | handed,
+            "outputs": {MAP_SCORES: "(M, 2, H, W) float32, background first, before the softmax"},
+        },
+    }
+
+
+def _level(name: str) -> str:
+    kind, _, number = name.partition("_")
+    if kind == "switch":
+        return f"(1, C, h, w) int64, where the maxima of pooling {number} came from"
+    return "(1, C, h, w) float32, activations that bring borders back"

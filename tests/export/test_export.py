@@ -1,0 +1,221 @@
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import openvino
+import pytest
+import torch
+from PIL import Image
+
+import decouplednet
+from decouplednet.errors import DataError, ModelError, UsageError
+from decouplednet.export import export as exporting
+from decouplednet.export.agreement import Agreement
+from decouplednet.export.card import Format
+from decouplednet.export.export import Exported, export_model
+from decouplednet.export.standalone import Model
+from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.segmenter import Segmenter
+from decouplednet.networks.pooling import LogSumExpPooling, Pooling, TopKPooling
+from tests.export.small import NAMES, PLAIN, RICH, picture, untrained, write_model
+
+TAGS = [None, (), ("dog",), ("cow", "cat"), NAMES]
+
+
+@pytest.fixture(scope="module")
+def segmenter() -> Segmenter:
+    return untrained("tiny", RICH)
+
+
+@pytest.fixture(scope="module")
+def exported(segmenter: Segmenter, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("export")
+    export_model(write_model(root / "model", segmenter), root / "new/out", to="onnx")
+    return root / "new/out"
+
+
+@pytest.fixture
+def agreeing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nothing be exported really, which takes seconds."""
+
+    def write(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
+        (folder / "encoder.onnx").write_bytes(b"graph")
+        return ("pool5",)
+
+    monkeypatch.setattr(exporting, "write_onnx", write)
+    close = Agreement(1e-6, 1.0, ((64, 64),))
+    monkeypatch.setattr(exporting, "agreement_of", lambda *_: close)
+
+
+def test_the_folder_holds_graphs_card_and_script(exported: Path) -> None:
+    assert sorted(file.name for file in exported.iterdir()) == [
+        "class_pass.onnx",
+        "encoder.onnx",
+        "model.json",
+        "predict.py",
+    ]
+    assert not list(exported.parent.glob(".*"))
+
+
+@pytest.mark.parametrize("tags", TAGS)
+@pytest.mark.parametrize("shape", [(57, 83), (101, 40)])
+def test_the_script_predicts_what_the_model_predicts(
+    exported: Path, segmenter: Segmenter, tags: Collection[str] | None, shape: tuple[int, int]
+) -> None:
+    image = picture(*shape, seed=shape[0])
+    expected = segmenter.predict(image, tags).label_map
+
+    got = Model(exported).predict(image, tags)
+
+    assert got.dtype == np.uint8
+    assert (got == expected).mean() >= 0.999
+    assert tags == () or len(np.unique(expected)) > 1
+
+
+def test_graphs_take_other_sizes_and_any_number_of_maps(
+    exported: Path, segmenter: Segmenter
+) -> None:
+    network, rng = segmenter.network, torch.Generator().manual_seed(9)
+    encoder = onnxruntime.InferenceSession(exported / "encoder.onnx")
+    class_pass = onnxruntime.InferenceSession(exported / "class_pass.onnx")
+    names = [output.name for output in encoder.get_outputs()]
+
+    for size, maps in (((32, 160), 1), ((96, 32), 5)):
+        image = torch.randn(1, 3, *size, generator=rng)
+        seed = torch.rand(maps, len(NAMES), generator=rng)
+        traced = network.see(image)
+        index = torch.zeros(maps, dtype=torch.int64)
+        expected = network.decode(network.activation(traced, index, seed), traced, index)
+
+        seen = dict(zip(names, encoder.run(None, {"image": image.numpy()}), strict=True))
+        score = seen.pop("score")
+        present = np.ones(seed.shape, bool)
+        (got,) = class_pass.run(None, {"seed": seed.numpy(), "present": present, **seen})
+
+        np.testing.assert_allclose(score, traced.score.numpy(), atol=1e-3)
+        np.testing.assert_allclose(got, expected.numpy(), atol=1e-3)
+
+
+def test_the_script_runs_by_itself(exported: Path, segmenter: Segmenter, tmp_path: Path) -> None:
+    image = picture(57, 83)
+    Image.fromarray(image).save(tmp_path / "image.png")
+    files = tmp_path / "image.png", tmp_path / "labels.png"
+
+    command: list[str | Path] = [sys.executable, exported / "predict.py", *files]
+    subprocess.run([*command, "cat,dog"], check=True, cwd=tmp_path)
+
+    with Image.open(tmp_path / "labels.png") as labels:
+        got = np.asarray(labels)
+    assert (got == segmenter.predict(image, ("cat", "dog")).label_map).mean() >= 0.999
+
+
+def test_the_script_names_tags_that_are_no_class(exported: Path) -> None:
+    with pytest.raises(ValueError, match=r"^tags cat, cta: the classes are cat, cow, dog, ant$"):
+        Model(exported).predict(picture(9, 9), ["cat", "cta"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("preset", "pooling", "procedure", "to"),
+    [
+        ("tiny-skip", TopKPooling(top_share=0.3), RICH, "openvino"),
+        ("tiny", LogSumExpPooling(sharpness=3.0), PLAIN, "openvino"),
+        ("skip", TopKPooling(top_share=0.25), RICH, "onnx"),
+        ("light", TopKPooling(top_share=1.0), PLAIN, "onnx"),
+    ],
+)
+def test_every_preset_and_pooling_is_exported_to_both(
+    tmp_path: Path, preset: str, pooling: Pooling, procedure: Procedure, to: Format
+) -> None:
+    segmenter = untrained(preset, procedure, pooling)
+
+    done: Exported = decouplednet.export_model(
+        write_model(tmp_path / "model", segmenter), tmp_path / "out", to=to
+    )
+
+    assert done.agreement.is_close
+    assert json.loads((tmp_path / "out/model.json").read_text())["format"] == to
+    image = picture(77, 120)
+    got = Model(tmp_path / "out").predict(image, ("cow", "dog"))
+    assert (got == segmenter.predict(image, ("cow", "dog")).label_map).mean() >= 0.999
+    if to == "openvino":
+        files = sorted(file.name for file in (tmp_path / "out").glob("*.xml"))
+        assert files == ["class_pass.xml", "encoder.xml"]
+        assert openvino.Core().read_model(tmp_path / "out/encoder.xml").input("image")
+
+
+@pytest.mark.parametrize("agreement", [Agreement(2e-3, 1.0, ((64, 64),)), Agreement(0.0, 0.9, ())])
+def test_files_that_differ_from_the_model_are_not_left(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    segmenter: Segmenter,
+    agreeing: None,
+    agreement: Agreement,
+) -> None:
+    model, out = write_model(tmp_path / "model", segmenter), tmp_path / "out"
+    monkeypatch.setattr(exporting, "agreement_of", lambda *_: agreement)
+
+    message = (
+        f"{out}: nothing is left there, since the exported model differs from the model: "
+        f"{agreement.in_words()}; expected 0.001 and 99.9 %. Report it with the versions of "
+        "decouplednet info"
+    )
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        export_model(model, out, to="onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_empty_folder_is_taken_and_another_one_is_not(
+    tmp_path: Path, segmenter: Segmenter, agreeing: None
+) -> None:
+    model, out = write_model(tmp_path / "model", segmenter), tmp_path / "out"
+    out.mkdir()
+
+    done = export_model(model, out, to="onnx")
+
+    assert list(done.sizes) == ["encoder.onnx", "model.json", "predict.py"]
+    assert done.sizes["encoder.onnx"] == 5
+    message = f"{out}: holds something already; choose a folder that is new or empty"
+    for taken in (out, out / "model.json"):
+        with pytest.raises(
+            DataError, match=f"^{re.escape(message.replace(str(out), str(taken)))}$"
+        ):
+            export_model(model, taken, to="onnx")
+    assert sorted(file.name for file in out.iterdir()) == list(done.sizes)
+
+
+@pytest.mark.parametrize(
+    ("to", "package", "extra"),
+    [("onnx", "onnxscript", "export"), ("openvino", "openvino", "openvino")],
+)
+def test_a_package_that_is_missing_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, to: Format, package: str, extra: str
+) -> None:
+    monkeypatch.setitem(sys.modules, package, None)
+
+    message = (
+        f"--to {to} needs the package {package}, which is not installed; install it with python "
+        f"-m pip install 'decouplednet[{extra}]'"
+    )
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        export_model(tmp_path, tmp_path / "out", to=to)
+
+
+def test_a_format_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^--to tflite: expected onnx or openvino$"):
+        export_model(tmp_path, tmp_path / "out", to="tflite")  # type: ignore[arg-type]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, segmenter: Segmenter) -> None:
+    model = write_model(tmp_path / "model", segmenter)
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(
+        DataError, match=r"file/out: cannot be (read|written): (Not a directory|File exists)"
+    ):
+        export_model(model, tmp_path / "file/out", to="onnx")
