@@ -1,8 +1,9 @@
+import threading
 from collections.abc import Iterator
 
 import pytest
 
-from decouplednet.inference.batches import IMAGES_AT_ONCE, batched
+from decouplednet.inference.batches import IMAGES_AT_ONCE, ahead, batched
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (2, [2]), (3, [3]), (7, [3, 3, 1])])
@@ -28,3 +29,63 @@ def test_items_are_taken_no_earlier_than_needed() -> None:
     next(batched(items(), size=2))
 
     assert taken == [0, 1]
+
+
+def test_heavy_items_end_a_batch_early() -> None:
+    batches = list(batched([2, 9, 1, 1, 1, 3, 3, 3], size=3, weigh=lambda item: item, most=9))
+
+    assert batches == [[2, 9], [1, 1, 1], [3, 3, 3]]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_items_are_made_ahead_by_one_other_thread_and_come_in_order(count: int) -> None:
+    made, threads = list[int](), set[int]()
+    third = threading.Event()
+
+    def items() -> Iterator[int]:
+        for item in range(7):
+            threads.add(threading.get_ident())
+            made.append(item)
+            if item == count:
+                third.set()
+            yield item
+
+    stream = ahead(items(), count)
+    first = next(stream)
+
+    assert third.wait(timeout=20)  # made while the first is worked on
+    assert [first, *stream] == list(range(7))
+    assert threads.isdisjoint({threading.get_ident()})
+    assert len(threads) == 1
+    assert made == list(range(7))
+
+
+def test_no_more_is_made_than_may_be_ahead() -> None:
+    made: list[int] = []
+
+    def items() -> Iterator[int]:
+        for item in range(9):
+            made.append(item)
+            yield item
+
+    stream = ahead(items())
+    next(stream)
+    stream.close()  # type: ignore[attr-defined]  # a generator
+
+    assert len(made) <= 2
+
+
+def test_a_fault_comes_where_its_item_would_have() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("the third disk is full")
+
+    stream = ahead(items())
+
+    assert next(stream) == 1
+    with pytest.raises(OSError, match="the third disk is full"):
+        next(stream)
+
+
+def test_nothing_is_made_of_nothing() -> None:
+    assert list(ahead([])) == []

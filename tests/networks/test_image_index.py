@@ -23,14 +23,14 @@ def test_no_map_has_nothing() -> None:
     assert of_maps(torch.empty(0, dtype=torch.int64), torch.randn(3, 2))[0].shape == (0, 2)
 
 
-def test_the_maps_of_one_image_are_not_copied() -> None:
+def test_one_image_has_any_number_of_maps() -> None:
     pool5 = torch.randn(1, 2, 4)
 
-    (mapped,) = of_maps(torch.zeros(3, dtype=torch.int64), pool5)
+    for maps in (0, 1, 3):
+        (mapped,) = of_maps(torch.zeros(maps, dtype=torch.int64), pool5)
 
-    assert torch.equal(mapped, torch.cat([pool5] * 3))
-    assert mapped.data_ptr() == pool5.data_ptr()
-    assert of_maps(torch.empty(0, dtype=torch.int64), pool5)[0].shape == (0, 2, 4)
+        assert torch.equal(mapped, torch.cat([pool5] * maps) if maps else pool5[:0])
+        assert (mapped is pool5) == (maps == 1)
 
 
 def test_images_without_a_map_are_left_out() -> None:

@@ -15,7 +15,7 @@ from decouplednet.annotations.record import Record
 from decouplednet.errors import DataError
 from decouplednet.evaluation.evaluation import Evaluation
 from decouplednet.evaluation.tally import Tally
-from decouplednet.inference.batches import batched
+from decouplednet.inference.batches import ahead, batched
 from decouplednet.inference.devices import choose_device, choose_precision
 from decouplednet.inference.model_folder import load_model
 from decouplednet.inference.reading import PredictsImages
@@ -137,7 +137,8 @@ def _evaluate(
     unknown = _unknown_classes(predictor, catalogue)
     masked = _masked(catalogue, records)
     tallies, failures = [Tally(predictor.classes) for _ in tellings], list[str]()
-    for batch in batched(read_examples(predictor, catalogue, progress(masked), failures)):
+    examples = read_examples(predictor, catalogue, progress(masked), failures)
+    for batch in ahead(batched(examples)):
         _count(batch, predictor, tellings, tallies)
     if len(failures) == len(masked):
         raise DataError(f"{failures[0]} (no image could be scored; {len(masked)} failed)")

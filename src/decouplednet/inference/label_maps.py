@@ -2,8 +2,10 @@
 
 import csv
 import io
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -16,7 +18,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.images import read_image
 from decouplednet.annotations.masks import write_mask
 from decouplednet.errors import DataError
-from decouplednet.inference.batches import batched
+from decouplednet.inference.batches import IMAGES_AT_ONCE, ahead, batched
 from decouplednet.inference.legend import LEGEND, legend
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
@@ -73,6 +75,9 @@ def write_label_maps(
 ) -> Written:
     """Predict images; write a label map for each and ``predictions.csv`` for all of them.
 
+    While some images are predicted, the next are read and the last are written. Memory holds three
+    batches of images at most, see ``batched``.
+
     ``predictions.csv`` has a row for each image that was written and each class of the model, its
     score being the class's probability in [0, 1]. Each file is written atomically. What an earlier
     call wrote is written over or keeps its rows; its overlay of an image that is predicted anew
@@ -95,44 +100,71 @@ def write_label_maps(
     earlier = earlier_results(out)
     check_nothing_lost(sources, earlier, overlay=overlay)
     check_writable(out)
-    rows, failures = dict(earlier.rows), list[str]()
-    written = set[Path]()
-    try:
-        for seen in _predicted(predictor, progress(sources), given or {}, failures):
-            try:
-                _write(seen, earlier, overlay=overlay)
-            except DataError as fault:
-                failures.append(str(fault))
-                continue
-            written.add(seen.source.label_map)
-            rows[seen.source.label_map] = tuple(_rows(seen))
-    finally:  # an interruption leaves a table of what is there, which a later call may replace
-        write_atomically(out / SCORES, _table(chain.from_iterable(rows.values())))
-    if overlay and written:
+    done = _Done(dict(earlier.rows))
+    pending = deque[Future[_Seen | DataError]]()
+    with ThreadPoolExecutor(1, "write") as writer:
+        try:
+            for seen in _predicted(predictor, progress(sources), given or {}):
+                pending.append(writer.submit(_write, seen, earlier, overlay=overlay))
+                while len(pending) > IMAGES_AT_ONCE:
+                    done.take(pending[0].result())
+                    pending.popleft()
+        finally:  # an interruption leaves a table of what is there, which a later call may replace
+            for last in pending:
+                done.take(last.result())
+            write_atomically(out / SCORES, _table(chain.from_iterable(done.rows.values())))
+    if overlay and done.written:
         write_atomically(out / OVERLAYS / LEGEND, legend(predictor.classes))
-    return Written(len(written), len(earlier.rows.keys() - written), tuple(failures))
+    left = len(earlier.rows.keys() - done.written)
+    return Written(len(done.written), left, tuple(done.failures))
+
+
+@dataclass(slots=True)
+class _Done:
+    """What came of the images so far.
+
+    Args:
+        rows: of the table, by label map.
+        written: label maps of this call.
+        failures: one line each.
+    """
+
+    rows: dict[Path, tuple[Row, ...]]
+    written: set[Path] = field(default_factory=set)
+    failures: list[str] = field(default_factory=list)
+
+    def take(self, result: _Seen | DataError) -> None:
+        """Note one more image; it may have been noted before."""
+        if isinstance(result, DataError):
+            self.failures.append(str(result))
+            return
+        self.written.add(result.source.label_map)
+        self.rows[result.source.label_map] = tuple(_rows(result))
 
 
 def _predicted(
-    predictor: Predictor,
-    sources: Iterable[Source],
-    given: Mapping[str, frozenset[str]],
-    failures: list[str],
-) -> Iterator[_Seen]:
-    """Yield each image that can be read with its prediction; the others become ``failures``."""
-    for batch in batched(_readable(sources, failures)):
-        tags = [given.get(source.name) for source, _ in batch]
-        predictions = predictor.predict([image for _, image in batch], tags, class_maps=False)
-        for (source, image), prediction in zip(batch, predictions, strict=True):
+    predictor: Predictor, sources: Iterable[Source], given: Mapping[str, frozenset[str]]
+) -> Iterator[_Seen | DataError]:
+    """Yield each image that can be read with its prediction, and what is wrong with the others."""
+    for batch in ahead(batched(_read_each(sources), weigh=_pixels)):
+        yield from (fault for fault in batch if isinstance(fault, DataError))
+        read = [one for one in batch if not isinstance(one, DataError)]
+        tags = [given.get(source.name) for source, _ in read]
+        predictions = predictor.predict([image for _, image in read], tags, class_maps=False)
+        for (source, image), prediction in zip(read, predictions, strict=True):
             yield _Seen(source, image, prediction)
 
 
-def _readable(sources: Iterable[Source], failures: list[str]) -> Iterator[_Read]:
+def _read_each(sources: Iterable[Source]) -> Iterator[_Read | DataError]:
     for source in sources:
         try:
             yield source, read_image(source.image)
         except DataError as fault:
-            failures.append(str(fault))
+            yield fault
+
+
+def _pixels(read: _Read | DataError) -> int:
+    return 0 if isinstance(read, DataError) else read[1].shape[0] * read[1].shape[1]
 
 
 def _rows(seen: _Seen) -> Iterator[Row]:
@@ -148,13 +180,20 @@ def _table(rows: Iterable[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-def _write(seen: _Seen, earlier: Earlier, *, overlay: bool) -> None:
+def _write(seen: _Seen | DataError, earlier: Earlier, *, overlay: bool) -> _Seen | DataError:
+    """Write what is predicted of an image, and return it, or what was or went wrong with it."""
+    if isinstance(seen, DataError):
+        return seen
     place = seen.source.overlay
-    write_mask(seen.source.label_map, seen.prediction.label_map)
-    if overlay:
-        write_atomically(place, _jpeg(seen.prediction.overlay(seen.image), place))
-    elif place in earlier.overlays:  # it shows another label map than the one beside it
-        _remove(place)
+    try:
+        write_mask(seen.source.label_map, seen.prediction.label_map)
+        if overlay:
+            write_atomically(place, _jpeg(seen.prediction.overlay(seen.image), place))
+        elif place in earlier.overlays:  # it shows another label map than the one beside it
+            _remove(place)
+    except DataError as fault:
+        return fault
+    return seen
 
 
 def _jpeg(overlay: NDArray[np.uint8], place: Path) -> bytes:

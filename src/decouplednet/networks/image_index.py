@@ -12,16 +12,16 @@ def of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
         per_image: tensors (B, ...).
 
     Returns:
-        tensors (M, ...), not copied where there is one image, or every image has its one map.
+        tensors (M, ...), not copied where every image has its one map.
     """
-    images = per_image[0].shape[0]
-    # One image is no question of values, which an exported graph could not ask.
-    if images == 1:
-        maps = image_index.shape[0]
-        return tuple(tensor.expand(maps, *tensor.shape[1:]) for tensor in per_image)
-    if torch.equal(image_index, torch.arange(images, device=image_index.device)):
-        return per_image
-    return tuple(tensor[image_index] for tensor in per_image)
+    images, maps = per_image[0].shape[0], image_index.shape[0]
+    # Of one image this is no question of values, which an exported graph could not ask.
+    in_order = maps == 1 if images == 1 else _counts_up(image_index, images)
+    return per_image if in_order else tuple(tensor[image_index] for tensor in per_image)
+
+
+def _counts_up(image_index: Tensor, images: int) -> bool:
+    return torch.equal(image_index, torch.arange(images, device=image_index.device))
 
 
 def with_maps(image_index: Tensor, images: int) -> tuple[Tensor, Tensor]:

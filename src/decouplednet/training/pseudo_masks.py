@@ -21,7 +21,7 @@ from decouplednet.annotations.masks import (
 from decouplednet.annotations.record import Record
 from decouplednet.classes import IGNORE, ClassList
 from decouplednet.errors import DataError, TrainingError
-from decouplednet.inference.batches import batched
+from decouplednet.inference.batches import ahead, batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -235,7 +235,8 @@ def write_pseudo_masks(
     missing = {name for name, place in places.items() if not place.exists()}
     groups = (group for group in batched(tagged) if any(one.name in missing for one in group))
     seen = [record for group in groups for record in group]
-    for batch in batched((record, read_image(record.image)) for record in progress(seen)):
+    read = ((record, read_image(record.image)) for record in progress(seen))
+    for batch in ahead(batched(read)):
         predictions = predictor.predict(
             [image for _, image in batch], [known[record.name] for record, _ in batch]
         )
