@@ -216,6 +216,14 @@ class SegmenterSettings(RegionSettings):
         description="share of the samples that show a class of a drawn mask pasted onto an image "
         "which lacks it: another image with a mask, or one whose tags do not name the class",
     )
+    saliency_dropout: Share | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of the samples that are learnt without f_cls, by class evidence alone, "
+        "so that a class can be found whose f_cls no mask taught; for the presets skip, tiny-skip "
+        "and modern. None: 0.5 with data.masks_classes and such a preset, else 0",
+    )
     augmentation: AugmentationSettings = AugmentationSettings()
     statistics_batches: CountOrZero = Field(
         0, description="batches over which batch statistics are estimated again after training"

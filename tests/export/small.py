@@ -23,6 +23,7 @@ RICH = Procedure(
     thresholds=(0.1, 0.2, 0.15, 0.3),
     veto="soft",
     calibration=CALIBRATION,
+    withheld=(False, True, False, False),
     flip=True,
     scales=(1.0, 1.5),
 )

@@ -94,8 +94,9 @@ def test_graphs_take_other_sizes_and_any_number_of_maps(
 
         seen = dict(zip(names, encoder.run(None, {"image": image.numpy()}), strict=True))
         score = seen.pop("score")
-        present = np.ones(seed.shape, bool)
-        (got,) = class_pass.run(None, {"seed": seed.numpy(), "present": present, **seen})
+        every = np.ones(seed.shape, bool)
+        told = {"seed": seed.numpy(), "present": every, "shown": every}
+        (got,) = class_pass.run(None, told | seen)
 
         np.testing.assert_allclose(score, traced.score.numpy(), atol=1e-3)
         np.testing.assert_allclose(got, expected.numpy(), atol=1e-3)

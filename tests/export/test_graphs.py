@@ -15,14 +15,15 @@ def test_both_graphs_together_are_the_network(preset: str, pooling: Pooling) -> 
     image = torch.randn(1, 3, 64, 128, generator=rng)
     seed = torch.rand(3, 4, generator=rng)
     present = torch.tensor([[True, True, False, True]] * 3)
+    shown = torch.tensor([[True, False, True, True]] * 3)
     expected = network.see(image)
     index = torch.zeros(3, dtype=torch.int64)
-    g = network.activation(expected, index, seed, present)
+    g = network.activation(expected, index, seed, present, shown)
     maps = network.decode(g, expected, index)
 
     score, *trace = EncoderGraph(network)(image)
     by_switches = preset == "tiny"
-    got = ClassPassGraph(network, by_switches=by_switches)(seed, present, *trace)
+    got = ClassPassGraph(network, by_switches=by_switches)(seed, present, shown, *trace)
 
     torch.testing.assert_close(score, expected.score)
     torch.testing.assert_close(got, maps, rtol=1e-4, atol=1e-4)

@@ -87,7 +87,8 @@ def test_a_procedure_comes_back_from_json() -> None:
     [
         ({"threshold": 2}, r"prediction\.threshold: Input should be less than or equal to 1"),
         ({"thresholds": [0.5, 1.5]}, r"prediction\.thresholds\.1: Input should be less than or"),
-        ({"thresholds": [0.5]}, r"prediction\.thresholds: 1 numbers for the model's 2 classes"),
+        ({"withheld": [True]}, r"prediction\.withheld: 1 values for the model's 2 classes"),
+        ({"thresholds": [0.5]}, r"prediction\.thresholds: 1 values for the model's 2 classes"),
         ({"veto": "none"}, r"prediction\.veto: Input should be 'hard' or 'soft'"),
         ({"scales": []}, r"prediction\.scales: Tuple should have at least 1 item"),
         ({"scales": [1, 9]}, r"prediction\.scales\.1: Input should be less than or equal to 8"),
@@ -99,7 +100,7 @@ def test_a_procedure_comes_back_from_json() -> None:
         ([], r"prediction: Input should be"),
         (
             {"calibration": {"slope": [1, 1], "offset": [0]}},
-            r"prediction\.calibration\.offset: 1 numbers for the model's 2 classes",
+            r"prediction\.calibration\.offset: 1 values for the model's 2 classes",
         ),
         (
             {"calibration": {"slope": [1, 0], "offset": [0, 0]}},
@@ -132,7 +133,8 @@ def test_every_setting_of_prediction_reaches_the_procedure() -> None:
     procedure = procedure_of(settings)
 
     assert set(PredictionSettings.model_fields) == {*values, "threshold_choice"}
-    assert procedure.model_dump() == {**values, "thresholds": None, "calibration": None}
+    found_later = {"thresholds": None, "calibration": None, "withheld": None}
+    assert procedure.model_dump() == {**values, **found_later}
     assert procedure_of(PredictionSettings()) == Procedure()
 
 
@@ -143,3 +145,13 @@ def test_thresholds_of_classes_and_calibration_are_told() -> None:
     words = "hard veto, calibrated probabilities"
     assert procedure.in_words(("cat", "dog")) == f"classes above cat 0.25, dog 0.5, {words}"
     assert procedure.in_words() == f"classes above 0.5, {words}"
+
+
+def test_f_cls_is_shown_of_the_classes_from_which_it_is_not_withheld() -> None:
+    asked = torch.ones(2, 3, dtype=torch.bool)
+
+    shown = Procedure(withheld=(False, True, False)).shown(asked)
+
+    assert shown is not None
+    assert shown.tolist() == [[True, False, True]] * 2
+    assert Procedure().shown(asked) is None

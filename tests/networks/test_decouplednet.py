@@ -3,7 +3,8 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.networks.decouplednet import freeze
-from decouplednet.networks.saliency import saliency_by_autograd, tag_weights
+from decouplednet.networks.presets import preset_named
+from decouplednet.networks.saliency import class_saliency, saliency_by_autograd, tag_weights
 from tests.networks.small import CLASSES, images, paper_parts, small_network
 
 ASKED = torch.tensor(
@@ -158,3 +159,28 @@ def test_the_whole_network_stays_in_channels_last_memory() -> None:
 
     assert len(layouts) == 9 + 3 * 13
     assert all(layouts)
+
+
+def test_f_cls_of_a_class_that_is_not_shown_is_withheld() -> None:
+    torch.manual_seed(21)
+    network = preset_named("tiny-skip").build(CLASSES)
+    freeze(network)
+    nn.init.normal_(network.classifier.head.score.weight)
+    traced = network.see(images(1))
+    index = torch.zeros(3, dtype=torch.int64)
+    seed = torch.eye(CLASSES)[:3] + torch.eye(CLASSES)[3]
+    present = torch.ones(3, CLASSES, dtype=torch.bool)
+    shown = present.clone()
+    shown[:, 3] = shown[2, 2] = False
+
+    got = network.activation(traced, index, seed, present, shown)
+
+    weights = network.classifier.head.weights()
+    for place, told in enumerate((torch.eye(CLASSES)[:1], torch.eye(CLASSES)[1:2], None)):
+        zero = torch.zeros_like(traced.encoded.pool5)
+        one = seed[place : place + 1]
+        f_cls = zero if told is None else class_saliency(told, index[:1], traced.head, weights)
+        expected = network.bridge.activation(traced, index[:1], one, f_cls, present[:1])
+        torch.testing.assert_close(got[place : place + 1], expected, rtol=1e-4, atol=1e-5)
+    everything = network.activation(traced, index, seed, present)
+    assert not torch.allclose(got, everything, atol=1e-3)

@@ -1,5 +1,6 @@
 """What a run chooses by itself, and what it keeps."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,40 @@ def test_a_plan_keeps_its_choices(shapes: Path) -> None:
         "classifier.trained_groups",
         "segmenter.side",
     }
+
+
+@pytest.mark.parametrize(
+    ("preset", "all_masked", "given", "dropout"),
+    [
+        ("skip", False, (), 0.5),
+        ("skip", True, (), None),
+        ("tiny-skip", False, ("segmenter.saliency_dropout=0.2",), 0.2),
+        ("light", False, (), None),
+    ],
+)
+def test_f_cls_is_dropped_where_a_class_has_no_masks_and_the_bridge_sees_evidence(
+    preset: str, all_masked: bool, given: tuple[str, ...], dropout: float | None
+) -> None:
+    settings = Settings.read(None, [f"preset={preset}", *given])
+
+    chosen, choices = choose(
+        settings, preset_named(preset), tagged=700, masked=40, all_masked=all_masked
+    )
+
+    assert chosen.segmenter.saliency_dropout == dropout
+    said = [str(choice) for choice in choices if "dropout" in choice.name]
+    expected = (
+        "segmenter.saliency_dropout = 0.5: a class without masks is found by class evidence alone"
+    )
+    assert said == ([expected] if dropout == 0.5 else [])
+
+
+def test_dropping_all_that_a_bridge_sees_of_a_class_is_refused() -> None:
+    settings = Settings.read(None, ["preset=light", "segmenter.saliency_dropout=0.3"])
+
+    message = (
+        "segmenter.saliency_dropout = 0.3: without f_cls the bridge of preset light knows nothing "
+        "of a class; leave it out, or choose preset skip, tiny-skip or modern"
+    )
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
+        _chosen(settings)

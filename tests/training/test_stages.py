@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from decouplednet.dataset.masked import MaskedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import freeze
-from decouplednet.stage_settings import ClassifierSettings
+from decouplednet.networks.presets import preset_named
+from decouplednet.stage_settings import ClassifierSettings, SegmenterSettings
 from decouplednet.training import segmenter as stage2
 from decouplednet.training.losses import tag_loss
 from decouplednet.training.stages import MaskStage, TagStage
@@ -68,3 +70,35 @@ def test_the_smoothing_of_tags_reaches_the_loss_of_stage_1() -> None:
         losses.append(stage.loss((score, tags)))
         torch.testing.assert_close(losses[-1], tag_loss(score, tags, weight, smoothing))
     assert losses[0] != losses[1]
+
+
+@pytest.mark.parametrize(
+    ("dropout", "shares"), [(None, None), (1.0, (0.0, 0.0)), (0.4, (0.5, 0.7))]
+)
+def test_f_cls_is_dropped_for_a_share_of_the_samples_as_a_whole(
+    monkeypatch: pytest.MonkeyPatch, dropout: float | None, shares: tuple[float, float] | None
+) -> None:
+    network = preset_named("tiny-skip").build(3)
+    freeze(network.classifier)
+    stage = MaskStage(network, SegmenterSettings(saliency_dropout=dropout), seed=3)
+    given: list[torch.Tensor | None] = []
+
+    def forward(image: torch.Tensor, *rest: torch.Tensor | None) -> torch.Tensor:
+        given.append(rest[2])
+        return torch.zeros(len(image), 2, 64, 64, requires_grad=True)
+
+    monkeypatch.setattr(network, "forward", forward)
+    count = 200
+    asked = torch.ones(count, 3, dtype=torch.bool)
+    target = torch.zeros(count, 64, 64, dtype=torch.uint8)
+    torch.manual_seed(0)
+    stage.loss(MaskedExample(torch.zeros(count, 3, 1, 1), asked, target, target, asked.float()))
+
+    (shown,) = given
+    if shares is None:
+        assert shown is None
+    else:
+        assert shown is not None
+        assert shown.shape == (count, 3)
+        assert torch.equal(shown.any(dim=1), shown.all(dim=1))
+        assert shares[0] <= shown.float().mean() <= shares[1]

@@ -17,6 +17,7 @@ from decouplednet.export.graphs import (
     PRESENT,
     SCORE,
     SEED,
+    SHOWN,
     ClassPassGraph,
     EncoderGraph,
 )
@@ -116,14 +117,16 @@ def _difference(
     image = torch.randn(1, 3, *size, generator=rng)
     count = len(segmenter.classes)
     asked = torch.rand(1 + size[1] % 3, count, generator=rng) < 0.5  # one map, two or three
+    shown = torch.rand(asked.shape, generator=rng) < 0.8
     encoder = EncoderGraph(segmenter.network).eval()
     with torch.no_grad():
         seen = encoder(image)
         named = dict(zip((SCORE, *trace), seen, strict=True))
         by_switches = any(name.startswith("switch") for name in trace)
         class_pass = ClassPassGraph(segmenter.network, by_switches=by_switches).eval()
-        scores = class_pass(asked.float(), asked, *seen[1:])
-    given = _arrays({SEED: asked.float(), PRESENT: asked} | {name: named[name] for name in trace})
+        scores = class_pass(asked.float(), asked, shown, *seen[1:])
+    told = {SEED: asked.float(), PRESENT: asked, SHOWN: shown}
+    given = _arrays(told | {name: named[name] for name in trace})
     got = model.encoder({IMAGE: image.numpy()})[SCORE]
     maps = model.class_pass(given)[MAP_SCORES]
     return max(_largest(got, named[SCORE]), _largest(maps, scores))

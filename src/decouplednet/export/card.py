@@ -6,7 +6,16 @@ from typing import Any, Literal
 import torch
 
 from decouplednet.errors import ModelError
-from decouplednet.export.graphs import CLASS_PASS, ENCODER, IMAGE, MAP_SCORES, PRESENT, SCORE, SEED
+from decouplednet.export.graphs import (
+    CLASS_PASS,
+    ENCODER,
+    IMAGE,
+    MAP_SCORES,
+    PRESENT,
+    SCORE,
+    SEED,
+    SHOWN,
+)
 from decouplednet.inference.segmenter import Segmenter
 
 Format = Literal["onnx", "openvino"]
@@ -63,6 +72,7 @@ def card_of(segmenter: Segmenter, trace: tuple[str, ...], made_for: Format) -> d
         "offset": [0.0] * count if calibration is None else list(calibration.offset),
         "thresholds": list(procedure.thresholds or [procedure.threshold] * count),
         "veto": procedure.veto,
+        "withheld": list(procedure.withheld or [False] * count),
         "least_weight": _least_weight(segmenter),
         "trace": list(trace),
         "tensors": _tensors(trace),
@@ -88,6 +98,7 @@ def _tensors(trace: tuple[str, ...]) -> dict[str, dict[str, dict[str, str]]]:
             "inputs": {
                 SEED: "(M, L) float32, weight of each class in each of M maps",
                 PRESENT: "(M, L) bool, the classes that may be on the image",
+                SHOWN: "(M, L) bool, the classes whose f_cls is shown: not withheld",
             }
             | handed,
             "outputs": {MAP_SCORES: "(M, 2, H, W) float32, background first, before the softmax"},

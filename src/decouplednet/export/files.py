@@ -22,6 +22,7 @@ from decouplednet.export.graphs import (
     PRESENT,
     SCORE,
     SEED,
+    SHOWN,
     ClassPassGraph,
     EncoderGraph,
     trace_names,
@@ -92,10 +93,10 @@ def write_onnx(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
     maps, grid = {0: Dim.DYNAMIC}, {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     _export(
         ClassPassGraph(network, by_switches=bool(traced.encoded.switches)).eval(),
-        (asked.float(), asked, *trace),
-        (maps, maps, tuple(grid for _ in trace)),
+        (asked.float(), asked, asked, *trace),
+        (maps, maps, maps, tuple(grid for _ in trace)),
         folder / f"{CLASS_PASS}.onnx",
-        (SEED, PRESENT, *names),
+        (SEED, PRESENT, SHOWN, *names),
         (MAP_SCORES,),
     )
     return names

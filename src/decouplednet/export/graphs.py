@@ -13,7 +13,8 @@ from decouplednet.networks.saliency import shares
 from decouplednet.networks.vgg import Encoded
 
 ENCODER, CLASS_PASS = "encoder", "class_pass"
-IMAGE, SCORE, SEED, PRESENT, MAP_SCORES = "image", "score", "seed", "present", "map_scores"
+IMAGE, SCORE, MAP_SCORES = "image", "score", "map_scores"
+SEED, PRESENT, SHOWN = "seed", "present", "shown"
 _HEAD = ("pool5", "fc6_open", "fc7_open", "score_map", "share")
 
 
@@ -50,17 +51,18 @@ class ClassPassGraph(nn.Module):
         self.network = network
         self._by_switches = by_switches
 
-    def forward(self, seed: Tensor, present: Tensor, *trace: Tensor) -> Tensor:
+    def forward(self, seed: Tensor, present: Tensor, shown: Tensor, *trace: Tensor) -> Tensor:
         """Return the (M, 2, H, W) scores of M maps, background first, before the softmax.
 
         Args:
             seed: (M, L) float32, weight of each class in each map.
             present: (M, L) bool, the classes that may be on the image.
+            shown: (M, L) bool, the classes whose f_cls is shown.
             *trace: what ``trace_names`` lists, of one image.
         """
         traced = self._traced(trace)
         image_index = torch.zeros(seed.shape[0], dtype=torch.int64)
-        g = self.network.activation(traced, image_index, seed, present)
+        g = self.network.activation(traced, image_index, seed, present, shown)
         return self.network.decode(g, traced, image_index)
 
     def _traced(self, trace: tuple[Tensor, ...]) -> Traced:

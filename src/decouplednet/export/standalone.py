@@ -61,6 +61,7 @@ class Model:
         passes = every[: len(places) + (len(places) > 1)]  # each alone, then several together
         seed = passes * np.maximum(probability, np.float32(card["least_weight"]))
         given = {"seed": seed, "present": np.repeat(asked[None], len(passes), axis=0)}
+        given["shown"] = np.repeat(~np.array([card["withheld"]]), len(passes), axis=0)
         soft = tags is None and card["veto"] == "soft"
         claim = probability[places] / probability[places].max() if soft else np.ones(len(places))
         maps = [

@@ -219,7 +219,11 @@ class Predictor:
             part = slice(start, start + self.maps_at_once)
             with mixed_precision(self.device, self.precision):
                 g = self.network.activation(
-                    seen.traced, image_index[part], seed[part], present[part]
+                    seen.traced,
+                    image_index[part],
+                    seed[part],
+                    present[part],
+                    self.procedure.shown(present[part]),
                 )
                 score = self.network.decode(g, seen.traced, image_index[part])
             softmax[part] = score.float().softmax(dim=1)

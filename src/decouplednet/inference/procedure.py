@@ -44,6 +44,8 @@ class Procedure(BaseModel):
         veto: what an identified class may claim: ``hard``, every pixel alike; ``soft``, the more
             the more probable it is beside the other identified classes.
         calibration: of the scores; None: the sigmoid alone.
+        withheld: (L,) whether the f_cls of a class is withheld from the bridge, which no mask
+            taught it; None: that of none.
         flip: also see each image mirrored, and average.
         scales: sides of the frames in which an image is seen, as shares of the model's; rounded to
             sides that the network takes, the smallest at least, and averaged.
@@ -58,6 +60,7 @@ class Procedure(BaseModel):
     thresholds: tuple[_Probability, ...] | None = None
     veto: Literal["hard", "soft"] = "hard"
     calibration: Calibration | None = None
+    withheld: tuple[bool, ...] | None = None
     flip: bool = False
     scales: tuple[Scale, ...] = Field((1.0,), min_length=1, max_length=MOST_SCALES)
     refinement: Literal["none", "guided"] = "none"
@@ -85,14 +88,18 @@ class Procedure(BaseModel):
         for name, numbers in procedure._of_classes().items():
             if len(numbers) != class_count:
                 raise ModelError(
-                    f"prediction.{name}: {len(numbers)} numbers for the model's "
+                    f"prediction.{name}: {len(numbers)} values for the model's "
                     f"{class_count} classes"
                 )
         return procedure
 
-    def _of_classes(self) -> dict[str, tuple[float, ...]]:
-        """Return what holds a number for each class, by its name in JSON."""
-        numbers = {} if self.thresholds is None else {"thresholds": self.thresholds}
+    def _of_classes(self) -> dict[str, tuple[object, ...]]:
+        """Return what holds a value for each class, by its name in JSON."""
+        numbers: dict[str, tuple[object, ...]] = {}
+        if self.thresholds is not None:
+            numbers["thresholds"] = self.thresholds
+        if self.withheld is not None:
+            numbers["withheld"] = self.withheld
         if self.calibration is not None:
             numbers["calibration.slope"] = self.calibration.slope
             numbers["calibration.offset"] = self.calibration.offset
@@ -145,6 +152,17 @@ class Procedure(BaseModel):
         if threshold is None and self.thresholds is not None:
             return probability > probability.new_tensor(self.thresholds)
         return probability > (self.threshold if threshold is None else threshold)
+
+    def shown(self, asked: Tensor) -> Tensor | None:
+        """Return which classes have their f_cls shown in each map; None: all.
+
+        Args:
+            asked: (M, L) bool, the classes that each map asks for.
+        """
+        if self.withheld is None:
+            return None
+        shown = ~torch.tensor(self.withheld, device=asked.device)
+        return shown.expand(asked.shape)
 
     def claims(self, probability: Tensor, asked: Tensor) -> Tensor:
         """Return how much each class may claim of the pixels of an image.

@@ -90,6 +90,7 @@ class DecoupledNet(nn.Module):
         image_index: Tensor,
         seed: Tensor,
         present: Tensor | None = None,
+        shown: Tensor | None = None,
     ) -> Tensor:
         """Return the activation map g of the classes asked for.
 
@@ -98,6 +99,8 @@ class DecoupledNet(nn.Module):
             image_index: (M,) int64, the image of each map, below B.
             seed: (M, L) weight of each class in each map, as from the bridge's ``seed``.
             present: (M, L) bool, the classes that may be on the image of each map; None: all.
+            shown: (M, L) bool, the classes whose f_cls is shown to the bridge; that of the others
+                is withheld, and a bridge that sees class evidence has that alone. None: all.
 
         Returns:
             (M, G, H / stride, W / stride), at least 0; the stride is that of the encoder, 32 for
@@ -105,7 +108,8 @@ class DecoupledNet(nn.Module):
         """
         with torch.no_grad():
             weights = self.classifier.head.weights()
-            saliency = class_saliency(seed, image_index, traced.head, weights)
+            told = seed if shown is None else seed * shown
+            saliency = class_saliency(told, image_index, traced.head, weights)
         return self.bridge.activation(traced, image_index, seed, saliency, present)
 
     def decode(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
@@ -118,13 +122,20 @@ class DecoupledNet(nn.Module):
         """
         return self.decoder.decode(g, traced.encoded, image_index)
 
-    def forward(self, image: Tensor, asked: Tensor, present: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        image: Tensor,
+        asked: Tensor,
+        present: Tensor | None = None,
+        shown: Tensor | None = None,
+    ) -> Tensor:
         """Return the scores of one map per image, classes weighing what the bridge says.
 
         Args:
             image: (B, 3, H, W), H and W multiples of the encoder's stride.
             asked: (B, L) bool, the classes that are foreground together.
             present: (B, L) bool, the classes that may be on each image; None: all.
+            shown: (B, L) bool, the classes whose f_cls is shown, see ``activation``; None: all.
 
         Returns:
             (B, 2, H, W) before the softmax, background first.
@@ -132,7 +143,7 @@ class DecoupledNet(nn.Module):
         traced = self.see(image)
         seed = self.bridge.seed(traced.score.sigmoid(), asked)
         image_index = torch.arange(image.shape[0], device=image.device)
-        g = self.activation(traced, image_index, seed, present)
+        g = self.activation(traced, image_index, seed, present, shown)
         return self.decode(g, traced, image_index)
 
 

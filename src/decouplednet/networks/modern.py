@@ -77,6 +77,7 @@ def modern_preset(backbone: Backbone) -> Preset:
         stride=stride,
         groups=1,
         pooling="top-k",
+        evidence=True,
     )
 
 

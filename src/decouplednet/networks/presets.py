@@ -50,6 +50,8 @@ class Preset:
         stride: of the encoder, in pixels; sides of images are multiples of it.
         groups: of layers of the encoder, each of which learns as a whole or not at all.
         pooling: how its head usually pools scores.
+        evidence: whether its bridge sees class evidence, by which it can find a class whose f_cls
+            is withheld.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Preset:
     stride: int = STRIDE
     groups: int = GROUPS
     pooling: Literal["max", "top-k"] = "max"
+    evidence: bool = False
 
 
 def vgg16(
@@ -128,10 +131,18 @@ PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
     Preset(
-        "skip", 160, "imagenet", kernel=5, bridge_kernel=1, build=skip, stride=16, pooling="top-k"
+        "skip",
+        160,
+        "imagenet",
+        kernel=5,
+        bridge_kernel=1,
+        build=skip,
+        stride=16,
+        pooling="top-k",
+        evidence=True,
     ),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
-    Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip),
+    Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip, evidence=True),
 )
 
 

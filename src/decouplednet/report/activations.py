@@ -92,5 +92,7 @@ def _of_batch(segmenter: Segmenter, batch: Sequence[Asked]) -> tuple[Tensor, Ten
     alone = torch.nn.functional.one_hot(label, len(segmenter.classes)).bool()
     seed = network.bridge.seed(traced.score.sigmoid()[image_index], alone)
     of_images = [alone[image_index == place].any(dim=0) for place in range(len(batch))]
-    g = network.activation(traced, image_index, seed, torch.stack(of_images)[image_index])
+    present = torch.stack(of_images)[image_index]
+    shown = segmenter.procedure.shown(present)
+    g = network.activation(traced, image_index, seed, present, shown)
     return g.cpu(), traced.encoded.pool5[image_index].cpu()

@@ -20,6 +20,7 @@ FEWEST_IMAGES = 8  # of an update of stage 1
 LEAST_MASK_UPDATES, USUAL_MASK_UPDATES, USUAL_MASKS = 200, 400, 24
 MORE_EACH_DOUBLING = 100
 PASSES_OVER_MASKS = 3
+SALIENCY_DROPOUT = 0.5
 
 LABELLED = "about one window is drawn from each"
 
@@ -45,7 +46,7 @@ class Choice:
 
 
 def choose(
-    settings: Settings, preset: Preset, *, tagged: int, masked: int
+    settings: Settings, preset: Preset, *, tagged: int, masked: int, all_masked: bool = True
 ) -> tuple[Settings, tuple[Choice, ...]]:
     """Return the settings with everything chosen that depends on the preset or the data.
 
@@ -54,14 +55,16 @@ def choose(
         preset: that they name.
         tagged: images that give tags.
         masked: images that give masks.
+        all_masked: whether the masks of all classes are learnt.
 
     Raises:
-        SettingsError: a given side does not fit the preset, or a number of pooling is given that
-            its pooling does not take.
+        SettingsError: a given side does not fit the preset, a number of pooling is given that its
+            pooling does not take, or f_cls is to be dropped for a bridge that sees nothing else.
     """
     settings = with_absolute_paths(settings)
     _check_sides(settings, preset)
-    classifier, segmenter = settings.classifier, settings.segmenter
+    _check_dropout(settings, preset)
+    classifier = settings.classifier
     weights = classifier.weights or preset.default_weights
     scratch = weights == "none"
     side = settings.side or preset.side
@@ -84,14 +87,10 @@ def choose(
             f"at least {LEAST_TAG_UPDATES} updates",
         ),
         Choice("segmenter.side", side, "that of the frame"),
-        Choice(
-            "segmenter.updates",
-            mask_updates(masked, segmenter.images_per_update),
-            f"for {count(masked, 'mask')}: {USUAL_MASK_UPDATES} for {USUAL_MASKS}, "
-            f"{MORE_EACH_DOUBLING} more each time they double",
-        ),
+        _mask_choice(settings, masked),
     )
     every += _pooling_choices(classifier, preset) + _student_choices(settings, preset, tagged)
+    every += () if all_masked else _dropout_choices(preset)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
@@ -107,6 +106,33 @@ def _check_sides(settings: Settings, preset: Preset) -> None:
         fault = None if side is None else side_fault(preset, side)
         if fault:
             raise SettingsError(f"{name} = {side}: a side of preset {preset.name} {fault}")
+
+
+def _mask_choice(settings: Settings, masked: int) -> Choice:
+    return Choice(
+        "segmenter.updates",
+        mask_updates(masked, settings.segmenter.images_per_update),
+        f"for {count(masked, 'mask')}: {USUAL_MASK_UPDATES} for {USUAL_MASKS}, "
+        f"{MORE_EACH_DOUBLING} more each time they double",
+    )
+
+
+def _dropout_choices(preset: Preset) -> tuple[Choice, ...]:
+    """Return what is chosen where a class has no masks."""
+    if not preset.evidence:
+        return ()
+    reason = "a class without masks is found by class evidence alone"
+    return (Choice("segmenter.saliency_dropout", SALIENCY_DROPOUT, reason),)
+
+
+def _check_dropout(settings: Settings, preset: Preset) -> None:
+    dropout = settings.segmenter.saliency_dropout
+    if dropout and not preset.evidence:
+        raise SettingsError(
+            f"segmenter.saliency_dropout = {dropout:g}: without f_cls the bridge of preset "
+            f"{preset.name} knows nothing of a class; leave it out, or choose preset skip, "
+            "tiny-skip or modern"
+        )
 
 
 def _pooling_choices(classifier: ClassifierSettings, preset: Preset) -> tuple[Choice, ...]:

@@ -167,7 +167,9 @@ def _assembled(
 ) -> Plan:
     found = read_backbone(settings.backbone) if settings.backbone else None
     preset = preset_with(settings.preset, found.backbone if found else None)
-    chosen, choices = choose(settings, preset, tagged=len(roles.tags), masked=len(roles.masks))
+    masked = choose_masked_classes(classes, settings.data)
+    counts = {"tagged": len(roles.tags), "masked": len(roles.masks)}
+    chosen, choices = choose(settings, preset, **counts, all_masked=masked == classes)
     side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
     student_side = chosen.self_training.side or window_side
@@ -178,7 +180,7 @@ def _assembled(
         settings=chosen,
         catalogue=catalogue,
         classes=classes,
-        masked_classes=choose_masked_classes(classes, chosen.data),
+        masked_classes=masked,
         roles=roles,
         tags=tags,
         preset=preset,

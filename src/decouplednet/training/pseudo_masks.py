@@ -24,6 +24,7 @@ from decouplednet.errors import DataError, TrainingError
 from decouplednet.inference.batches import ahead, batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
+from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.training.plan import Plan
 
@@ -84,12 +85,13 @@ class _Counts:
         )
 
 
-def teacher(network: DecoupledNet, plan: Plan) -> Predictor:
+def teacher(network: DecoupledNet, plan: Plan, *, learnt: bool = False) -> Predictor:
     """Return what labels images for stage 3: one view, in the precision of the training.
 
     Args:
         network: moved to the run's device.
         plan: of the run.
+        learnt: whether pseudo-masks have taught it the classes without masks.
     """
     return Predictor(
         network=network.to(plan.machine.device),
@@ -97,7 +99,19 @@ def teacher(network: DecoupledNet, plan: Plan) -> Predictor:
         frame=plan.frame,
         device=plan.machine.device,
         precision=plan.machine.precision,
+        procedure=Procedure(withheld=None if learnt else withheld(plan)),
     )
+
+
+def withheld(plan: Plan) -> tuple[bool, ...] | None:
+    """Return the classes, (L,), whose f_cls stage 2 learns nothing of; None: it is always shown.
+
+    Args:
+        plan: of the run.
+    """
+    if not plan.settings.segmenter.saliency_dropout or plan.masked_classes == plan.classes:
+        return None
+    return tuple(name not in plan.masked_classes for name in plan.classes)
 
 
 def choose_belief(

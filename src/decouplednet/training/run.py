@@ -11,7 +11,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.errors import TrainingError
 from decouplednet.evaluation.evaluate import evaluate_both
 from decouplednet.inference.model_folder import FORMAT_VERSION, save_model
-from decouplednet.inference.procedure import procedure_of
+from decouplednet.inference.procedure import Procedure, procedure_of
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.progress import bar
@@ -24,6 +24,7 @@ from decouplednet.training.digests import digests_of
 from decouplednet.training.former_run import check_format
 from decouplednet.training.pace import Clock
 from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.pseudo_masks import withheld
 from decouplednet.training.run_folder import RunFolder, commit, versions
 from decouplednet.training.segmenter import train_segmenter
 from decouplednet.training.self_training import train_student
@@ -270,13 +271,20 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: 
             "updates": facts.get("updates", {}),
             "versions": versions(),
         },
-        procedure=procedure_of(settings.prediction),
+        procedure=_procedure(plan),
     )
     if not roles.calibration:
         return segmenter
     network.to(plan.machine.device)  # after a stage it lies in the memory of the processor
     with watch.noted(CALIBRATION):
         return replace(segmenter, procedure=calibrate(segmenter.predictor(), plan))
+
+
+def _procedure(plan: Plan) -> Procedure:
+    """Return how the model predicts; stage 3 learns f_cls of all classes from pseudo-masks."""
+    of_masks = not (plan.settings.self_training.enabled and plan.unmasked)
+    found = procedure_of(plan.settings.prediction)
+    return found.model_copy(update={"withheld": withheld(plan) if of_masks else None})
 
 
 def _without_masks(plan: Plan) -> dict[str, list[str]]:

@@ -126,7 +126,7 @@ def _pseudo_masks(
     number: int,
 ) -> tuple[Record, ...]:
     """Return those of some images whose pseudo-mask of a round holds a class, each with it."""
-    predictor = teacher(network, plan)
+    predictor = teacher(network, plan, learnt=number > 1)
     belief = belief_of(network, plan, folder)
     labelled = write_pseudo_masks(
         predictor,

@@ -258,8 +258,16 @@ class MaskStage(Stage):
 
     def loss(self, batch: MaskedExample) -> Tensor:
         """Return the two-class cross-entropy of a batch of asked-for maps."""
-        score = self.network(batch.image, batch.asked, batch.present)
+        score = self.network(batch.image, batch.asked, batch.present, self._shown(batch.asked))
         return mask_loss(score, batch.target, pixels=pixel_weights(batch.target, self.settings))
+
+    def _shown(self, asked: Tensor) -> Tensor | None:
+        """Return (B, L) which classes have their f_cls shown: all or none of a sample."""
+        dropout = self.settings.saliency_dropout
+        if not dropout:
+            return None
+        drawn = torch.rand(len(asked), 1, device=asked.device)
+        return (drawn >= dropout).expand(asked.shape)
 
     def rate_of(self, name: str) -> float:
         """Return 1: bridge and decoder start together and learn alike."""
