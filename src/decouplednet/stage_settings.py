@@ -219,7 +219,7 @@ class SegmenterSettings(RegionSettings):
     saliency_dropout: Share | None = Field(
         None,
         ge=0,
-        le=1,
+        lt=1,
         description="share of the samples that are learnt without f_cls, by class evidence alone, "
         "so that a class can be found whose f_cls no mask taught; for the presets skip, tiny-skip "
         "and modern. None: 0.5 with data.masks_classes and such a preset, else 0",

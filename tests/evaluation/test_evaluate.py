@@ -207,7 +207,7 @@ def test_a_second_evaluation_gives_the_same_json(data: Path) -> None:
 def test_the_batches_do_not_change_the_scores(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = evaluate(small_segmenter(), data, split="val", tags=True)
     monkeypatch.setattr(
-        "decouplednet.evaluation.evaluate.batched", lambda items: batched(items, size=2)
+        "decouplednet.evaluation.evaluate.batched", lambda items, **_: batched(items, size=2)
     )
 
     got = evaluate(small_segmenter(), data, split="val", tags=True)

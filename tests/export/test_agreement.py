@@ -43,3 +43,18 @@ def test_files_of_other_weights_do_not_agree(tmp_path: Path) -> None:
     assert other.difference > 1e-3
     assert traced_size(segmenter) not in same.sizes
     assert any(height != width for height, width in same.sizes)
+
+
+@pytest.mark.slow
+def test_a_graph_whose_scores_are_no_numbers_does_not_agree(tmp_path: Path) -> None:
+    segmenter = untrained("tiny", RICH)
+    with torch.no_grad():
+        for name, weight in segmenter.network.decoder.state_dict().items():
+            if name == "score.bias":
+                weight.fill_(torch.nan)
+    names = write_onnx(segmenter, tmp_path)
+    card = json.dumps(card_of(segmenter, names, "onnx"))
+    (tmp_path / "model.json").write_text(card, encoding="utf-8")
+    healthy = untrained("tiny", RICH)
+
+    assert not agreement_of(healthy, tmp_path, names).is_close

@@ -216,7 +216,49 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, segmenter: Seg
     model = write_model(tmp_path / "model", segmenter)
     (tmp_path / "file").write_text("")
 
-    with pytest.raises(
-        DataError, match=r"file/out: cannot be (read|written): (Not a directory|File exists)"
-    ):
+    with pytest.raises(DataError, match=r"file/out: cannot be written: Not a directory; choose"):
         export_model(model, tmp_path / "file/out", to="onnx")
+
+
+def test_an_empty_working_directory_is_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segmenter: Segmenter, agreeing: None
+) -> None:
+    model = write_model(tmp_path / "model", segmenter)
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    export_model(model, ".", to="onnx")
+
+    names = sorted(path.name for path in (tmp_path / "here").iterdir())
+    assert names == ["encoder.onnx", "model.json", "predict.py"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_torch_cannot_export_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, segmenter: Segmenter, fails: bool
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        if fails:
+            raise torch.onnx.errors.OnnxExporterError("no way\nfor this layer")
+
+    model = write_model(tmp_path / "model", segmenter)
+    monkeypatch.setattr(torch.onnx, "export", refuse)
+
+    message = (
+        f"torch {torch.__version__} cannot export the encoder: no way for this layer; another "
+        "version of torch may"
+        if fails
+        else f"torch {torch.__version__} exported no encoder"
+    )
+    with pytest.raises(ModelError, match=f"^{re.escape(message)}$"):
+        export_model(model, tmp_path / "out", to="onnx")
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_script_says_how_it_is_used(exported: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(exported / "predict.py")], capture_output=True, text=True, check=False
+    )
+
+    assert done.returncode == 1
+    assert done.stderr == "usage: python predict.py IMAGE OUT.png [cat,dog]\n"

@@ -311,3 +311,11 @@ def test_a_training_step_changes_bridge_and_decoder_and_never_the_classifier(
         assert all(p.grad is not None and p.grad.isfinite().all() for p in part.parameters())
         assert any(p.grad is not None and p.grad.any() for p in part.parameters())
     network.zero_grad()
+
+
+@pytest.mark.parametrize("preset", PRESETS, ids=lambda preset: str(preset.name))
+def test_a_preset_says_whether_its_bridge_sees_evidence(preset: Preset) -> None:
+    with torch.device("meta"):
+        bridge = preset.build(3).bridge
+
+    assert preset.evidence == getattr(bridge, "evidence", False)

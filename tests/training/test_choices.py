@@ -199,3 +199,18 @@ def test_dropping_all_that_a_bridge_sees_of_a_class_is_refused() -> None:
     )
     with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
         _chosen(settings)
+
+
+def test_statistics_of_samples_with_f_cls_alone_are_refused() -> None:
+    changes = ["preset=skip", "segmenter.saliency_dropout=0.3", "segmenter.statistics_batches=4"]
+
+    message = (
+        "segmenter.saliency_dropout = 0.3 and segmenter.statistics_batches = 4: the statistics "
+        "would be those of samples with f_cls alone; set one of them to 0"
+    )
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
+        _chosen(Settings.read(None, changes))
+    settings = Settings.read(None, ["preset=skip", "segmenter.statistics_batches=4"])
+    preset = preset_named("skip")
+    chosen, _ = choose(settings, preset, tagged=700, masked=40, all_masked=False)
+    assert chosen.segmenter.saliency_dropout is None

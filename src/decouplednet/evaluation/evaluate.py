@@ -138,7 +138,7 @@ def _evaluate(
     masked = _masked(catalogue, records)
     tallies, failures = [Tally(predictor.classes) for _ in tellings], list[str]()
     examples = read_examples(predictor, catalogue, progress(masked), failures)
-    for batch in ahead(batched(examples)):
+    for batch in ahead(batched(examples, weigh=lambda one: one.truth.size)):
         _count(batch, predictor, tellings, tallies)
     if len(failures) == len(masked):
         raise DataError(f"{failures[0]} (no image could be scored; {len(masked)} failed)")

@@ -77,7 +77,7 @@ def agreement_of(segmenter: Segmenter, folder: Path, trace: tuple[str, ...]) -> 
     sizes = tuple(size for size in dict.fromkeys(_sizes(segmenter)) if size != traced)
     model = Model(folder)
     differences = [_difference(segmenter, model, size, trace) for size in sizes]
-    return Agreement(max(differences), _equal(segmenter, model), sizes)
+    return Agreement(float(np.max(differences)), _equal(segmenter, model), sizes)
 
 
 def check_agreement(agreement: Agreement, folder: Path) -> None:
@@ -129,7 +129,7 @@ def _difference(
     given = _arrays(told | {name: named[name] for name in trace})
     got = model.encoder({IMAGE: image.numpy()})[SCORE]
     maps = model.class_pass(given)[MAP_SCORES]
-    return max(_largest(got, named[SCORE]), _largest(maps, scores))
+    return float(np.max([_largest(got, named[SCORE]), _largest(maps, scores)]))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.generic]]:

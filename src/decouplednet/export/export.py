@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
@@ -78,19 +78,27 @@ def _check_empty(out: Path) -> None:
 
 @contextmanager
 def _beside(out: Path) -> Iterator[Path]:
-    """Give a folder that takes the place of ``out`` if nothing goes wrong, and goes if it does."""
+    """Give a folder whose files come to lie in ``out`` if nothing goes wrong; it goes anyway."""
+    is_new = not out.exists()
     try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+        out.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".export.", dir=out))
     except OSError as fault:
         raise DataError(f"{out}: {not_written(fault)}") from None
     try:
         yield folder
-        folder.chmod(0o755)
-        if out.exists():
-            out.rmdir()
-        folder.replace(out)
-    except OSError as fault:
-        raise DataError(f"{out}: {not_written(fault)}") from None
+        _move(folder, out)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if is_new:
+            with suppress(OSError):  # it holds what was exported
+                out.rmdir()
+
+
+def _move(folder: Path, out: Path) -> None:
+    """Move all files, the card last: a folder with it is whole."""
+    try:
+        for file in sorted(folder.iterdir(), key=lambda file: file.name == CARD):
+            file.replace(out / file.name)
+    except OSError as fault:
+        raise DataError(f"{out}: {not_written(fault)}") from None

@@ -5,8 +5,8 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -29,9 +29,6 @@ from decouplednet.export.graphs import (
 )
 from decouplednet.inference.segmenter import Segmenter
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
 TRACED_MAPS = 3
 """Maps of the traced class pass; one alone would make the graph a graph for one."""
 
@@ -51,7 +48,7 @@ def check_packages(made_for: Format) -> None:
     for kind in formats:
         for name in _NEEDED[kind]:
             try:
-                __import__(name)
+                import_module(name)
             except ImportError:
                 extra = "export" if kind == "onnx" else "openvino"
                 raise ModelError(
@@ -156,7 +153,8 @@ def to_openvino(folder: Path) -> None:
     Args:
         folder: with the files of ``write_onnx``.
     """
-    openvino: ModuleType = __import__("openvino")
+    import openvino
+
     for name in (ENCODER, CLASS_PASS):
         file = folder / f"{name}.onnx"
         model = openvino.convert_model(file)

@@ -118,6 +118,8 @@ def resized(maps: Array, size: tuple[int, ...]) -> Array:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: python predict.py IMAGE OUT.png [cat,dog]")
     with Image.open(sys.argv[1]) as picture:
         pixels = np.array(ImageOps.exif_transpose(picture).convert("RGB"))
     tags = sys.argv[3].split(",") if len(sys.argv) > 3 else None

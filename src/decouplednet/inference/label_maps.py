@@ -18,7 +18,7 @@ from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.images import read_image
 from decouplednet.annotations.masks import write_mask
 from decouplednet.errors import DataError
-from decouplednet.inference.batches import IMAGES_AT_ONCE, ahead, batched
+from decouplednet.inference.batches import IMAGES_AT_ONCE, PIXELS_AT_ONCE, ahead, batched
 from decouplednet.inference.legend import LEGEND, legend
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
@@ -75,8 +75,8 @@ def write_label_maps(
 ) -> Written:
     """Predict images; write a label map for each and ``predictions.csv`` for all of them.
 
-    While some images are predicted, the next are read and the last are written. Memory holds three
-    batches of images at most, see ``batched``.
+    While some images are predicted, the next are read and the last are written. Memory holds as
+    many images as three batches at most, see ``batched``.
 
     ``predictions.csv`` has a row for each image that was written and each class of the model, its
     score being the class's probability in [0, 1]. Each file is written atomically. What an earlier
@@ -89,7 +89,7 @@ def write_label_maps(
         out: the folder of ``predictions.csv``.
         given: image name to the classes that replace the gate; others are left to the gate.
         overlay: also write each image with the colours of its classes, and their legend.
-        progress: shows how far the images are done.
+        progress: shows how far the images are read; at most two batches wait after that.
 
     Raises:
         DataError: a file that no earlier call wrote would be written over, or ``out`` cannot be
@@ -101,18 +101,10 @@ def write_label_maps(
     check_nothing_lost(sources, earlier, overlay=overlay)
     check_writable(out)
     done = _Done(dict(earlier.rows))
-    pending = deque[Future[_Seen | DataError]]()
-    with ThreadPoolExecutor(1, "write") as writer:
-        try:
-            for seen in _predicted(predictor, progress(sources), given or {}):
-                pending.append(writer.submit(_write, seen, earlier, overlay=overlay))
-                while len(pending) > IMAGES_AT_ONCE:
-                    done.take(pending[0].result())
-                    pending.popleft()
-        finally:  # an interruption leaves a table of what is there, which a later call may replace
-            for last in pending:
-                done.take(last.result())
-            write_atomically(out / SCORES, _table(chain.from_iterable(done.rows.values())))
+    try:
+        _write_each(_predicted(predictor, progress(sources), given or {}), earlier, done, overlay)
+    finally:  # an interruption leaves a table of what is there, which a later call may replace
+        write_atomically(out / SCORES, _table(chain.from_iterable(done.rows.values())))
     if overlay and done.written:
         write_atomically(out / OVERLAYS / LEGEND, legend(predictor.classes))
     left = len(earlier.rows.keys() - done.written)
@@ -140,6 +132,35 @@ class _Done:
             return
         self.written.add(result.source.label_map)
         self.rows[result.source.label_map] = tuple(_rows(result))
+
+
+def _write_each(
+    results: Iterable[_Seen | DataError], earlier: Earlier, done: _Done, overlay: bool
+) -> None:
+    """Write what is predicted in another thread, and note what came of it, whatever happens."""
+    pending = deque[tuple[int, Future[_Seen | DataError]]]()
+
+    def take_first() -> None:
+        done.take(pending[0][1].result())
+        pending.popleft()
+
+    with ThreadPoolExecutor(1, "write") as writer:
+        try:
+            for seen in results:
+                size = 0 if isinstance(seen, DataError) else seen.image[..., 0].size
+                pending.append((size, writer.submit(_write, seen, earlier, overlay=overlay)))
+                while len(pending) > IMAGES_AT_ONCE or _waiting(pending) > PIXELS_AT_ONCE:
+                    take_first()
+            while pending:
+                take_first()
+        finally:  # what was written beside the one that stopped it
+            for _, future in pending:
+                if future.exception() is None:
+                    done.take(future.result())
+
+
+def _waiting(pending: Iterable[tuple[int, object]]) -> int:
+    return sum(pixels for pixels, _ in pending)
 
 
 def _predicted(

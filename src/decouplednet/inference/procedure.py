@@ -153,16 +153,16 @@ class Procedure(BaseModel):
             return probability > probability.new_tensor(self.thresholds)
         return probability > (self.threshold if threshold is None else threshold)
 
-    def shown(self, asked: Tensor) -> Tensor | None:
-        """Return which classes have their f_cls shown in each map; None: all.
+    def shown(self, present: Tensor) -> Tensor | None:
+        """Return which classes have their f_cls shown in each map, (M, L) bool; None: all.
 
         Args:
-            asked: (M, L) bool, the classes that each map asks for.
+            present: (M, L), the classes that may be on the image of each map.
         """
         if self.withheld is None:
             return None
-        shown = ~torch.tensor(self.withheld, device=asked.device)
-        return shown.expand(asked.shape)
+        shown = ~torch.tensor(self.withheld, device=present.device)
+        return shown.expand(present.shape)
 
     def claims(self, probability: Tensor, asked: Tensor) -> Tensor:
         """Return how much each class may claim of the pixels of an image.

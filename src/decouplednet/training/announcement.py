@@ -42,7 +42,7 @@ def describe(plan: Plan, operations_per_second: float) -> list[Row]:
 def _data(plan: Plan) -> list[Row]:
     catalogue, roles, data = plan.catalogue, plan.roles, plan.settings.data
     left = "all not held out"
-    without = [name for name in plan.classes if name not in plan.masked_classes]
+    without = plan.classes_without_masks
     return [
         ("data", f"{catalogue.root} ({catalogue.layout}), {_images(len(catalogue.records))}"),
         ("classes", f"{len(plan.classes)}: {', '.join(plan.classes)}; others: {data.others}"),

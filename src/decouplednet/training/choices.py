@@ -90,7 +90,7 @@ def choose(
         _mask_choice(settings, masked),
     )
     every += _pooling_choices(classifier, preset) + _student_choices(settings, preset, tagged)
-    every += () if all_masked else _dropout_choices(preset)
+    every += () if all_masked else _dropout_choices(settings, preset)
     chosen = tuple(choice for choice in every if not settings.gives(choice.name))
     if images == classifier.images_per_update:
         chosen = tuple(one for one in chosen if one.name != "classifier.images_per_update")
@@ -117,9 +117,9 @@ def _mask_choice(settings: Settings, masked: int) -> Choice:
     )
 
 
-def _dropout_choices(preset: Preset) -> tuple[Choice, ...]:
+def _dropout_choices(settings: Settings, preset: Preset) -> tuple[Choice, ...]:
     """Return what is chosen where a class has no masks."""
-    if not preset.evidence:
+    if not preset.evidence or settings.segmenter.statistics_batches:
         return ()
     reason = "a class without masks is found by class evidence alone"
     return (Choice("segmenter.saliency_dropout", SALIENCY_DROPOUT, reason),)
@@ -127,6 +127,12 @@ def _dropout_choices(preset: Preset) -> tuple[Choice, ...]:
 
 def _check_dropout(settings: Settings, preset: Preset) -> None:
     dropout = settings.segmenter.saliency_dropout
+    if dropout and settings.segmenter.statistics_batches:
+        raise SettingsError(
+            f"segmenter.saliency_dropout = {dropout:g} and segmenter.statistics_batches = "
+            f"{settings.segmenter.statistics_batches}: the statistics would be those of samples "
+            "with f_cls alone; set one of them to 0"
+        )
     if dropout and not preset.evidence:
         raise SettingsError(
             f"segmenter.saliency_dropout = {dropout:g}: without f_cls the bridge of preset "

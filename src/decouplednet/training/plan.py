@@ -95,6 +95,11 @@ class Plan:
             if record.name not in drawn and names is not None
         )
 
+    @property
+    def classes_without_masks(self) -> tuple[str, ...]:
+        """The classes that are learnt from tags alone, in the order of the class list."""
+        return tuple(name for name in self.classes if name not in self.masked_classes)
+
     def fewest_images(self, side: int) -> int:
         """Return the images that a step needs: two where the bridge's inner grid is 1 x 1.
 
@@ -169,7 +174,7 @@ def _assembled(
     preset = preset_with(settings.preset, found.backbone if found else None)
     masked = choose_masked_classes(classes, settings.data)
     counts = {"tagged": len(roles.tags), "masked": len(roles.masks)}
-    chosen, choices = choose(settings, preset, **counts, all_masked=masked == classes)
+    chosen, choices = choose(settings, preset, **counts, all_masked=set(masked) == set(classes))
     side = chosen.side or preset.side
     window_side = chosen.segmenter.side or side
     student_side = chosen.self_training.side or window_side

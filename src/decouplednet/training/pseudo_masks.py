@@ -85,13 +85,12 @@ class _Counts:
         )
 
 
-def teacher(network: DecoupledNet, plan: Plan, *, learnt: bool = False) -> Predictor:
+def teacher(network: DecoupledNet, plan: Plan) -> Predictor:
     """Return what labels images for stage 3: one view, in the precision of the training.
 
     Args:
         network: moved to the run's device.
         plan: of the run.
-        learnt: whether pseudo-masks have taught it the classes without masks.
     """
     return Predictor(
         network=network.to(plan.machine.device),
@@ -99,19 +98,20 @@ def teacher(network: DecoupledNet, plan: Plan, *, learnt: bool = False) -> Predi
         frame=plan.frame,
         device=plan.machine.device,
         precision=plan.machine.precision,
-        procedure=Procedure(withheld=None if learnt else withheld(plan)),
+        procedure=Procedure(withheld=withheld(plan)),
     )
 
 
 def withheld(plan: Plan) -> tuple[bool, ...] | None:
-    """Return the classes, (L,), whose f_cls stage 2 learns nothing of; None: it is always shown.
+    """Return the classes, (L,), whose f_cls the bridge is never shown; None: it always is.
 
     Args:
         plan: of the run.
     """
-    if not plan.settings.segmenter.saliency_dropout or plan.masked_classes == plan.classes:
+    without = plan.classes_without_masks
+    if not plan.settings.segmenter.saliency_dropout or not without:
         return None
-    return tuple(name not in plan.masked_classes for name in plan.classes)
+    return tuple(name in without for name in plan.classes)
 
 
 def choose_belief(

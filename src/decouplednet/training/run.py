@@ -122,6 +122,9 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
         TrainingError: no run lies there, it is complete, or other settings are given now.
     """
     recorded = folder.recorded_settings()
+    if recorded.segmenter.saliency_dropout is None:
+        # What runs choose they write; earlier versions had no such choice, and dropped nothing.
+        recorded = recorded.changed({"segmenter.saliency_dropout": 0.0})
     if folder.metrics.exists():
         raise TrainingError(
             f"{folder.root}: that run is complete; its model is {folder.model}, and a longer "
@@ -281,16 +284,15 @@ def _segmenter(network: DecoupledNet, plan: Plan, facts: dict[str, Any], watch: 
 
 
 def _procedure(plan: Plan) -> Procedure:
-    """Return how the model predicts; stage 3 learns f_cls of all classes from pseudo-masks."""
-    of_masks = not (plan.settings.self_training.enabled and plan.unmasked)
+    """Return how the model predicts, before anything is calibrated."""
     found = procedure_of(plan.settings.prediction)
-    return found.model_copy(update={"withheld": withheld(plan) if of_masks else None})
+    return found.model_copy(update={"withheld": withheld(plan)})
 
 
 def _without_masks(plan: Plan) -> dict[str, list[str]]:
     """Return the classes that were learnt from tags alone; nothing where there are none."""
-    names = [name for name in plan.classes if name not in plan.masked_classes]
-    return {"classes_without_masks": names} if names else {}
+    names = plan.classes_without_masks
+    return {"classes_without_masks": list(names)} if names else {}
 
 
 def _backbone_name(settings: Settings) -> dict[str, str]:

@@ -20,10 +20,7 @@ from decouplednet.training.fit import effort_of, fit
 from decouplednet.training.labels import drawn_in_time, labels_a_round
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
-from decouplednet.training.pseudo_masks import (
-    teacher,
-    write_pseudo_masks,
-)
+from decouplednet.training.pseudo_masks import teacher, withheld, write_pseudo_masks
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import LATER_ROUND, belief_of, masked_images
 from decouplednet.training.student import StudentStage
@@ -126,7 +123,7 @@ def _pseudo_masks(
     number: int,
 ) -> tuple[Record, ...]:
     """Return those of some images whose pseudo-mask of a round holds a class, each with it."""
-    predictor = teacher(network, plan, learnt=number > 1)
+    predictor = teacher(network, plan)
     belief = belief_of(network, plan, folder)
     labelled = write_pseudo_masks(
         predictor,
@@ -221,7 +218,9 @@ def _train(
         pseudo_weight=settings.pseudo_weight,
     )
     name = rounds[number - 1]
-    stage = StudentStage(network, settings, weight=_weight(plan), seed=seed, name=name)
+    stage = StudentStage(
+        network, settings, weight=_weight(plan), withheld=withheld(plan), seed=seed, name=name
+    )
     fit(
         stage,
         examples,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from decouplednet.dataset.mixed import MixedExample
+from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.borders import pixel_weights
@@ -21,6 +22,7 @@ class StudentStage(Stage):
         settings: the schedule and the weights of the three objectives.
         weight: (L,) weight of a present tag, as from ``class_weights``.
         seed: fixes what is random in a step.
+        withheld: (L,) the classes whose f_cls the bridge is never shown; None: it always is.
         name: of the round, see ``budget.rounds_of``.
     """
 
@@ -35,6 +37,7 @@ class StudentStage(Stage):
         *,
         weight: Tensor,
         seed: int,
+        withheld: tuple[bool, ...] | None = None,
         name: str = "student",
     ) -> None:
         super().__init__(
@@ -47,6 +50,7 @@ class StudentStage(Stage):
             section="self_training",
         )
         self.register_buffer("weight", weight)
+        self._procedure = Procedure(withheld=withheld)
 
     def loss(self, batch: MixedExample) -> Tensor:
         """Return the weighted sum of the losses of tags, positions and pixels."""
@@ -54,7 +58,8 @@ class StudentStage(Stage):
         traced = self.network.classifier.trace(example.image)
         seed = self.network.bridge.seed(traced.score.detach().sigmoid(), example.asked)
         image_index = torch.arange(len(example.image), device=example.image.device)
-        g = self.network.activation(traced, image_index, seed, example.present)
+        shown = self._procedure.shown(example.present)
+        g = self.network.activation(traced, image_index, seed, example.present, shown)
         pixels = mask_loss(
             self.network.decode(g, traced, image_index),
             example.target,
