@@ -90,7 +90,7 @@ def write_onnx(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
     maps, grid = {0: Dim.DYNAMIC}, {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     _export(
         ClassPassGraph(network, by_switches=bool(traced.encoded.switches)).eval(),
-        (asked.float(), asked, asked, *trace),
+        (asked.float(), asked, asked.clone(), *trace),  # one tensor twice would be one input
         (maps, maps, maps, tuple(grid for _ in trace)),
         folder / f"{CLASS_PASS}.onnx",
         (SEED, PRESENT, SHOWN, *names),
