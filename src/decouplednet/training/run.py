@@ -122,7 +122,7 @@ def resumed_settings(folder: RunFolder, given: Settings | None) -> Settings:
         TrainingError: no run lies there, it is complete, or other settings are given now.
     """
     recorded = folder.recorded_settings()
-    if recorded.segmenter.saliency_dropout is None:
+    if recorded.data.masks_classes and recorded.segmenter.saliency_dropout is None:
         # What runs choose they write; earlier versions had no such choice, and dropped nothing.
         recorded = recorded.changed({"segmenter.saliency_dropout": 0.0})
     if folder.metrics.exists():
