@@ -22,8 +22,7 @@ def test_both_graphs_together_are_the_network(preset: str, pooling: Pooling) -> 
     maps = network.decode(g, expected, index)
 
     score, *trace = EncoderGraph(network)(image)
-    by_switches = preset == "tiny"
-    got = ClassPassGraph(network, by_switches=by_switches)(seed, present, shown, *trace)
+    got = ClassPassGraph(network, trace_names(expected))(seed, present, shown, *trace)
 
     torch.testing.assert_close(score, expected.score)
     torch.testing.assert_close(got, maps, rtol=1e-4, atol=1e-4)

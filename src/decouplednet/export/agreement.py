@@ -122,8 +122,7 @@ def _difference(
     with torch.no_grad():
         seen = encoder(image)
         named = dict(zip((SCORE, *trace), seen, strict=True))
-        by_switches = any(name.startswith("switch") for name in trace)
-        class_pass = ClassPassGraph(segmenter.network, by_switches=by_switches).eval()
+        class_pass = ClassPassGraph(segmenter.network, trace).eval()
         scores = class_pass(asked.float(), asked, shown, *seen[1:])
     told = {SEED: asked.float(), PRESENT: asked, SHOWN: shown}
     given = _arrays(told | {name: named[name] for name in trace})

@@ -58,7 +58,7 @@ def check_packages(made_for: Format) -> None:
 
 
 def traced_size(segmenter: Segmenter) -> tuple[int, int]:
-    """Return the (H, W) that the graphs are traced at, one that no view of the model has."""
+    """Return the (H, W) that the graphs are traced at, no square, as those of views are."""
     classifier = segmenter.network.classifier
     stride, reach = classifier.encoder.stride, classifier.head.reach
     return stride * (reach + 2), stride * (reach + 3)
@@ -83,13 +83,12 @@ def write_onnx(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
     image = torch.randn(1, 3, *traced_size(segmenter), generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         _, *trace = encoder(image)
-        traced = network.see(image)
-    names = trace_names(traced)
+        names = trace_names(network.see(image))
     _export(encoder, (image,), (sides,), folder / f"{ENCODER}.onnx", (IMAGE,), (SCORE, *names))
     asked = torch.ones(TRACED_MAPS, len(segmenter.classes), dtype=torch.bool)
     maps, grid = {0: Dim.DYNAMIC}, {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     _export(
-        ClassPassGraph(network, by_switches=bool(traced.encoded.switches)).eval(),
+        ClassPassGraph(network, names).eval(),
         (asked.float(), asked, asked.clone(), *trace),  # one tensor twice would be one input
         (maps, maps, maps, tuple(grid for _ in trace)),
         folder / f"{CLASS_PASS}.onnx",

@@ -16,6 +16,7 @@ ENCODER, CLASS_PASS = "encoder", "class_pass"
 IMAGE, SCORE, MAP_SCORES = "image", "score", "map_scores"
 SEED, PRESENT, SHOWN = "seed", "present", "shown"
 _HEAD = ("pool5", "fc6_open", "fc7_open", "score_map", "share")
+_SWITCH = "switch_"
 
 
 class EncoderGraph(nn.Module):
@@ -43,13 +44,13 @@ class ClassPassGraph(nn.Module):
 
     Args:
         network: in evaluation mode.
-        by_switches: whether its decoder uses switches; else it uses skips.
+        trace: names of what the encoder hands over, as from ``trace_names``.
     """
 
-    def __init__(self, network: DecoupledNet, *, by_switches: bool) -> None:
+    def __init__(self, network: DecoupledNet, trace: tuple[str, ...]) -> None:
         super().__init__()
         self.network = network
-        self._by_switches = by_switches
+        self._by_switches = any(name.startswith(_SWITCH) for name in trace)
 
     def forward(self, seed: Tensor, present: Tensor, shown: Tensor, *trace: Tensor) -> Tensor:
         """Return the (M, 2, H, W) scores of M maps, background first, before the softmax.
@@ -82,6 +83,6 @@ def trace_names(traced: Traced) -> tuple[str, ...]:
         traced: of any image.
     """
     encoded = traced.encoded
-    switches = (f"switch_{number}" for number, _ in enumerate(encoded.switches, 1))
+    switches = (f"{_SWITCH}{number}" for number, _ in enumerate(encoded.switches, 1))
     skips = (f"skip_{number}" for number, _ in enumerate(encoded.skips, 1))
     return (*_HEAD, *switches, *skips)
