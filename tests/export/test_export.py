@@ -148,6 +148,23 @@ def test_every_preset_and_pooling_is_exported_to_both(
         files = sorted(file.name for file in (tmp_path / "out").glob("*.xml"))
         assert files == ["class_pass.xml", "encoder.xml"]
         assert openvino.Core().read_model(tmp_path / "out/encoder.xml").input("image")
+        assert signals_arrive_after_models_are_gone(tmp_path / "out")
+
+
+def signals_arrive_after_models_are_gone(exported: Path) -> bool:
+    """Whether a process lives on that lost its models in the order in which it made them."""
+    lines = (
+        "import os, pathlib, signal, sys",
+        "from decouplednet.export.standalone import Model",
+        "first, second = (Model(pathlib.Path(sys.argv[1])) for _ in range(2))",
+        "del first",
+        "del second",
+        "signal.signal(signal.SIGCHLD, lambda *_: print('arrived'))",
+        "os.kill(os.getpid(), signal.SIGCHLD)",
+    )
+    command = [sys.executable, "-c", "\n".join(lines), str(exported)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.returncode == 0 and done.stdout == "arrived\n"
 
 
 @pytest.mark.parametrize("agreement", [Agreement(2e-3, 1.0, ((64, 64),)), Agreement(0.0, 0.9, ())])

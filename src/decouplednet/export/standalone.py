@@ -7,6 +7,7 @@ Needs numpy, Pillow, and onnxruntime or openvino. What the files beside it hold,
 import json
 import sys
 from collections.abc import Callable, Collection
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +26,21 @@ def load(folder: Path, name: str) -> Graph:
         session = onnxruntime.InferenceSession(folder / f"{name}.onnx")
         names = [output.name for output in session.get_outputs()]
         return lambda given: dict(zip(names, session.run(None, given), strict=True))
+    exactly = {"INFERENCE_PRECISION_HINT": "f32"}  # without it some processors round to bfloat16
+    compiled = core().compile_model(folder / f"{name}.xml", "CPU", exactly)
+    return lambda given: {output.any_name: value for output, value in compiled(given).items()}
+
+
+@cache
+def core() -> Any:
+    """Return OpenVINO's core, one for all graphs.
+
+    Each core gives the thread a stack for signals and puts the one before back when it ends: with
+    two, that may be one that is gone, and the next signal ends the process.
+    """
     import openvino
 
-    exactly = {"INFERENCE_PRECISION_HINT": "f32"}  # without it some processors round to bfloat16
-    compiled = openvino.Core().compile_model(folder / f"{name}.xml", "CPU", exactly)
-    return lambda given: {output.any_name: value for output, value in compiled(given).items()}
+    return openvino.Core()
 
 
 class Model:
