@@ -37,16 +37,16 @@ def count_passes(network: DecoupledNet) -> Counter[str]:
     """Count how many images and maps go through each part from now on."""
     counts: Counter[str] = Counter()
 
-    def counting(name: str) -> Any:
+    def counting(name: str, place: int = 0) -> Any:
         def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: object) -> None:
-            counts[name] += len(inputs[0])
-            counts[f"largest {name}"] = max(counts[f"largest {name}"], len(inputs[0]))
+            counts[name] += len(inputs[place])
+            counts[f"largest {name}"] = max(counts[f"largest {name}"], len(inputs[place]))
 
         return count
 
     network.get_submodule("classifier.encoder").register_forward_hook(counting("encoder"))
     bridge, decoder = paper_parts(network)
-    bridge.register_forward_hook(counting("bridge"))
+    bridge.register_forward_hook(counting("bridge", place=1))  # f_cls; pool5 is of images
     decoder.register_forward_hook(counting("decoder"))
     return counts
 

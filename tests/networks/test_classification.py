@@ -1,13 +1,10 @@
 import pytest
 import torch
-import torch.nn.functional as F
-from torch import nn
 
-from decouplednet.networks import classification
+from decouplednet.networks import taps
 from decouplednet.networks.classification import (
     ClassificationHead,
     Classifier,
-    convolve_by_unfolding,
 )
 from decouplednet.networks.initialisation import Initialise, gaussian, he
 from decouplednet.networks.pooling import LogSumExpPooling, Pooling, TopKPooling
@@ -126,40 +123,6 @@ def test_gradient_reaches_every_layer_of_the_head() -> None:
     assert all(p.grad is not None and p.grad.any() for p in head.parameters())
 
 
-@pytest.mark.parametrize(
-    ("kernel", "dilation", "height", "width"),
-    [(1, 1, 3, 5), (3, 1, 4, 7), (7, 1, 8, 9), (3, 2, 6, 8)],
-)
-def test_unfolding_equals_the_convolution(
-    kernel: int, dilation: int, height: int, width: int
-) -> None:
-    torch.manual_seed(0)
-    layer = nn.Conv2d(4, 6, kernel, dilation=dilation).double()
-    x = torch.randn(2, 4, height, width, dtype=torch.float64)
-
-    for laid_out in (x, x.contiguous(memory_format=torch.channels_last)):
-        got = convolve_by_unfolding(laid_out, layer)
-        torch.testing.assert_close(got, layer(x), rtol=1e-12, atol=1e-12)
-
-
-def test_a_large_weight_is_unfolded_and_gives_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    head, x = small_head().eval(), pool5()
-    convolved = head(x)
-    with monkeypatch.context() as patch:
-        patch.setattr(classification, "_LARGE_WEIGHT", 0)
-        patch.setattr(nn.Conv2d, "forward", lambda layer, x: F.conv2d(x, layer.weight, layer.bias))
-        called: list[nn.Conv2d] = []
-
-        def unfolded(x: torch.Tensor, layer: nn.Conv2d) -> torch.Tensor:
-            called.append(layer)
-            return convolve_by_unfolding(x, layer)
-
-        patch.setattr(classification, "convolve_by_unfolding", unfolded)
-        torch.testing.assert_close(head(x), convolved)
-
-    assert called == [head.fc6]
-
-
 def test_the_score_layer_starts_small_whatever_the_others_do() -> None:
     def deviations(head: ClassificationHead) -> list[float]:
         return [float(layer.weight.detach().std()) for layer in (head.fc6, head.fc7, head.score)]
@@ -204,7 +167,7 @@ def test_autocast_acts_while_a_small_head_learns_its_scores() -> None:
 
 def test_autocast_leaves_a_large_head_in_full_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     head, x = small_head(dropout=0.0).train(), pool5()
-    monkeypatch.setattr(classification, "_LARGE_WEIGHT", 1)
+    monkeypatch.setattr(taps, "_LARGE_WEIGHT", 1)
     expected = head(x)
 
     with torch.autocast("cpu", torch.bfloat16):

@@ -1,13 +1,13 @@
 """The bridging layers: from what is where and which class, to what of that class is where."""
 
-import torch
 from torch import Tensor, nn
 
 from decouplednet.networks.classification import Traced
-from decouplednet.networks.image_index import of_maps
+from decouplednet.networks.convolution import convolve_together, pool5_of_maps
 from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.part import Part
 from decouplednet.networks.saliency import tag_weights
+from decouplednet.networks.taps import Convolution, TransposedConvolution
 
 _SALIENCY_EPSILON = 1e-12
 USUAL_MOMENTUM = 0.1  # PyTorch's, of running statistics
@@ -29,27 +29,31 @@ class Bridge(nn.Module):
         super().__init__()
         self.pool5_norm, self.saliency_norm = input_norms(channels)
         self.layers = nn.Sequential(
-            nn.Conv2d(2 * channels, middle, kernel),
+            Convolution(2 * channels, middle, kernel),
             nn.BatchNorm2d(middle),
             nn.ReLU(inplace=True),
             nn.Conv2d(middle, middle, kernel_size=1),
             nn.BatchNorm2d(middle),
             nn.ReLU(inplace=True),
-            nn.ConvTranspose2d(middle, channels, kernel),
+            TransposedConvolution(middle, channels, kernel),
             nn.BatchNorm2d(channels),
             nn.ReLU(inplace=True),
         )
         initialise(self)
 
-    def forward(self, pool5: Tensor, saliency: Tensor) -> Tensor:
+    def forward(self, pool5: Tensor, saliency: Tensor, image_index: Tensor | None = None) -> Tensor:
         """Return g, (M, C, h, w) at least 0.
 
         Args:
-            pool5: (M, C, h, w) activations of the image of each map; h and w are at least k.
+            pool5: (B, C, h, w) activations of images; h and w are at least k.
             saliency: (M, C, h, w), f_cls of each map.
+            image_index: (M,) int64, the image of each map, below B; None: each has its one map.
         """
-        normed = [self.pool5_norm(pool5), self.saliency_norm(saliency)]
-        g: Tensor = self.layers(torch.cat(normed, dim=1))
+        first, *rest = self.layers
+        normed = self.pool5_norm(pool5), self.saliency_norm(saliency)
+        g = convolve_together(first, *normed, image_index)
+        for layer in rest:
+            g = layer(g)
         return g
 
     def seed(self, probability: Tensor, asked: Tensor) -> Tensor:
@@ -66,7 +70,8 @@ class Bridge(nn.Module):
     ) -> Tensor:
         """Return g of each map; see ``Bridging``."""
         del seed, present
-        g: Tensor = self(*of_maps(image_index, traced.encoded.pool5), saliency)
+        pool5, index = pool5_of_maps(traced.encoded.pool5, image_index, training=self.training)
+        g: Tensor = self(pool5, saliency, index)
         return g
 
 

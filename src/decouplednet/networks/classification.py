@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -10,11 +9,8 @@ from decouplednet.networks.encoder import Encoder
 from decouplednet.networks.initialisation import Initialise, gaussian
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.precision import full_precision
+from decouplednet.networks.taps import Convolution, is_large
 from decouplednet.networks.vgg import Encoded
-
-# Numbers in a weight from which unfolding beats a convolution on the CPU: measured six times as
-# fast for the 103 million of VGG-16's fc6, three times as slow for 2 million and 64 images.
-_LARGE_WEIGHT = 16_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +100,8 @@ class ClassificationHead(nn.Module):
     ) -> None:
         super().__init__()
         self.pooling = pooling
-        self.fc6 = nn.Conv2d(channels, middle, kernel, dilation=dilation)
-        self.fc7 = nn.Conv2d(middle, middle, kernel_size=1)
+        self.fc6 = Convolution(channels, middle, kernel, dilation=dilation)
+        self.fc7 = Convolution(middle, middle, kernel_size=1)
         self.score = nn.Conv2d(middle, class_count, kernel_size=1)
         self.dropout = nn.Dropout(dropout)
         initialise(self)
@@ -122,17 +118,17 @@ class ClassificationHead(nn.Module):
         In training mode autocast acts on a head whose fc6 is small: nothing but the score is
         asked for, and an update took 1.5 times as long without.
         """
-        if self.training and not self._is_large():
+        if self.training and not is_large(self.fc6.weight):
             return self.pooling.pool(self._layers(pool5)[2].float())
         return self.trace(pool5)[0]
 
     def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:
         """Return the (B, L) pooled scores of (B, C, h, w) activations, and what led to them.
 
-        Both are computed in the dtype of the weights, also under autocast.
+        Both are computed in the dtype of the score layer, also under autocast.
         """
         with full_precision(pool5.device):
-            fc6, fc7, score_map = self._layers(pool5.to(self.fc6.weight.dtype))
+            fc6, fc7, score_map = self._layers(pool5.to(self.score.weight.dtype))
             score = self.pooling.pool(score_map)
             peak = score_map.flatten(2).argmax(dim=2)
             share = self.pooling.share(score_map)
@@ -140,14 +136,9 @@ class ClassificationHead(nn.Module):
 
     def _layers(self, pool5: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return fc6 and fc7 after their ReLUs, and the score of each class at each position."""
-        # A program that runs an exported graph has its own way with large weights.
-        large = self._is_large() and not torch.compiler.is_compiling()
-        fc6 = F.relu(convolve_by_unfolding(pool5, self.fc6) if large else self.fc6(pool5))
+        fc6 = F.relu(self.fc6(pool5))
         fc7 = F.relu(self.fc7(self.dropout(fc6)))
         return fc6, fc7, self.score(self.dropout(fc7))
-
-    def _is_large(self) -> bool:
-        return self.fc6.weight.numel() > _LARGE_WEIGHT
 
     def weights(self) -> HeadWeights:
         """Return the weights that carry scores back to pool5."""
@@ -181,23 +172,3 @@ class Classifier(nn.Module):
         """Return the scores of (B, 3, H, W) images with all that led to them."""
         encoded = self.encoder.encode(image)
         return Traced(encoded, *self.head.trace(encoded.pool5))
-
-
-def convolve_by_unfolding(x: Tensor, layer: nn.Conv2d) -> Tensor:
-    """Return what ``layer(x)`` returns, by one matrix product over unfolded windows.
-
-    A convolution re-packs its weight at every call on the CPU; fc6 of VGG-16 is 411 MB.
-
-    Args:
-        x: (B, C, h, w).
-        layer: a k x k convolution with a bias, dilated by d, without stride, padding or groups.
-
-    Returns:
-        (B, out, h - d (k - 1), w - d (k - 1)).
-    """
-    taps, apart = layer.kernel_size[0], layer.dilation[0]
-    reach = (taps - 1) * apart
-    height, width = x.shape[2] - reach, x.shape[3] - reach
-    windows = F.unfold(x, taps, dilation=apart).transpose(1, 2)  # (B, positions, C * k * k)
-    out = F.linear(windows, layer.weight.flatten(1), layer.bias)
-    return out.transpose(1, 2).reshape(len(x), layer.out_channels, height, width)

@@ -12,15 +12,25 @@ def of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
         per_image: tensors (B, ...).
 
     Returns:
-        tensors (M, ...), not copied where every image has its one map.
+        tensors (M, ...), not copied where every image has its one map, or all maps are of one.
     """
     images, maps = per_image[0].shape[0], image_index.shape[0]
-    # Of one image this is no question of values, which an exported graph could not ask.
-    in_order = maps == 1 if images == 1 else _counts_up(image_index, images)
-    return per_image if in_order else tuple(tensor[image_index] for tensor in per_image)
+    if is_in_order(image_index, images):
+        return per_image
+    if images == 1:
+        return tuple(tensor.expand(maps, *tensor.shape[1:]) for tensor in per_image)
+    return tuple(tensor[image_index] for tensor in per_image)
 
 
-def _counts_up(image_index: Tensor, images: int) -> bool:
+def is_in_order(image_index: Tensor, images: int) -> bool:
+    """Return whether every image has one map, in the order of the images.
+
+    Args:
+        image_index: (M,) int64, the image of each map, below B.
+        images: B.
+    """
+    if images == 1:  # no question of values, which an exported graph could not ask
+        return image_index.shape[0] == 1
     return torch.equal(image_index, torch.arange(images, device=image_index.device))
 
 

@@ -5,7 +5,11 @@ from torch import Tensor, nn
 
 from decouplednet.networks.bridging import input_norms
 from decouplednet.networks.classification import Traced
-from decouplednet.networks.convolution import normalised_convolution
+from decouplednet.networks.convolution import (
+    convolve_together,
+    normalised_convolution,
+    pool5_of_maps,
+)
 from decouplednet.networks.evidence import EVIDENCE_MAPS, class_evidence
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
@@ -38,18 +42,28 @@ class PaddedBridge(nn.Module):
         )
         initialise(self)
 
-    def forward(self, pool5: Tensor, saliency: Tensor, evidence: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        pool5: Tensor,
+        saliency: Tensor,
+        evidence: Tensor | None = None,
+        image_index: Tensor | None = None,
+    ) -> Tensor:
         """Return g, (M, G, h, w) at least 0.
 
         Args:
-            pool5: (M, C, h, w) activations of the image of each map.
+            pool5: (B, C, h, w) activations of images.
             saliency: (M, C, h, w), f_cls of each map.
             evidence: (M, 2, h, w) of each map, for a bridge with it.
+            image_index: (M,) int64, the image of each map, below B; None: each has its one map.
         """
-        inputs = [self.pool5_norm(pool5), self.saliency_norm(saliency)]
+        own = self.saliency_norm(saliency)
         if evidence is not None:
-            inputs.append(evidence)
-        g: Tensor = self.layers(torch.cat(inputs, dim=1))
+            own = torch.cat([own, evidence], dim=1)
+        first, *rest = (layer for block in self.layers for layer in block.children())
+        g = convolve_together(first, self.pool5_norm(pool5), own, image_index)
+        for layer in rest:
+            g = layer(g)
         return g
 
     def seed(self, probability: Tensor, asked: Tensor) -> Tensor:
@@ -69,8 +83,15 @@ class PaddedBridge(nn.Module):
         present: Tensor | None = None,
     ) -> Tensor:
         """Return g of each map; see ``Bridging``."""
-        pool5, score_map = of_maps(image_index, traced.encoded.pool5, traced.head.score_map)
-        size = (pool5.shape[2], pool5.shape[3])
-        evidence = class_evidence(seed > 0, score_map, size, present) if self.evidence else None
-        g: Tensor = self(pool5, saliency, evidence)
+        pool5, index = pool5_of_maps(traced.encoded.pool5, image_index, training=self.training)
+        g: Tensor = self(pool5, saliency, self._evidence(traced, image_index, seed, present), index)
         return g
+
+    def _evidence(
+        self, traced: Traced, image_index: Tensor, seed: Tensor, present: Tensor | None
+    ) -> Tensor | None:
+        if not self.evidence:
+            return None
+        (score_map,) = of_maps(image_index, traced.head.score_map)
+        height, width = traced.encoded.pool5.shape[2:]
+        return class_evidence(seed > 0, score_map, (height, width), present)

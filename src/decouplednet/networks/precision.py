@@ -29,3 +29,15 @@ def full_precision(device: torch.device) -> AbstractContextManager[object]:
         return torch.autocast(device.type, enabled=False)
     # torch.export records a context that is entered, so none is where none is needed.
     return nullcontext()
+
+
+def working_type(device: torch.device, usual: torch.dtype) -> torch.dtype:
+    """Return in which type matrix products are computed here: autocast's where it acts.
+
+    Args:
+        device: where the tensors are.
+        usual: the type elsewhere.
+    """
+    if device.type != "meta" and torch.is_autocast_enabled(device.type):
+        return torch.get_autocast_dtype(device.type)
+    return usual

@@ -58,7 +58,7 @@ def class_saliency(
         return _closed_form(seed, image_index, trace, weights)
     with full_precision(seed.device):
         mapped = _trace_of_maps(image_index, trace, trace.share)
-        saliency = project_scores(seed.to(weights.fc6.dtype), mapped, weights)
+        saliency = project_scores(seed.to(weights.score.dtype), mapped, weights)
     return saliency.contiguous(memory_format=torch.channels_last)
 
 
@@ -81,7 +81,7 @@ def _closed_form(
         pairs, pair = torch.unique(
             torch.stack([image_index[maps], labels]), dim=1, return_inverse=True
         )
-        share = seed[maps, labels].to(weights.fc6.dtype)
+        share = seed[maps, labels].to(weights.score.dtype)
         windows = _peak_windows(pairs[0], pairs[1], trace, weights)[pair] * share[:, None, None]
 
         peak = trace.peak[image_index[maps], labels]
@@ -98,10 +98,16 @@ def _peak_windows(image: Tensor, label: Tensor, trace: HeadTrace, weights: HeadW
     fc7_open = trace.fc7_open.flatten(2)[image, :, position]
     fc6_open = trace.fc6_open.flatten(2)[image, :, position]
     fc7 = weights.score.flatten(1)[label] * fc7_open
-    fc6 = fc7 @ weights.fc7.flatten(1) * fc6_open
-    windows = fc6 @ weights.fc6.flatten(1)
+    fc6 = _product(fc7, weights.fc7.flatten(1)) * fc6_open
+    # No copy where channels come last.
+    windows = _product(fc6, weights.fc6.permute(0, 2, 3, 1).flatten(1))
     channels, rows, columns = weights.fc6.shape[1:]
-    return windows.view(len(image), channels, rows * columns).transpose(1, 2)
+    return windows.view(len(image), rows * columns, channels)
+
+
+def _product(rows: Tensor, weight: Tensor) -> Tensor:
+    """Return the product in the type of the rows, computed in that of the weight."""
+    return (rows.to(weight.dtype) @ weight).to(rows.dtype)
 
 
 def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tensor:
@@ -122,8 +128,8 @@ def project_scores(seed: Tensor, trace: HeadTrace, weights: HeadWeights) -> Tens
     """
     scores = seed[..., None, None] * shares(trace, seed.dtype)
     fc7 = F.conv_transpose2d(scores, weights.score) * trace.fc7_open
-    fc6 = F.conv_transpose2d(fc7, weights.fc7) * trace.fc6_open
-    return F.conv_transpose2d(fc6, weights.fc6, dilation=weights.dilation)
+    fc6 = F.conv_transpose2d(fc7, weights.fc7.to(seed.dtype)) * trace.fc6_open
+    return F.conv_transpose2d(fc6, weights.fc6.to(seed.dtype), dilation=weights.dilation)
 
 
 def shares(trace: HeadTrace, dtype: torch.dtype) -> Tensor:

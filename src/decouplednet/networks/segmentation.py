@@ -1,12 +1,19 @@
 """The segmentation network: a deconvolution network, the mirror of VGG-16."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
+import torch
 from torch import Tensor, nn
 
+from decouplednet.networks.folding import Folded, Kept, fold
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
+from decouplednet.networks.precision import working_type
+from decouplednet.networks.shortcuts import shortcuts_allowed
 from decouplednet.networks.vgg import CONVOLUTIONS, Encoded, Widths
+
+Group = Sequence[Callable[[Tensor], Tensor]]
 
 
 class DeconvolutionNetwork(nn.Module):
@@ -22,6 +29,7 @@ class DeconvolutionNetwork(nn.Module):
     def __init__(self, widths: Widths, initialise: Initialise) -> None:
         super().__init__()
         self.groups = nn.ModuleList(nn.Sequential(*layers) for layers in _groups(widths))
+        self._folded: Kept[tuple[Group, ...]] = Kept()
         self.score = nn.Conv2d(widths[0], 2, kernel_size=1)
         initialise(self)
 
@@ -33,10 +41,29 @@ class DeconvolutionNetwork(nn.Module):
             switches: five int64 tensors, pool1's first, of the image of each map.
         """
         x = g
-        for group, switch in zip(self.groups, reversed(switches), strict=True):
-            x = group(unpool(x, switch))
+        for group, switch in zip(self._to_apply(g.device), reversed(switches), strict=True):
+            x = unpool(x, switch)
+            for layer in group:
+                x = layer(x)
         score: Tensor = self.score(x)
         return score
+
+    def _to_apply(self, device: torch.device) -> Sequence[Group]:
+        """Return the layers of each group; for prediction with their normalisations folded in."""
+        learning = self.training or torch.is_grad_enabled()
+        if learning or not shortcuts_allowed():
+            return [[*group] for group in self._sequences()]
+        dtype = working_type(device, self.score.weight.dtype)
+        tensors = self.groups.state_dict().values()
+        return self._folded.get(tensors, lambda: self._fold(dtype), dtype)
+
+    def _fold(self, dtype: torch.dtype) -> tuple[Group, ...]:
+        return tuple([*_fold_group(group, dtype)] for group in self._sequences())
+
+    def _sequences(self) -> Iterator[nn.Sequential]:
+        for group in self.groups:
+            if isinstance(group, nn.Sequential):
+                yield group
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
         """Return the scores of each map; see ``Decoder``."""
@@ -60,6 +87,13 @@ def _groups(widths: Widths) -> Iterator[list[nn.Module]]:
         yield layers
 
 
+def _fold_group(group: nn.Sequential, dtype: torch.dtype) -> Iterator[Folded]:
+    """Yield a convolution for every transposed convolution of a group."""
+    for layer, norm in pairwise(group):
+        if isinstance(layer, nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
+            yield fold(layer, norm, dtype)
+
+
 def unpool(x: Tensor, switches: Tensor) -> Tensor:
     """Put each value back where its 2 x 2 maximum came from, and zero elsewhere.
 
@@ -76,5 +110,5 @@ def unpool(x: Tensor, switches: Tensor) -> Tensor:
     maps, channels, height, width = x.shape
     values = x.permute(0, 2, 3, 1).reshape(maps, height * width, channels)
     places = switches.permute(0, 2, 3, 1).reshape(maps, height * width, channels)
-    plane = values.new_zeros(maps, 4 * height * width, channels).scatter(1, places, values)
+    plane = values.new_zeros(maps, 4 * height * width, channels).scatter_(1, places, values)
     return plane.view(maps, 2 * height, 2 * width, channels).permute(0, 3, 1, 2)

@@ -1,0 +1,123 @@
+from copy import deepcopy
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from decouplednet.networks.folding import Folded, Kept, fold
+from decouplednet.networks.initialisation import he
+from decouplednet.networks.segmentation import DeconvolutionNetwork
+from decouplednet.networks.vgg import VGG
+from tests.networks.small import WIDTHS, images
+
+
+def unsettled(module: nn.Module) -> nn.Module:
+    """Give every batch normalisation statistics and weights that matter."""
+    rng = torch.Generator().manual_seed(4)
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            state = norm.state_dict()
+            for name in ("weight", "running_var"):
+                state[name].uniform_(0.5, 2.0, generator=rng)
+            for name in ("bias", "running_mean"):
+                state[name].normal_(0.0, 0.3, generator=rng)
+    return module.eval()
+
+
+def decoder_and_inputs() -> tuple[DeconvolutionNetwork, Tensor, tuple[Tensor, ...]]:
+    torch.manual_seed(10)
+    encoded = VGG(WIDTHS)(images(2))
+    decoder = DeconvolutionNetwork(WIDTHS, he)
+    unsettled(decoder)
+    return decoder, encoded.pool5.detach(), encoded.switches
+
+
+def test_a_folded_convolution_equals_its_layers() -> None:
+    torch.manual_seed(0)
+    layer, norm = nn.ConvTranspose2d(4, 6, 3, padding=1).double(), nn.BatchNorm2d(6).double()
+    unsettled(norm)
+    x = torch.randn(2, 4, 5, 7, dtype=torch.float64)
+
+    got = fold(layer, norm, torch.float64)(x)
+
+    torch.testing.assert_close(got, norm(layer(x)).relu(), rtol=1e-10, atol=1e-12)
+
+
+def test_layers_that_cannot_be_folded_are_refused() -> None:
+    plain = nn.ConvTranspose2d(4, 6, 3, padding=1, bias=False)
+
+    with pytest.raises(TypeError, match=r"^a convolution without bias, or a "):
+        fold(plain, nn.BatchNorm2d(6), torch.float32)
+
+
+def test_a_decoder_predicts_the_same_folded_and_not() -> None:
+    decoder, g, switches = decoder_and_inputs()
+
+    expected = decoder(g, switches)  # with gradient, layer by layer
+    with torch.inference_mode():
+        got = decoder(g, switches)
+
+    assert expected.requires_grad
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_was_folded_is_kept_until_a_weight_changes() -> None:
+    decoder, g, switches = decoder_and_inputs()
+
+    def predicted() -> Tensor:
+        with torch.no_grad():
+            scores: Tensor = decoder(g, switches)
+        return scores
+
+    before, kept = predicted(), decoder._folded._value
+    assert torch.equal(predicted(), before)
+    assert decoder._folded._value is kept
+
+    step = torch.optim.SGD(decoder.parameters(), lr=0.1)
+    decoder(g, switches).square().mean().backward()
+    step.step()
+    after = predicted()
+    assert not torch.allclose(after, before)
+    torch.testing.assert_close(after, decoder(g, switches), rtol=1e-4, atol=1e-5)
+
+    decoder.load_state_dict({name: t * 0.9 for name, t in decoder.state_dict().items()})
+    torch.testing.assert_close(predicted(), decoder(g, switches), rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(predicted(), after)
+
+
+def test_a_training_decoder_folds_nothing() -> None:
+    decoder, g, switches = decoder_and_inputs()
+
+    with torch.no_grad():
+        decoder.train()(g, switches)
+
+    assert decoder._folded._value is None
+
+
+def test_weights_are_folded_in_the_type_of_autocast() -> None:
+    decoder, g, switches = decoder_and_inputs()
+
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        rough = decoder(g, switches)
+    folded = [layer for group in decoder._folded._value or () for layer in group]
+    with torch.no_grad():
+        exact = decoder(g, switches)
+
+    assert len(folded) == 13
+    assert all(isinstance(one, Folded) and one.weight.dtype == torch.bfloat16 for one in folded)
+    assert rough.dtype == torch.bfloat16
+    assert exact.dtype == torch.float32
+    assert 0 < (rough - exact).abs().max() < 0.1 * exact.abs().max()
+
+
+def test_a_copy_keeps_nothing_of_what_was_made() -> None:
+    kept: Kept[Tensor] = Kept()
+    of = torch.ones(2)
+
+    assert torch.equal(kept.get([of], lambda: of * 3), of * 3)
+    assert torch.equal(deepcopy(kept).get([of], lambda: of * 5), of * 5)
+    assert torch.equal(kept.get([of], lambda: of * 7), of * 3)
+    assert torch.equal(kept.get([of], lambda: of * 7, "more"), of * 7)
+    with torch.inference_mode():
+        made_there = torch.ones(2)
+    assert torch.equal(kept.get([made_there], lambda: of * 9), of * 9)
