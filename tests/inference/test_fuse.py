@@ -20,7 +20,7 @@ def test_fuse_class_maps_matches_a_reading_pixel_by_pixel() -> None:
 
     fused = fuse_class_maps(background, foreground)
 
-    assert fused.dtype == torch.int64
+    assert fused.dtype == torch.uint8
     for row in range(4):
         for column in range(5):
             claims = [float(background[row, column]), *(float(f[row, column]) for f in foreground)]

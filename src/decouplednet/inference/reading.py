@@ -130,12 +130,12 @@ def read_maps(
     """
     winner = fuse_class_maps(maps[0], maps[1:])
     places = asked.nonzero()[:, 0].cpu()
-    index_of = torch.cat([places.new_zeros(1), places + 1]).to(winner.device, torch.uint8)
+    index_of = torch.cat([places.new_zeros(1), places + 1]).to(torch.uint8).numpy()
     # Interpolation rounds; weights that sum to one may end an ulp above it.
     kept = maps[1:].clamp(0, 1).cpu().numpy() if keep else ()
     identified = tuple(classes.names[place] for place in places.tolist())
     return Prediction(
-        label_map=index_of[winner].cpu().numpy(),
+        label_map=index_of[winner.cpu().numpy()],
         class_maps=dict(zip(identified, kept, strict=keep)),
         scores=dict(zip(classes, probability.tolist(), strict=True)),
         identified=identified,
