@@ -10,9 +10,11 @@ from PIL import Image
 
 from decouplednet.cli.predict import predict
 from decouplednet.errors import DataError, DeviceError, ModelError, UsageError
+from decouplednet.inference.devices import choose_precision, precision_word
 from tests.cli.conftest import runner
 
 run = runner(predict)
+IN = precision_word(choose_precision("auto", torch.device("cpu")))
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def test_a_folder_becomes_label_maps_and_a_table(model: Path, images: Path, tmp_
     assert written == ["a.png", "c.png", "predictions.csv", "sub/b.png"]
     with Image.open(tmp_path / "out/sub/b.png") as picture:
         assert picture.size == (33, 22)
-    assert result.stdout == f"label maps: {tmp_path / 'out'}/ (3 images; 1 file skipped)\n"
+    assert result.stdout == f"label maps: {tmp_path / 'out'}/ (3 images in {IN}; 1 file skipped)\n"
     assert result.stderr == ""
 
 
@@ -89,7 +91,9 @@ def test_a_bad_image_is_named_and_the_status_is_one(
 
     assert result.stderr.count("\n") == 1
     assert "a.png: not a readable image" in result.stderr
-    assert result.stdout.startswith(f"label maps: {tmp_path / 'out'}/ (2 images; 1 file skipped)\n")
+    assert result.stdout.startswith(
+        f"label maps: {tmp_path / 'out'}/ (2 images in {IN}; 1 file skipped)\n"
+    )
     assert (tmp_path / "out/sub/b.png").exists()
     with (tmp_path / "out/predictions.csv").open() as file:
         assert {row["image"] for row in csv.DictReader(file)} == {"c.png", "sub/b.png"}
@@ -188,3 +192,12 @@ def test_the_folder_of_results_must_be_named(model: Path, images: Path) -> None:
 
 def _files(root: Path) -> list[Path]:
     return [path for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize(("precision", "word"), [("32", "float32"), ("bf16", "bf16")])
+def test_the_precision_can_be_chosen_and_is_named(
+    model: Path, images: Path, tmp_path: Path, precision: str, word: str
+) -> None:
+    said = run(model, images, "--out", tmp_path / "out", "--precision", precision).stdout
+
+    assert said == f"label maps: {tmp_path / 'out'}/ (3 images in {word}; 1 file skipped)\n"

@@ -10,3 +10,10 @@ Device = Annotated[
     Literal["auto", "cpu", "cuda"],
     typer.Option(help="Where to compute; auto takes a GPU if there is one."),
 ]
+Precision = Annotated[
+    Literal["auto", "32", "bf16", "fp16"],
+    typer.Option(
+        help="Of the matrix products; auto takes bf16 where the hardware multiplies it natively, "
+        "else 32."
+    ),
+]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from decouplednet.cli.options import Device, ModelFolder
+from decouplednet.cli.options import Device, ModelFolder, Precision
 from decouplednet.counts import count
 from decouplednet.errors import UsageError
 
@@ -60,6 +60,7 @@ def predict(
     threshold: Threshold = None,
     overlay: Overlay = False,
     device: Device = "auto",
+    precision: Precision = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Write a palette PNG of class indices for each image, and predictions.csv.
@@ -67,7 +68,7 @@ def predict(
     Label maps keep the paths of their images. predictions.csv, image,class,score, has a row for
     each image and class. Images that cannot be read are named; the exit status is then 1.
     """
-    from decouplednet.inference.devices import choose_device
+    from decouplednet.inference.devices import choose_device, precision_word
     from decouplednet.inference.given_tags import read_given_tags
     from decouplednet.inference.label_maps import write_label_maps
     from decouplednet.inference.model_folder import load_model
@@ -75,7 +76,7 @@ def predict(
     from decouplednet.progress import bar
 
     sources = find_sources(images, out)
-    segmenter = load_model(model, choose_device(device))
+    segmenter = load_model(model, choose_device(device), precision)
     names = frozenset(source.name for source in sources.images)
     given = read_given_tags(tags, segmenter.classes, names) if tags else None
     written = write_label_maps(
@@ -87,7 +88,8 @@ def predict(
         progress=bar("images", quiet),
     )
     if not quiet:
-        for line in _lines(out, written, sources, given, overlay=overlay):
+        computed = precision_word(segmenter.precision)
+        for line in _lines(out, written, sources, given, computed, overlay=overlay):
             typer.echo(line)
     for failure in written.failures:
         typer.echo(failure, err=True)
@@ -96,14 +98,21 @@ def predict(
 
 
 def _lines(
-    out: Path, written: "Written", sources: "Sources", given: "GivenTags | None", *, overlay: bool
+    out: Path,
+    written: "Written",
+    sources: "Sources",
+    given: "GivenTags | None",
+    computed: str,
+    *,
+    overlay: bool,
 ) -> "Iterator[str]":
     """Yield what was done; nothing is said of label maps or overlays that there are none of."""
     from decouplednet.inference.sources import OVERLAYS
 
     if written.label_maps:
         skipped = count(sources.skipped, "file")
-        yield f"label maps: {out}/ ({count(written.label_maps, 'image')}; {skipped} skipped)"
+        images = f"{count(written.label_maps, 'image')} in {computed}"
+        yield f"label maps: {out}/ ({images}; {skipped} skipped)"
         if overlay:
             yield f"overlays: {out / OVERLAYS}/"
     if written.left:

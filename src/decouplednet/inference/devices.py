@@ -50,6 +50,15 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
     return {"32": None, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
+def precision_word(precision: torch.dtype | None) -> str:
+    """Return what people call the type of matrix products.
+
+    >>> precision_word(None), precision_word(torch.bfloat16)
+    ('float32', 'bf16')
+    """
+    return {None: "float32", torch.bfloat16: "bf16", torch.float16: "fp16"}[precision]
+
+
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

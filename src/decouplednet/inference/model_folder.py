@@ -21,7 +21,7 @@ from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
-from decouplednet.inference.devices import choose_device
+from decouplednet.inference.devices import choose_device, choose_precision
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
@@ -30,6 +30,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.modern import MODERN, preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side
+from decouplednet.networks.taps import halve_large_weights
 
 FORMAT_VERSION = 2
 """Of model folders and runs; it grows when what was written before may mean another network."""
@@ -86,20 +87,25 @@ def save_model(folder: Path, segmenter: Segmenter) -> None:
     write_atomically(folder / DESCRIPTION, description)
 
 
-def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmenter:
+def load_model(
+    path: Path | str, device: torch.device | str = "cpu", precision: str = "32"
+) -> Segmenter:
     """Return the model of a folder, ready to predict; nothing of it is executed.
 
     Args:
         path: a run folder or its ``model/``.
         device: where the network is to compute; ``auto`` for a GPU if there is one.
+        precision: ``32``, ``bf16`` or ``fp16``, in which very large kernels are then also kept;
+            ``auto``: bf16 where the hardware multiplies it natively, else 32.
 
     Raises:
-        DeviceError: the device is not on this machine.
+        DeviceError: the device or the precision is not on this machine.
         ModelError: there is no model, a file of it is damaged or of a newer format, its preset
             meant another network in its format, or its weights do not fit the network that it
             names; the message lists both sides.
     """
     place = choose_device(device) if isinstance(device, str) else device
+    reduced = choose_precision(precision, place)
     folder = _folder(Path(path))
     description = _read_description(folder / DESCRIPTION)
     try:
@@ -113,7 +119,10 @@ def load_model(path: Path | str, device: torch.device | str = "cpu") -> Segmente
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
-    segmenter = Segmenter(network, classes, frame, preset.name, description.training, procedure)
+    if reduced is not None:
+        halve_large_weights(network, reduced)
+    training = description.training
+    segmenter = Segmenter(network, classes, frame, preset.name, training, procedure, reduced)
     try:
         _ = segmenter.others
     except ModelError as fault:

@@ -28,6 +28,7 @@ class Segmenter:
         training: what is recorded of the training, as JSON values; ``others`` says what pixels of
             classes left out were: ``ignore`` or ``background``.
         procedure: how it predicts.
+        precision: type of the matrix products; None for float32 throughout.
     """
 
     network: DecoupledNet
@@ -36,6 +37,7 @@ class Segmenter:
     preset: str
     training: Mapping[str, Any]
     procedure: Procedure = field(default_factory=Procedure)
+    precision: torch.dtype | None = None
 
     def __repr__(self) -> str:
         """Return one line; the network alone would take a hundred."""
@@ -70,14 +72,14 @@ class Segmenter:
 
         Args:
             threshold: a class is identified above this probability, in [0, 1]; None: the model's.
-            precision: type of the matrix products; None for float32 throughout.
+            precision: type of the matrix products; None: the model's.
         """
         return Predictor(
             network=self.network,
             classes=self.classes,
             frame=self.frame,
             device=self.device,
-            precision=precision,
+            precision=self.precision if precision is None else precision,
             threshold=threshold,
             procedure=self.procedure,
             others=self.others,
