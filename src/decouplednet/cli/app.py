@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from decouplednet.cli.benchmark import benchmark
 from decouplednet.cli.check import check
 from decouplednet.cli.compare import compare
 from decouplednet.cli.demo import demo
@@ -33,7 +34,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (check, init, train, predict, evaluate, report, export, compare, info, demo):
+COMMANDS = (
+    check,
+    init,
+    train,
+    predict,
+    evaluate,
+    report,
+    export,
+    compare,
+    info,
+    benchmark,
+    demo,
+)
+for command in COMMANDS:
     app.command(cls=Command)(command)
 
 

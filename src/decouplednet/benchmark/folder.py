@@ -1,0 +1,94 @@
+"""Predicting a folder, against the computing alone that it takes."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from PIL import Image
+
+from decouplednet.annotations.images import read_image
+from decouplednet.benchmark.memory import resident
+from decouplednet.benchmark.subject import Subject
+from decouplednet.benchmark.timing import Work
+from decouplednet.inference.batches import batched
+from decouplednet.inference.label_maps import write_label_maps
+from decouplednet.inference.predictor import Predictor
+from decouplednet.inference.sources import Source, find_sources
+
+DISTINCT = 8  # photographs, of which the files of a folder are copies
+
+
+@contextmanager
+def photographs(subject: Subject, count: int) -> Iterator[Path]:
+    """Yield a folder that holds so many JPEG files while the context lasts.
+
+    Args:
+        subject: that makes the photographs.
+        count: files.
+    """
+    with TemporaryDirectory(prefix="decouplednet-") as root:
+        folder = Path(root) / "images"
+        folder.mkdir()
+        pixels = subject.photograph()
+        kept = [np.ascontiguousarray(np.roll(pixels, 40 * i, axis=1)) for i in range(DISTINCT)]
+        for number in range(count):
+            Image.fromarray(kept[number % DISTINCT]).save(folder / f"{number:06}.jpg", quality=90)
+        yield folder
+
+
+def folder_and_computing(subject: Subject, images: Path, count: int) -> dict[str, Work]:
+    """Return the prediction of a folder, and the computing alone of the same batches.
+
+    Args:
+        subject: whose network.
+        images: folder of photographs.
+        count: K, the classes that every image is tagged with.
+    """
+    predictor, tags = _predictor(subject), frozenset(subject.class_list.names[:count])
+    sources = find_sources(images, images.parent / "out").images
+    read = [read_image(source.image) for source in sources]
+    batches = list(batched(read, weigh=lambda image: image.shape[0] * image.shape[1]))
+    given = {source.name: tags for source in sources}
+
+    def compute() -> None:
+        for batch in batches:
+            predictor.predict(batch, [tags] * len(batch), class_maps=False)
+
+    def predict() -> None:
+        write_label_maps(predictor, sources, images.parent / "out", given=given)
+
+    return {"computing": compute, "folder": predict}
+
+
+def resident_while_predicting(subject: Subject, count: int) -> list[int]:
+    """Return the bytes resident after a tenth, and after each further tenth, of a folder.
+
+    Args:
+        subject: whose network.
+        count: images, at least 10.
+    """
+    taken: list[int] = []
+
+    def watched(items: Sequence[Source]) -> Iterator[Source]:
+        for number, item in enumerate(items, start=1):
+            yield item
+            if number % (count // 10) == 0:
+                taken.append(resident())
+
+    predictor = _predictor(subject)
+    with photographs(subject, count) as images:
+        sources = find_sources(images, images.parent / "out").images
+        write_label_maps(predictor, sources, images.parent / "out", progress=watched)
+    return taken
+
+
+def _predictor(subject: Subject) -> Predictor:
+    return Predictor(
+        network=subject.network,
+        classes=subject.class_list,
+        frame=subject.frame,
+        device=subject.device,
+        precision=subject.precision,
+    )

@@ -1,0 +1,163 @@
+"""The benchmark: everything measured in one run, in turns."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from decouplednet.benchmark.ceiling import convolutions
+from decouplednet.benchmark.folder import folder_and_computing, photographs
+from decouplednet.benchmark.growth import growth_of, memory_of_folder
+from decouplednet.benchmark.memory import is_measurable, peak_memory
+from decouplednet.benchmark.original import original_maps, own_maps, passes_of, settled_maps
+from decouplednet.benchmark.report import Report, Stage
+from decouplednet.benchmark.stages import operations_of, stages_of
+from decouplednet.benchmark.subject import Subject
+from decouplednet.benchmark.timing import Timing, Work, in_turns
+from decouplednet.benchmark.training import training_steps
+from decouplednet.errors import UsageError
+from decouplednet.inference.devices import choose_precision, precision_word
+from decouplednet.networks.presets import check_side, preset_named
+
+IDENTIFIED = (0, 1, 2, 3, 5)
+"""K, of the images that are timed."""
+FOLDER_IMAGES, FOLDER_CLASSES, MEMORY_CLASSES = 16, 3, 5
+FEWEST_IMAGES = 10  # of a folder whose memory is watched
+MOST_CLASSES = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a benchmark shall measure.
+
+    Args:
+        preset: its name, one with a VGG encoder.
+        side: of the frame, in pixels; None: the preset's.
+        classes: L, at least 5.
+        repetitions: of everything that is timed, at least 1.
+        images: of the folder over which memory is watched; 0: none.
+        quiet: show no bars.
+
+    Raises:
+        SettingsError: there is no such preset, or it cannot take such a side.
+        UsageError: a number is out of range.
+    """
+
+    preset: str = "vgg16"
+    side: int | None = None
+    classes: int = 20
+    repetitions: int = 5
+    images: int = 1000
+    quiet: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be measured."""
+        check_side(preset_named(self.preset), self.pixels, self.pixels)
+        if not max(IDENTIFIED) <= self.classes <= MOST_CLASSES:
+            raise UsageError(
+                f"--classes {self.classes}: expected {max(IDENTIFIED)} to {MOST_CLASSES}"
+            )
+        if self.repetitions < 1:
+            raise UsageError(f"--repetitions {self.repetitions}: expected at least 1")
+        if self.images and self.images < FEWEST_IMAGES:
+            raise UsageError(
+                f"--images {self.images}: expected at least {FEWEST_IMAGES}, or 0 for none"
+            )
+
+    @property
+    def pixels(self) -> int:
+        """The side that is measured."""
+        return self.side if self.side is not None else preset_named(self.preset).side
+
+
+def benchmark(wanted: Wanted) -> Report:
+    """Measure one preset on the CPU.
+
+    Args:
+        wanted: what.
+    """
+    device = torch.device("cpu")
+    fast = choose_precision("auto", device)
+    exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
+    with TemporaryDirectory(prefix="decouplednet-") as folder:
+        stages = {k: _stages(exact, k, Path(folder), wanted) for k in IDENTIFIED}
+    quick = replace(exact, precision=fast)
+    whole = {k: _ways(exact, quick, k, wanted) for k in IDENTIFIED}
+    precisions = {precision_word(precision): precision for precision in (None, fast)}
+    return Report(
+        about=_about(wanted),
+        mode=precision_word(fast),
+        ceilings={name: _ceiling(device, one, wanted) for name, one in precisions.items()},
+        stages=stages,
+        whole=whole,
+        difference=_difference(exact),
+        folder=_folder(quick, wanted),
+        training=_in_turns(training_steps(exact, fast), wanted, "training"),
+        memory={
+            name: peak_memory(replace(exact, precision=one), MEMORY_CLASSES)
+            for name, one in (precisions.items() if is_measurable() else ())
+        },
+        growth=growth_of(quick, wanted.repetitions, quiet=wanted.quiet),
+        resident=tuple(_resident(wanted.images)),
+    )
+
+
+def _about(wanted: Wanted) -> dict[str, object]:
+    return {
+        "preset": wanted.preset,
+        "side": wanted.pixels,
+        "classes": wanted.classes,
+        "repetitions": wanted.repetitions,
+        "threads": torch.get_num_threads(),
+        "torch": str(torch.__version__),
+    }
+
+
+def _stages(subject: Subject, count: int, folder: Path, wanted: Wanted) -> dict[str, Stage]:
+    work = stages_of(subject, count, folder)
+    timed = _in_turns(work, wanted, f"stages, K = {count}")
+    return {name: Stage(timed[name], operations_of(once)) for name, once in work.items()}
+
+
+def _ways(subject: Subject, quick: Subject, count: int, wanted: Wanted) -> dict[str, Timing]:
+    asked, image = passes_of(count, subject.classes), subject.image
+    work: dict[str, Work] = {
+        "original": lambda: original_maps(subject.plain_network, image, asked),
+        "settled": lambda: settled_maps(subject.network, image, asked),
+        "exact": lambda: own_maps(subject.network, image, asked),
+        "fast": lambda: own_maps(quick.network, image, asked, quick.precision),
+    }
+    return _in_turns(work, wanted, f"whole images, K = {count}")
+
+
+def _difference(subject: Subject) -> float:
+    asked, image = passes_of(3, subject.classes), subject.image
+    expected = original_maps(subject.plain_network, image, asked)
+    ways = (
+        settled_maps(subject.network, image, asked),
+        own_maps(subject.network, image, asked),
+    )
+    return float(max((way - expected).abs().max() for way in ways))
+
+
+def _ceiling(device: torch.device, precision: torch.dtype | None, wanted: Wanted) -> float:
+    found = convolutions(device, precision)
+    work = {name: convolve for name, (convolve, _) in found.items()}
+    timed = _in_turns(work, replace(wanted, repetitions=max(5, wanted.repetitions)), "ceiling")
+    return max(found[name][1] / min(timing.seconds) for name, timing in timed.items())
+
+
+def _folder(subject: Subject, wanted: Wanted) -> dict[str, Timing]:
+    with photographs(subject, FOLDER_IMAGES) as images:
+        work = folder_and_computing(subject, images, FOLDER_CLASSES)
+        return _in_turns(work, wanted, "folder")
+
+
+def _resident(images: int) -> Sequence[int]:
+    return memory_of_folder(images) if images and is_measurable() else ()
+
+
+def _in_turns(work: Mapping[str, Work], wanted: Wanted, title: str) -> dict[str, Timing]:
+    return in_turns(work, wanted.repetitions, quiet=wanted.quiet, title=title)

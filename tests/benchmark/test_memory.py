@@ -1,0 +1,43 @@
+import pytest
+import torch
+
+from decouplednet.benchmark.memory import (
+    forget_peak,
+    in_own_process,
+    is_measurable,
+    peak,
+    peak_memory,
+    resident,
+)
+from decouplednet.benchmark.subject import Subject
+
+needs_linux = pytest.mark.skipif(not is_measurable(), reason="no /proc/self/clear_refs here")
+
+
+def filled(megabytes: int) -> tuple[int, int, int]:
+    """Return the peak above what was resident, after filling and again after forgetting it."""
+    before = resident()
+    forget_peak()
+    block = torch.ones(megabytes * 250_000)
+    first = peak() - before
+    del block
+    forget_peak()
+    return first, peak() - before, torch.get_num_threads()
+
+
+@needs_linux
+@pytest.mark.slow
+def test_a_process_of_its_own_says_what_it_took_and_forgets_it() -> None:
+    first, later, threads = in_own_process(filled, 300)
+
+    assert 290e6 < first < 330e6
+    assert later < 100e6
+    assert threads == torch.get_num_threads()
+
+
+@needs_linux
+@pytest.mark.slow
+def test_the_memory_of_a_network_holds_its_weights(subject: Subject) -> None:
+    weights = sum(w.numel() * w.element_size() for w in subject.network.parameters())
+
+    assert weights < peak_memory(subject, 2) < 2e9

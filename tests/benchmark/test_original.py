@@ -1,0 +1,96 @@
+import pytest
+import torch
+from torch import Tensor, nn
+
+from decouplednet.benchmark import original
+from decouplednet.benchmark.original import (
+    original_maps,
+    own_maps,
+    passes_of,
+    plain_trace,
+    settled_maps,
+)
+from decouplednet.benchmark.subject import Subject
+from decouplednet.networks.saliency import saliency_by_autograd
+from tests.benchmark.conftest import small_subject
+
+EACH = [
+    ("tiny", 64),
+    ("tiny-skip", 96),
+    pytest.param("light", 96, marks=pytest.mark.slow),
+    pytest.param("skip", 112, marks=pytest.mark.slow),
+    pytest.param("vgg16", 224, marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("preset", "side"), EACH)
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_all_ways_give_the_same_maps(preset: str, side: int, count: int) -> None:
+    subject, asked = small_subject(preset, side), passes_of(count, 6)
+
+    maps = original_maps(subject.plain_network, subject.image, asked)
+    others = (
+        settled_maps(subject.network, subject.image, asked),
+        own_maps(subject.network, subject.image, asked),
+    )
+
+    assert maps.shape == (count + bool(count), 2, side, side)
+    for other in others:
+        torch.testing.assert_close(other, maps, rtol=0, atol=1e-5)
+    assert not count or float(maps.std()) > 0
+
+
+def test_f_cls_of_a_pass_is_the_gradient_of_its_classes(subject: Subject) -> None:
+    network, asked = subject.plain_network, passes_of(2, 6)[2:]
+    seen: list[Tensor] = []
+    assert isinstance(network.bridge, nn.Module)
+    network.bridge.register_forward_pre_hook(lambda _, given: seen.append(given[1]))
+
+    traced = plain_trace(network.classifier, subject.image)
+    with torch.no_grad():
+        original.plain_scores(network, traced, asked, asked)
+
+    seed = network.bridge.seed(traced.score.detach().sigmoid(), asked)
+    first = torch.zeros(1, dtype=torch.int64)
+    expected = saliency_by_autograd(
+        seed, first, traced.encoded.pool5.detach(), network.classifier.head
+    )
+    torch.testing.assert_close(seen[0], expected, rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(("count", "encoded", "decoded"), [(0, 1, 0), (1, 3, 2), (3, 5, 4)])
+def test_the_original_runs_two_and_k_whole_networks(
+    count: int, encoded: int, decoded: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject, calls = small_subject(), {"encode": 0, "decode": 0}
+    encode, scores = original._encode, original.plain_scores
+
+    def counted_encode(*given: object) -> object:
+        calls["encode"] += 1
+        return encode(*given)  # type: ignore[arg-type]
+
+    def counted_decode(*given: object) -> object:
+        calls["decode"] += 1
+        return scores(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(original, "_encode", counted_encode)
+    monkeypatch.setattr(original, "plain_scores", counted_decode)
+
+    original_maps(subject.plain_network, subject.image, passes_of(count, 6))
+
+    assert calls == {"encode": encoded, "decode": decoded}
+
+
+def test_bf16_gives_about_the_same_maps(subject: Subject) -> None:
+    asked = passes_of(2, 6)
+
+    exact = own_maps(subject.network, subject.image, asked)
+    rough = own_maps(subject.network, subject.image, asked, torch.bfloat16)
+
+    assert rough.dtype == torch.float32
+    assert 0 < float((rough - exact).abs().max()) < 0.05
+
+
+def test_another_encoder_has_no_original() -> None:
+    with pytest.raises(TypeError, match=r"^Identity is no VGG$"):
+        original._encode(nn.Identity(), torch.zeros(1, 3, 32, 32))

@@ -1,0 +1,111 @@
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from decouplednet.benchmark.growth import Growth, linear_fit
+from decouplednet.benchmark.report import Report, Stage
+from decouplednet.benchmark.timing import Timing
+
+
+def report(*, measurable: bool = True) -> Report:
+    """Return a report of round numbers: K classes take the original 2 + K seconds."""
+
+    def ways(count: int) -> dict[str, Timing]:
+        whole = float(2 + count)
+        return {
+            "original": Timing((whole, whole)),
+            "settled": Timing((whole / 2, whole / 2)),
+            "exact": Timing((whole / 4, whole / 4)),
+            "fast": Timing((whole / 8, whole / 8)),
+        }
+
+    stages = {
+        "read": Stage(Timing((0.5, 0.5)), 0.0),
+        "encoder": Stage(Timing((1.0, 1.0)), 60e9),
+        "decoder": Stage(Timing((3.0, 3.0)), 100e9),
+    }
+    return Report(
+        about={"preset": "vgg16", "side": 320},
+        mode="bf16",
+        ceilings={"float32": 80e9, "bf16": 160e9},
+        stages={0: {"encoder": stages["encoder"]}, 3: stages},
+        whole={k: ways(k) for k in (0, 1, 2, 3, 5)},
+        difference=2e-7,
+        folder={"computing": Timing((9.0, 9.0)), "folder": Timing((10.0, 10.0))},
+        training={"plain": Timing((4.0, 6.0)), "own": Timing((2.0, 2.0))},
+        memory={"float32": 1_500_000_000, "bf16": 1_400_000_000} if measurable else {},
+        growth=Growth(
+            classes={20: Timing((1.0,)), 2000: Timing((1.04,))},
+            sides={160: Timing((0.3,)), 320: Timing((1.0,))},
+        ),
+        resident=(300_000_000, 301_000_000) if measurable else (),
+    )
+
+
+def test_the_json_holds_the_figures_by_their_names() -> None:
+    found = json.loads(json.dumps(report().to_json()))
+
+    assert found["speedup_over_original"]["k1"] == found["speedup_over_original"]["k3"] == 8
+    assert found["speedup_over_original"]["exact"]["k5"] == 4
+    assert found["share_of_convolution_ceiling"] == pytest.approx(160 / 4 / 80)
+    assert found["predict_over_stages"] == pytest.approx(0.9)
+    assert found["training_speedup"] == pytest.approx(2.5)
+    assert found["peak_memory_gb"] == 1.5
+    assert found["stages"]["k3"]["encoder"] == {
+        "seconds": 1.0,
+        "spread": 0.0,
+        "gflop": 60.0,
+        "share_of_ceiling": 0.75,
+    }
+    assert found["growth"]["k"] == pytest.approx(
+        {"image_seconds": 0.5, "pass_seconds": 0.25, "largest_miss": 0.0}, abs=1e-9
+    )
+    assert found["growth"]["resident_gb_by_tenth"] == [0.3, 0.301]
+    assert (found["preset"], found["mode"], found["format_version"]) == ("vgg16", "bf16", 1)
+
+
+def test_memory_that_cannot_be_measured_is_null() -> None:
+    found = report(measurable=False).to_json()
+
+    assert found["peak_memory_gb"] is None
+    assert found["growth"]["resident_gb_by_tenth"] == []
+
+
+def printed(of: Report) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    for table in of.tables():
+        console.print(table)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_tables_say_the_same() -> None:
+    text = printed(report())
+
+    assert "One image of 320 pixels, milliseconds" in text
+    for line in (
+        ("ours, bf16", "250 (8.0 x)", "875 (8.0 x)"),
+        ("original, tuned", "1500 (2.0 x)"),
+        ("encoder", "1000.0 (75 %)"),
+        ("decoder", "100.00"),
+        ("encoder and decoder at K = 3", "50 % of the ceiling"),
+        ("predicting a folder", "90 % of its time is computing"),
+        ("training step, stage 2", "2.50 times as fast as a plain loop"),
+        ("peak memory at K = 5, bf16", "1.40 GB"),
+        ("2000 classes known in place of 20", "1.04 times as long"),
+        ("memory from the first tenth of a folder to its end", "+1 MB"),
+    ):
+        assert any(all(part in row for part in line) for row in text.splitlines()), line
+
+
+def test_what_was_not_measured_is_not_printed() -> None:
+    assert "memory" not in printed(report(measurable=False))
+
+
+def test_a_line_misses_what_does_not_lie_on_it() -> None:
+    first, slope, miss = linear_fit({2: 2.0, 3: 3.0, 5: 6.0})
+
+    assert (first, slope) == pytest.approx((-0.857142857, 1.357142857))
+    assert miss == pytest.approx(0.071428571)

@@ -1,0 +1,48 @@
+import json
+
+import pytest
+
+from decouplednet.benchmark import run as running
+from decouplednet.benchmark.run import Wanted, benchmark
+from decouplednet.errors import SettingsError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"classes": 4}, "--classes 4: expected 5 to 100000"),
+        ({"repetitions": 0}, "--repetitions 0: expected at least 1"),
+        ({"images": 9}, "--images 9: expected at least 10, or 0 for none"),
+    ],
+)
+def test_numbers_out_of_range_are_refused(given: dict[str, int], message: str) -> None:
+    with pytest.raises(UsageError) as fault:
+        Wanted(preset="tiny", **given)  # type: ignore[arg-type]
+
+    assert str(fault.value) == message
+
+
+def test_a_side_that_the_preset_cannot_take_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^preset vgg16: height 96 must be a multiple of 32"):
+        Wanted(preset="vgg16", side=96)
+
+
+def test_the_side_is_the_preset_s_unless_given() -> None:
+    assert Wanted(preset="tiny").pixels == 96
+    assert Wanted(preset="tiny", side=64).pixels == 64
+
+
+@pytest.mark.slow
+def test_a_small_preset_is_measured_from_end_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(running, "IDENTIFIED", (0, 1, 2, 3))
+
+    found = benchmark(Wanted(preset="tiny", side=64, classes=5, repetitions=1, images=10))
+
+    figures = json.loads(json.dumps(found.to_json()))
+    assert figures["largest_difference"] < 1e-5
+    assert figures["stages"]["k3"]["decoder"]["gflop"] == pytest.approx(
+        4 * figures["stages"]["k1"]["decoder"]["gflop"]
+    )
+    assert set(figures["whole"]) == {"k0", "k1", "k2", "k3"}
+    assert 0 < figures["share_of_convolution_ceiling"] < 1
+    assert figures["threads"] >= 1
