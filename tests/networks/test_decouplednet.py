@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from decouplednet.networks import decouplednet
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.saliency import class_saliency, saliency_by_autograd, tag_weights
@@ -184,3 +185,26 @@ def test_f_cls_of_a_class_that_is_not_shown_is_withheld() -> None:
         torch.testing.assert_close(got[place : place + 1], expected, rtol=1e-4, atol=1e-5)
     everything = network.activation(traced, index, seed, present)
     assert not torch.allclose(got, everything, atol=1e-3)
+
+
+@pytest.mark.parametrize(("pixels", "at_once"), [(1, [1] * 5), (64 * 96 * 2, [2, 2, 1])])
+def test_few_maps_are_decoded_at_once(
+    pixels: int, at_once: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, index = small_network().eval(), torch.tensor([2, 0, 2, 1, 0])
+    seed = torch.rand(5, CLASSES, generator=torch.Generator().manual_seed(11))
+    _, decoder = paper_parts(network)
+    seen: list[int] = []
+    decoder.register_forward_hook(lambda _, given, __: seen.append(len(given[0])))
+
+    with torch.inference_mode():
+        traced = network.see(images(3))
+        g = network.activation(traced, index, seed)
+        together = network.softmax(g, traced, index)
+        monkeypatch.setattr(decouplednet, "PIXELS_AT_ONCE", pixels)
+        got = network.softmax(g, traced, index)
+        expected = network.decode(g, traced, index).softmax(dim=1)
+
+    assert seen == [5, *at_once, 5]
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(together, expected, rtol=1e-5, atol=1e-6)

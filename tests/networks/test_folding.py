@@ -65,9 +65,9 @@ def test_what_was_folded_is_kept_until_a_weight_changes() -> None:
     decoder, g, switches = decoder_and_inputs()
 
     def predicted() -> Tensor:
-        with torch.no_grad():
+        with torch.inference_mode():
             scores: Tensor = decoder(g, switches)
-        return scores
+        return scores.clone()
 
     before, kept = predicted(), decoder._folded._value
     assert torch.equal(predicted(), before)
@@ -92,6 +92,18 @@ def test_a_training_decoder_folds_nothing() -> None:
         decoder.train()(g, switches)
 
     assert decoder._folded._value is None
+
+
+def test_a_decoder_whose_statistics_are_estimated_folds_nothing() -> None:
+    decoder, g, switches = decoder_and_inputs()
+    norms = [module for module in decoder.modules() if isinstance(module, nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train()
+
+    with torch.no_grad():
+        decoder(g, switches)
+
+    assert {int(norm.num_batches_tracked or 0) for norm in norms} == {1}
 
 
 def test_weights_are_folded_in_the_type_of_autocast() -> None:

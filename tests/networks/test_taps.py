@@ -11,6 +11,7 @@ from decouplednet.networks.taps import (
     TransposedConvolution,
     convolve,
     halve_large_weights,
+    has_large_weights,
     transpose,
 )
 
@@ -161,7 +162,7 @@ def test_a_kernel_of_some_of_its_channels_and_of_the_others_make_the_whole() -> 
     torch.testing.assert_close(sum(parts), layer(x), rtol=1e-12, atol=1e-12)
 
 
-def test_large_kernels_are_kept_in_half_precision_and_sum_in_float32(
+def test_large_kernels_are_kept_in_half_precision(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(taps, "_LARGE_WEIGHT", 300)
@@ -181,3 +182,23 @@ def test_large_kernels_are_kept_in_half_precision_and_sum_in_float32(
     assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert network[0].bias.dtype == got.dtype == torch.float32
     assert 0 < float((got - expected).abs().max()) < 0.02 * float(expected.abs().max())
+
+
+def test_a_halved_kernel_works_where_no_taps_are_taken() -> None:
+    x, weight = torch.randn(1, 4, 5, 5), torch.randn(6, 4, 3, 3)
+    back = torch.randn(4, 2, 3, 3)
+
+    got = convolve(x, weight.bfloat16()), transpose(x, back.bfloat16())
+
+    assert {one.dtype for one in got} == {torch.float32}
+    torch.testing.assert_close(got[0], F.conv2d(x, weight.bfloat16().float()))
+    torch.testing.assert_close(got[1], F.conv_transpose2d(x, back.bfloat16().float()))
+
+
+@pytest.mark.parametrize(("most", "large"), [(287, True), (288, False)])
+def test_a_network_is_asked_for_large_kernels(
+    most: int, large: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taps, "_LARGE_WEIGHT", most)
+
+    assert has_large_weights(torch.nn.Sequential(Convolution(8, 4, 3))) == large

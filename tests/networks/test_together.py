@@ -3,9 +3,12 @@ import torch
 from torch import nn
 
 from decouplednet.networks import taps
+from decouplednet.networks.decouplednet import freeze
+from decouplednet.networks.initialisation import he
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.shortcuts import layer_by_layer
 from decouplednet.networks.taps import halve_large_weights
+from decouplednet.training.statistics import estimate_statistics
 
 CLASSES = 3
 
@@ -25,11 +28,12 @@ def test_maps_together_equal_each_by_itself_layer_by_layer(
 ) -> None:
     torch.manual_seed(6)
     network = preset_named(name).build(CLASSES)
-    for norm in network.modules():
-        if isinstance(norm, nn.BatchNorm2d):
-            norm.state_dict()["running_mean"].normal_(0.0, 0.1)
-            norm.state_dict()["running_var"].uniform_(0.5, 2.0)
-    network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    he(network)
+    freeze(network)
+    parts = [network.get_submodule(part) for part in ("bridge", "decoder")]
+    batch = torch.randn(3, 3, height, width), torch.eye(CLASSES, dtype=torch.bool)
+    estimate_statistics(network, parts, [batch], torch.device("cpu"), None)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     image, index = torch.randn(2, 3, height, width), torch.tensor([1, 0, 1])
     seed = torch.tensor([[1.0, 0.0, 0.6], [0.0, 0.9, 0.0], [0.0, 0.7, 0.0]])
 
@@ -38,7 +42,7 @@ def test_maps_together_equal_each_by_itself_layer_by_layer(
         g = network.activation(traced, index, seed, seed > 0)
         together = network.decode(g, traced, index)
 
-    first = torch.zeros(1, dtype=torch.int64)
+    first, others = torch.zeros(1, dtype=torch.int64), list[torch.Tensor]()
     for place, of_image in enumerate(index.tolist()):
         with layer_by_layer():
             alone = network.see(image[of_image : of_image + 1])
@@ -47,9 +51,12 @@ def test_maps_together_equal_each_by_itself_layer_by_layer(
             g = network.activation(alone, first, asked, asked > 0)
             expected = network.decode(g, alone, first)
         scale = float(expected.abs().max())
+        assert float(expected.std()) > 0.1 * scale  # it is not the same everywhere
+        others.append(expected)
         torch.testing.assert_close(
             together[place : place + 1], expected, rtol=0, atol=1e-4 * max(1.0, scale)
         )
+    assert float((others[0] - others[2]).abs().max()) > 0.01 * scale  # of one image
 
 
 def test_a_network_with_halved_kernels_gives_about_the_same(

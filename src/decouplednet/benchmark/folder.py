@@ -70,11 +70,12 @@ def resident_while_predicting(subject: Subject, count: int) -> list[int]:
         count: images, at least 10.
     """
     taken: list[int] = []
+    tenths = {round(tenth * count / 10) for tenth in range(1, 11)}
 
     def watched(items: Sequence[Source]) -> Iterator[Source]:
         for number, item in enumerate(items, start=1):
             yield item
-            if number % (count // 10) == 0:
+            if number in tenths:
                 taken.append(resident())
 
     predictor = _predictor(subject)

@@ -86,7 +86,7 @@ def own_maps(
             return _together([], image)
         seed = network.bridge.seed(traced.score.sigmoid(), passes)
         g = network.activation(traced, index, seed, present)
-        maps = network.decode(g, traced, index).float().softmax(dim=1)
+        maps = network.softmax(g, traced, index)
     return maps if len(passes) == len(asked) else maps.repeat(2, 1, 1, 1)
 
 

@@ -43,7 +43,7 @@ class Report:
         ceilings: FLOP/s of the fastest convolution, by precision.
         stages: by K and name, in float32.
         whole: seconds of an image by K and way, see ``WAYS``.
-        difference: largest, of softmax values, between the ways in float32.
+        difference: largest, of softmax values, between the ways in float64.
         folder: seconds of predicting a folder, and of its computing alone.
         training: seconds of a step, plain and own.
         memory: bytes at most, by precision; empty where that cannot be measured.
@@ -106,7 +106,7 @@ class Report:
             "growth": self._growth(),
         }
 
-    def _stage(self, stage: Stage) -> dict[str, float]:
+    def _stage(self, stage: Stage) -> dict[str, Any]:
         share = stage.operations / stage.timing.median / self.ceilings["float32"]
         return {
             **_seconds(stage.timing),
@@ -183,13 +183,13 @@ class Report:
             yield f"convolution ceiling, {name}", f"{ceiling / 1e9:.0f} GFLOP/s"
         share = 100 * self.share_of_ceiling(3)
         yield "encoder and decoder at K = 3", f"{share:.0f} % of the ceiling"
-        yield "largest difference of the ways in float32", f"{self.difference:.1g} of 1"
+        yield "largest difference of the ways in float64", f"{self.difference:.1g} of 1"
         computing = 100 * self._predict_over_stages().median
         yield "predicting a folder", f"{computing:.0f} % of its time is computing"
         step = self._training_speedup().median
-        yield "training step, stage 2", f"{step:.2f} times as fast as a plain loop"
+        yield "training step, stage 2", f"{step:.2f} times as fast as a plain float32 loop"
         for name, size in self.memory.items():
-            yield f"peak memory at K = 5, {name}", f"{size / 1e9:.2f} GB"
+            yield f"peak memory at K = 5, once loaded, {name}", f"{size / 1e9:.2f} GB"
         classes = self.growth.classes
         few, many = min(classes), max(classes)
         times = classes[many].median / classes[few].median
@@ -197,12 +197,12 @@ class Report:
         for side, timing in self.growth.sides.items():
             yield f"one class at {side} pixels", f"{1e3 * timing.median:.0f} ms"
         if self.resident:
-            grown = (self.resident[-1] - self.resident[0]) / 1e6
-            yield "memory from the first tenth of a folder to its end", f"{grown:+.0f} MB"
+            grown = (max(self.resident) - self.resident[0]) / 1e6
+            yield "most memory after a tenth of a folder, against that", f"{grown:+.0f} MB"
 
 
-def _seconds(timing: Timing) -> dict[str, float]:
-    return {"seconds": timing.median, "spread": timing.spread}
+def _seconds(timing: Timing) -> dict[str, Any]:
+    return {"seconds": timing.median, "spread": timing.spread, "each": [*timing.seconds]}
 
 
 def _gigabytes(size: int | None) -> float | None:

@@ -86,7 +86,7 @@ def _of_classes(subject: Subject, count: int) -> tuple[dict[str, Work], Tensor]:
         subject, lambda: network.bridge.activation(traced, index, seed, saliency, present)
     )
     g = bridge()
-    decoder = _computed(subject, lambda: network.decode(g, traced, index).float().softmax(dim=1))
+    decoder = _computed(subject, lambda: network.softmax(g, traced, index))
     return {"f_cls": f_cls, "bridge": bridge, "decoder": decoder}, decoder()
 
 

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
+from decouplednet.networks.initialisation import he
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.taps import halve_large_weights
+from decouplednet.training.statistics import estimate_statistics
 
 HEIGHT, WIDTH = 375, 500
 """Of the photographs that are read and written: the usual size in PASCAL VOC, in pixels."""
@@ -85,5 +87,12 @@ class Subject:
     def _built(self) -> DecoupledNet:
         torch.manual_seed(self.seed)
         network = preset_named(self.preset).build(self.classes)
+        # Small weights, or statistics of other inputs, would let every map be one half, whatever is
+        # asked for: then no fault would show in the comparison of the maps.
+        he(network)
         freeze(network)
-        return network.to(self.device)
+        images = torch.randn(3, 3, self.side, self.side)
+        asked = torch.eye(self.classes, dtype=torch.bool)[:3]
+        parts = [network.get_submodule(name) for name in ("bridge", "decoder")]
+        estimate_statistics(network.to(self.device), parts, [(images, asked)], self.device, None)
+        return network

@@ -55,7 +55,7 @@ def evaluate(
         tags: give the network the true classes of each image, in place of its gate.
         threshold: a class is identified above this probability, in [0, 1]; None: the model's.
         device: ``auto``, ``cpu`` or ``cuda``; None: where a segmenter is, ``auto`` for a path.
-        precision: ``auto``, ``32``, ``bf16`` or ``fp16``.
+        precision: ``auto``, ``32``, ``bf16`` or ``fp16``, see ``load_model``.
         progress: shows how far the images are done.
 
     Raises:
@@ -67,10 +67,13 @@ def evaluate(
         raise DataError(f"split = {split!r}: expected the name of one split, such as 'val'")
     catalogue = data if isinstance(data, Catalogue) else Catalogue.read(Path(data))
     records = catalogue.split(split)
-    segmenter = _segmenter(model, device)
-    predictor = segmenter.predictor(
-        threshold=threshold, precision=choose_precision(precision, segmenter.device)
-    )
+    if isinstance(model, Segmenter):
+        segmenter = _moved(model, device)
+        computed = choose_precision(precision, segmenter.device)
+    else:
+        segmenter = load_model(model, device or "auto", precision)
+        computed = segmenter.precision
+    predictor = segmenter.predictor(threshold=threshold, precision=computed)
     return evaluate_records(predictor, catalogue, records, tags=tags, progress=progress)
 
 
@@ -153,12 +156,10 @@ def _evaluate(
     ]
 
 
-def _segmenter(model: Segmenter | Path | str, device: str | None) -> Segmenter:
-    if not isinstance(model, Segmenter):
-        return load_model(model, device or "auto")
+def _moved(segmenter: Segmenter, device: str | None) -> Segmenter:
     if device is not None:
-        model.network.to(choose_device(device))
-    return model
+        segmenter.network.to(choose_device(device))
+    return segmenter
 
 
 def _unknown_classes(predictor: PredictsImages, catalogue: Catalogue) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
-from decouplednet.inference.devices import choose_device, choose_precision
+from decouplednet.inference.devices import choose_device, choose_precision, precision_word
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.inference.weights import read_weights, write_weights
@@ -30,7 +30,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.modern import MODERN, preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side
-from decouplednet.networks.taps import halve_large_weights
+from decouplednet.networks.taps import halve_large_weights, has_large_weights
 
 FORMAT_VERSION = 2
 """Of model folders and runs; it grows when what was written before may mean another network."""
@@ -67,7 +67,13 @@ def save_model(folder: Path, segmenter: Segmenter) -> None:
 
     Raises:
         DataError: the disk is full, or the folder may not be written.
+        ModelError: the model was loaded in half precision, and kernels of it are rounded.
     """
+    if any(w.dtype in (torch.bfloat16, torch.float16) for w in segmenter.network.parameters()):
+        raise ModelError(
+            f"{folder}: nothing is written, since kernels of this model are kept in "
+            f"{precision_word(segmenter.precision)}; load it with precision 32 to save it"
+        )
     description = _describe(segmenter)
     beside = folder / f".{secrets.token_hex(8)}.part"
     try:
@@ -95,8 +101,9 @@ def load_model(
     Args:
         path: a run folder or its ``model/``.
         device: where the network is to compute; ``auto`` for a GPU if there is one.
-        precision: ``32``, ``bf16`` or ``fp16``, in which very large kernels are then also kept;
-            ``auto``: bf16 where the hardware multiplies it natively, else 32.
+        precision: ``32``, ``bf16`` or ``fp16``, in which the CPU then also keeps kernels of more
+            than 16 million numbers; ``auto``: bf16 where the hardware multiplies it natively and
+            there are no such kernels, whose scores in bf16 were not measured, else 32.
 
     Raises:
         DeviceError: the device or the precision is not on this machine.
@@ -105,7 +112,7 @@ def load_model(
             names; the message lists both sides.
     """
     place = choose_device(device) if isinstance(device, str) else device
-    reduced = choose_precision(precision, place)
+    choose_precision(precision, place)  # refused before anything is read
     folder = _folder(Path(path))
     description = _read_description(folder / DESCRIPTION)
     try:
@@ -119,8 +126,7 @@ def load_model(
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
-    if reduced is not None:
-        halve_large_weights(network, reduced)
+    reduced = _reduce(network, precision, place)
     training = description.training
     segmenter = Segmenter(network, classes, frame, preset.name, training, procedure, reduced)
     try:
@@ -128,6 +134,16 @@ def load_model(
     except ModelError as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     return segmenter
+
+
+def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torch.dtype | None:
+    """Return the precision to predict in; large kernels are kept in it where that pays."""
+    if not has_large_weights(network):
+        return choose_precision(precision, device)
+    reduced = None if precision == "auto" else choose_precision(precision, device)
+    if reduced is not None and device.type == "cpu":
+        halve_large_weights(network, reduced)
+    return reduced
 
 
 def means_another_network(version: int, preset: str) -> bool:

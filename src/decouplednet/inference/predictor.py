@@ -225,8 +225,7 @@ class Predictor:
                     present[part],
                     self.procedure.shown(present[part]),
                 )
-                score = self.network.decode(g, seen.traced, image_index[part])
-            softmax[part] = score.float().softmax(dim=1)
+                softmax[part] = self.network.softmax(g, seen.traced, image_index[part])
         check_finite(softmax, "class maps")
         return softmax
 

@@ -66,20 +66,24 @@ class Segmenter:
         raise ModelError(f"training.others is {recorded!r}: expected 'ignore' or 'background'")
 
     def predictor(
-        self, *, threshold: float | None = None, precision: torch.dtype | None = None
+        self,
+        *,
+        threshold: float | None = None,
+        precision: torch.dtype | Literal["model"] | None = "model",
     ) -> Predictor:
         """Return what predicts batches of images.
 
         Args:
             threshold: a class is identified above this probability, in [0, 1]; None: the model's.
-            precision: type of the matrix products; None: the model's.
+            precision: type of the matrix products; None for float32 throughout, though kernels that
+                were loaded in half precision stay so.
         """
         return Predictor(
             network=self.network,
             classes=self.classes,
             frame=self.frame,
             device=self.device,
-            precision=self.precision if precision is None else precision,
+            precision=self.precision if precision == "model" else precision,
             threshold=threshold,
             procedure=self.procedure,
             others=self.others,

@@ -125,7 +125,8 @@ class ClassificationHead(nn.Module):
     def trace(self, pool5: Tensor) -> tuple[Tensor, HeadTrace]:
         """Return the (B, L) pooled scores of (B, C, h, w) activations, and what led to them.
 
-        Both are computed in the dtype of the score layer, also under autocast.
+        Both are computed in the dtype of the score layer, also under autocast, but for products
+        with kernels of half precision, see ``taps.halve_large_weights``.
         """
         with full_precision(pool5.device):
             fc6, fc7, score_map = self._layers(pool5.to(self.score.weight.dtype))

@@ -50,8 +50,9 @@ class DeconvolutionNetwork(nn.Module):
 
     def _to_apply(self, device: torch.device) -> Sequence[Group]:
         """Return the layers of each group; for prediction with their normalisations folded in."""
-        learning = self.training or torch.is_grad_enabled()
-        if learning or not shortcuts_allowed():
+        # Statistics may be estimated while all else is evaluated.
+        training = any(module.training for module in self.modules())
+        if training or torch.is_grad_enabled() or not shortcuts_allowed():
             return [[*group] for group in self._sequences()]
         dtype = working_type(device, self.score.weight.dtype)
         tensors = self.groups.state_dict().values()

@@ -1,5 +1,7 @@
 """Convolutions whose kernels may be large: the CPU takes such a kernel tap by tap."""
 
+from collections.abc import Iterator
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -51,7 +53,8 @@ def convolve(
     On the CPU, a convolution brings its weight into another order at every call; fc6 of VGG-16 is
     411 MB. A large weight is therefore taken as it lies, if channels come last: one matrix product
     for each of its taps, also under autocast in the dtype of the weight, since converting it takes
-    longer than the products. Products of a weight of half precision are summed in float32.
+    longer than the products. With a weight of half precision, what each tap makes is rounded to
+    it, and the taps are summed in float32.
 
     Args:
         x: (B, C, h, w).
@@ -64,7 +67,7 @@ def convolve(
         (B, out, h + 2 p - d (k - 1), w + 2 p - d (k - 1)).
     """
     if not _is_taken_by_taps(x, weight):
-        return F.conv2d(x, weight, bias, padding=padding, dilation=dilation)
+        return F.conv2d(x, _of_type(weight, x), bias, padding=padding, dilation=dilation)
     places = F.pad(x.to(weight.dtype), [padding] * 4).permute(0, 2, 3, 1)
     side, reach = weight.shape[3], dilation * (weight.shape[3] - 1)
     height, width = places.shape[1] - reach, places.shape[2] - reach
@@ -90,7 +93,7 @@ def transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         (B, out, h + k - 1, w + k - 1).
     """
     if not _is_taken_by_taps(x, weight):
-        return F.conv_transpose2d(x, weight, bias)
+        return F.conv_transpose2d(x, _of_type(weight, x), bias)
     side, (count, channels, height, width) = weight.shape[3], x.shape
     seen = x.to(weight.dtype).permute(0, 2, 3, 1).reshape(-1, channels)
     shape = (count, height + side - 1, width + side - 1, weight.shape[1])
@@ -106,17 +109,27 @@ def transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 def halve_large_weights(network: nn.Module, dtype: torch.dtype) -> None:
     """Keep the large kernels of a network in half precision; all else stays as it is.
 
-    What they are multiplied with is rounded too, and the products are summed in float32. It halves
-    what a large kernel costs, since that is the time to read it.
+    What they are multiplied with is rounded too, and what each tap makes; taps are summed in
+    float32. It halves what a large kernel costs, since that is the time to read it.
 
     Args:
-        network: changed in place, for prediction only.
+        network: on the CPU; changed in place, for prediction only.
         dtype: of half precision.
     """
+    for layer in _large_layers(network):
+        halved = layer.weight.detach().to(dtype)
+        layer.weight = nn.Parameter(halved, requires_grad=False)
+
+
+def has_large_weights(network: nn.Module) -> bool:
+    """Return whether a network has kernels that the CPU takes tap by tap."""
+    return any(True for _ in _large_layers(network))
+
+
+def _large_layers(network: nn.Module) -> Iterator[Convolution | TransposedConvolution]:
     for layer in network.modules():
         if isinstance(layer, Convolution | TransposedConvolution) and is_large(layer.weight):
-            halved = layer.weight.detach().to(dtype)
-            layer.weight = nn.Parameter(halved, requires_grad=False)
+            yield layer
 
 
 def is_large(weight: Tensor) -> bool:
@@ -126,6 +139,12 @@ def is_large(weight: Tensor) -> bool:
 
 def _is_taken_by_taps(x: Tensor, weight: Tensor) -> bool:
     return x.device.type == "cpu" and is_large(weight) and shortcuts_allowed()
+
+
+def _of_type(weight: Tensor, x: Tensor) -> Tensor:
+    """Return a weight of half precision in the type of what it meets; others are left alone."""
+    halved = weight.dtype in (torch.bfloat16, torch.float16) and x.dtype != weight.dtype
+    return weight.to(x.dtype) if halved else weight
 
 
 def _taps(weight: Tensor) -> tuple[Tensor, ...]:

@@ -89,6 +89,8 @@ def test_batch_statistics_are_estimated_again_after_training(shapes: Path, tmp_p
     assert changed
     assert all("running_" in key or "num_batches" in key for key in changed)
     assert not [key for key in changed if key.startswith("encoder.")]
+    counts = {int(t) for key, t in states[1].items() if key in changed and "num_batches" in key}
+    assert counts == {2}
 
 
 def test_a_finished_stage_is_read_back_and_a_strange_one_refused(
