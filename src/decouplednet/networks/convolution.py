@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.networks.image_index import is_in_order, of_maps, with_maps
+from decouplednet.networks.shortcuts import shortcuts_allowed
 from decouplednet.networks.taps import Convolution
 
 
@@ -61,6 +62,7 @@ def pool5_of_maps(
         image_index: (M,) int64, the image of each map, below B.
         training: batch statistics are of maps, so that each gets its own pool5.
     """
-    if training or is_in_order(image_index, len(pool5)):
+    # OpenVINO cannot add the parts of an image to those of its maps.
+    if training or not shortcuts_allowed() or is_in_order(image_index, len(pool5)):
         return of_maps(image_index, pool5)[0], None
     return pool5, image_index

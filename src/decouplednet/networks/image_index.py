@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from decouplednet.networks.shortcuts import shortcuts_allowed
+
 
 def of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
     """Return what images have as what their maps have.
@@ -17,7 +19,7 @@ def of_maps(image_index: Tensor, *per_image: Tensor) -> tuple[Tensor, ...]:
     images, maps = per_image[0].shape[0], image_index.shape[0]
     if is_in_order(image_index, images):
         return per_image
-    if images == 1:
+    if images == 1 and shortcuts_allowed():
         return tuple(tensor.expand(maps, *tensor.shape[1:]) for tensor in per_image)
     return tuple(tensor[image_index] for tensor in per_image)
 
