@@ -1,6 +1,10 @@
+import re
+from pathlib import Path
+
 import pytest
 import torch
 
+from decouplednet.benchmark import memory
 from decouplednet.benchmark.memory import (
     forget_peak,
     in_own_process,
@@ -41,3 +45,15 @@ def test_the_memory_of_a_network_holds_its_weights(subject: Subject) -> None:
     weights = sum(w.numel() * w.element_size() for w in subject.network.parameters())
 
     assert weights < peak_memory(subject, 2) < 2e9
+
+
+def test_a_status_without_the_figure_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    status = tmp_path / "status"
+    status.write_text("Name:\tpython\nVmRSS:\t  1234 kB\n")
+    monkeypatch.setattr(memory, "_STATUS", status)
+
+    assert resident() == 1234 * 1024
+    with pytest.raises(ValueError, match=rf"^{re.escape(str(status))}: holds no VmHWM$"):
+        peak()

@@ -101,6 +101,11 @@ def test_taps_sum_to_the_transposed_convolution(
     torch.testing.assert_close(transpose(x, weight) + bias[:, None, None], got)
 
 
+def test_no_map_at_all_is_an_empty_answer(every_weight_is_large: None) -> None:
+    assert convolve(numbers(0, 4, 5, 6), numbers(3, 4, 3, 3)).shape == (0, 3, 3, 4)
+    assert transpose(numbers(0, 4, 5, 6), numbers(4, 3, 3, 3)).shape == (0, 3, 7, 8)
+
+
 def test_gradients_pass_through_the_taps(every_weight_is_large: None) -> None:
     x, weight = numbers(2, 3, 5, 4).requires_grad_(), numbers(4, 3, 3, 3, seed=1).requires_grad_()
     bias, back = numbers(4, seed=2).requires_grad_(), numbers(4, 2, 3, 3, seed=3).requires_grad_()

@@ -19,16 +19,14 @@ from decouplednet.training.stages import MaskStage
 IMAGES = 4
 """Of a step."""
 
-
 Step = Callable[[], float]
 
 
 def training_steps(subject: Subject, precision: torch.dtype | None) -> dict[str, Step]:
     """Return a step of either kind: forward, backward and one step of the same optimiser.
 
-    Each returns its loss.
-
-    The classification network stands still in both, and both see the same batch.
+    The classification network stands still in both, both see the same batch, and each returns its
+    loss.
 
     Args:
         subject: in float32; copies of its networks learn.

@@ -53,7 +53,8 @@ class Predictor:
         threshold: a class is identified above this probability, in [0, 1]; None: above the one, or
             those of each class, of the procedure.
         procedure: how scores are read and in which views images are seen.
-        maps_at_once: most class passes computed together, which bounds the memory.
+        maps_at_once: most class passes computed together, which bounds the memory; the CPU decodes
+            fewer of them at once where they are large, see ``DecoupledNet.softmax``.
         others: what pixels of classes that are not the model's were in training.
 
     Raises:

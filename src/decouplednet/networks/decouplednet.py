@@ -11,7 +11,7 @@ from decouplednet.networks.saliency import class_saliency
 from decouplednet.networks.vgg import Encoded
 
 PIXELS_AT_ONCE = 4 * 320 * 320
-"""Of the maps that are decoded together for prediction: four in the paper's frame."""
+"""Of the maps that the CPU decodes together for prediction: four in the paper's frame."""
 
 
 class Bridging(Part, Protocol):
@@ -128,8 +128,8 @@ class DecoupledNet(nn.Module):
     def softmax(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
         """Return the (M, 2, H, W) float32 softmax of maps, background first.
 
-        As many are decoded at once as have ``PIXELS_AT_ONCE`` together: a decoder holds several
-        times 64 numbers for each pixel.
+        On the CPU, as many are decoded at once as have ``PIXELS_AT_ONCE`` together: a decoder holds
+        several times 64 numbers for each pixel, and more maps at once are no faster there.
 
         Args:
             g: (M, G, H / stride, W / stride) activation maps.
@@ -137,7 +137,7 @@ class DecoupledNet(nn.Module):
             image_index: (M,) int64, the image of each map, below B.
         """
         pixels = g.shape[2] * g.shape[3] * self.classifier.encoder.stride**2
-        few = max(1, PIXELS_AT_ONCE // pixels)
+        few = max(1, PIXELS_AT_ONCE // pixels if g.device.type == "cpu" else len(g))
         parts = zip(torch.split(g, few), torch.split(image_index, few), strict=True)
         return torch.cat(
             [self.decode(part, traced, index).float().softmax(dim=1) for part, index in parts]

@@ -101,7 +101,7 @@ def transpose(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     with full_precision(x.device):
         for number, tap in enumerate(_taps(weight)):
             row, column = divmod(number, side)
-            sent = (seen @ tap).view(count, height, width, -1)
+            sent = (seen @ tap).view(count, height, width, weight.shape[1])
             out[:, row : row + height, column : column + width] += sent
     return out.permute(0, 3, 1, 2)
 
