@@ -20,6 +20,7 @@ from pydantic import (
 
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.recipe import lay_over, read_recipe, toml_lines
+from decouplednet.retired_settings import leave_out_retired
 from decouplednet.setting_faults import sentence
 from decouplednet.stage_settings import (
     MOST,
@@ -213,7 +214,8 @@ class Settings(Frozen):
             changes: each ``section.key=value`` or ``key=value``, as given to ``--set``.
 
         Raises:
-            SettingsError: the recipe is no TOML, or has an unknown key or a value out of range.
+            SettingsError: the recipe is no TOML, or has an unknown key, a value out of range, or a
+                retired setting at a value that changed something.
             UsageError: a change names no setting, or its value is out of range.
         """
         if isinstance(changes, str):
@@ -221,6 +223,7 @@ class Settings(Frozen):
                 f"changes is the text {changes!r}; expected a list of changes, such as ['seed=1']"
             )
         given = read_recipe(Path(file)) if file else {}
+        leave_out_retired(given, str(file))
         cls._checked(given, str(file), SettingsError)
         for change in changes:
             lay_over(given, change)

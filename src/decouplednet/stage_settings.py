@@ -209,13 +209,6 @@ class SegmenterSettings(RegionSettings):
         description="warp each window to 350/320 of the frame and cut the frame out of it, as the "
         "paper does, instead of keeping its aspect ratio",
     )
-    pasted_share: Share = Field(
-        0.0,
-        ge=0,
-        le=1,
-        description="share of the samples that show a class of a drawn mask pasted onto an image "
-        "which lacks it: another image with a mask, or one whose tags do not name the class",
-    )
     saliency_dropout: Share | None = Field(
         None,
         ge=0,

@@ -130,10 +130,10 @@ def test_all_minutes_of_a_cell_are_the_peers() -> None:
 
 
 def test_the_settings_of_a_peer_say_what_it_has_not_and_how_it_sees() -> None:
-    common = quick("segmenter.pasted_share=0.5", "segmenter.border_weight=2")
+    common = quick("segmenter.border_weight=2")
     for peer in PEERS:
         its = peer.settings(common)
-        assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
+        assert its.segmenter.border_weight == 0
         assert its.prediction.flip
         assert not peer.settings(quick("prediction.flip=false")).prediction.flip
 

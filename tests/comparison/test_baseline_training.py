@@ -88,10 +88,9 @@ def test_a_baseline_has_no_third_stage() -> None:
 def test_settings_that_a_network_for_all_classes_does_not_use_are_recorded_as_off(
     method: BaselineTraining,
 ) -> None:
-    given = ("segmenter.pasted_share=0.5", "segmenter.border_weight=2")
-    its = method.settings(quick(*given, "prediction.refinement=guided"))
+    its = method.settings(quick("segmenter.border_weight=2", "prediction.refinement=guided"))
 
-    assert (its.segmenter.pasted_share, its.segmenter.border_weight) == (0, 0)
+    assert its.segmenter.border_weight == 0
     assert its.prediction.refinement == "none"
 
 

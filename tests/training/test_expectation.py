@@ -90,8 +90,6 @@ def test_stage_3_keeps_what_its_groups_head_and_decoder_need(shapes: Path) -> No
     small = make_plan(shapes, quick(*changes, "self_training.images_per_step=1"))
     kept = sum(size.kept_bytes for size in learning)
     assert student_bytes(plan) - student_bytes(small) == 5 * kept
-    pasted = make_plan(shapes, quick(*changes, "segmenter.pasted_share=1"))
-    assert student_bytes(pasted) - student_bytes(plan) == 4 * 10 * PICTURE
 
 
 def test_stage_3_decides_the_memory_where_its_step_is_the_largest(shapes: Path) -> None:
@@ -150,8 +148,3 @@ def test_decoded_images_are_kept_by_every_process_that_reads(
     assert store_bytes(plan, plan.roles.masks, channels=4) == 2 * 4 * 6 * PICTURE
     monkeypatch.setattr(expectation, "STORE_BYTES", 7)
     assert store_bytes(plan, plan.roles.masks, channels=4) == 14
-
-
-def test_hosts_are_decoded_too_where_objects_are_pasted(shapes: Path) -> None:
-    plan, pasted = (make_plan(shapes, quick(f"segmenter.pasted_share={share}")) for share in (0, 1))
-    assert segmenter_bytes(pasted) - segmenter_bytes(plan) == 4 * 10 * PICTURE

@@ -19,7 +19,6 @@ from decouplednet.training.curve import read_curve
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import Belief, choose_belief
 from decouplednet.training.segmenter import FirstDraws, masked_images, split_held_out
-from decouplednet.training.self_training import train_student
 from decouplednet.training.stages import MaskStage
 from tests.training.conftest import STUDY, changed_parts, same, start
 
@@ -94,35 +93,6 @@ def test_first_draws_are_those_of_the_stream_and_the_same_each_time(
     for draw in range(3):
         for one, other in zip(draws[draw], stream[draw], strict=True):
             assert torch.equal(one, other)
-
-
-@pytest.mark.parametrize("stage", ["segmenter", "student"])
-def test_objects_are_pasted_where_a_stage_learns_from_drawn_masks_and_not_where_it_is_measured(
-    stage: str, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made: list[tuple[int, float, bool]] = []
-    masked = MaskedImages.__init__
-
-    def note(images: MaskedImages, records: list[Record], **given: Any) -> None:
-        pasted = given["hosts"] is not None
-        made.append((len(records), given["settings"].pasted_share, pasted))
-        masked(images, records, **given)
-
-    monkeypatch.setattr(MaskedImages, "__init__", note)
-    changes = ["segmenter.pasted_share=0.5", "segmenter.held_out=0.3", "segmenter.patience=9"]
-    if stage == "student":
-        changes += [*STUDY, "self_training.updates=1"]
-    network, plan, folder = start(shapes, tmp_path, *changes)
-    freeze(network.classifier)
-    if stage == "segmenter":
-        stage2.train_segmenter(network, plan, folder)
-        assert made == [(4, 0.5, True), (2, 0.5, False)]
-    else:
-        train_student(network, plan, folder)
-        pseudo = len(list(folder.pseudo_masks.rglob("*.png")))
-        assert made[0] == (6, 0.5, True)
-        assert made[1][0] <= pseudo
-        assert made[1][1:] == (0.5, False)
 
 
 def test_before_a_stage_3_the_second_round_goes_on_with_all_masks(

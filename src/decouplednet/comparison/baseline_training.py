@@ -87,7 +87,6 @@ class BaselineTraining:
 
 
 ABSENT: dict[str, object] = {
-    "segmenter.pasted_share": 0.0,
     "segmenter.border_weight": 0.0,
     "prediction.refinement": "none",
 }

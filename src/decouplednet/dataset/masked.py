@@ -24,7 +24,6 @@ from decouplednet.dataset.augmentation import (
 )
 from decouplednet.dataset.draws import Draws
 from decouplednet.dataset.frame import Frame
-from decouplednet.dataset.pasting import PastedObject, Scene, object_part, paste, tagged_scene
 from decouplednet.dataset.store import ImageStore
 from decouplednet.dataset.tagged import tag_targets
 from decouplednet.dataset.view import View, cut_image, whole
@@ -74,8 +73,7 @@ class MaskedImages(Dataset[MaskedExample]):
     """An endless stream of figure-ground examples; item ``draw`` depends on seed and draw only.
 
     Combinatorial cropping (PAPER.md): image, non-empty subset of its labels, union of their
-    masks, window around it. In a share of the windows, one of the image's classes is pasted onto
-    another image that lacks it, and that is what the window is cut from.
+    masks, window around it.
 
     Args:
         records: images with masks. All masks are read and checked at once.
@@ -84,12 +82,9 @@ class MaskedImages(Dataset[MaskedExample]):
         others: what pixels of the other classes become.
         masked: those of ``classes`` whose masks are learnt; pixels of the rest become 255.
         frame: what the network sees.
-        settings: share of windows, whether they are warped, how an image is varied, and the share
-            of them that are pasted.
+        settings: share of windows, whether they are warped, and how an image is varied.
         seed: fixes every choice.
         store: where decoded images and masks are kept; None: nowhere.
-        hosts: images with tags that objects are pasted onto, beside ``records``; None: nothing is
-            pasted, whatever the settings say.
         progress: wraps the records while their masks are read, to show a bar.
 
     Attributes:
@@ -113,7 +108,6 @@ class MaskedImages(Dataset[MaskedExample]):
         settings: SegmenterSettings,
         seed: int,
         store: ImageStore | None = None,
-        hosts: Sequence[Record] | None = None,
         progress: Callable[[Sequence[Record]], Iterable[Record]] = iter,
     ) -> None:
         self._table = index_table(source, classes, others, masked)
@@ -132,10 +126,6 @@ class MaskedImages(Dataset[MaskedExample]):
                 f"{', '.join(masked)}; add masks, or choose other classes"
             )
         self._draws = Draws(len(self.records), seed)
-        self._pasted_share = 0.0 if hosts is None else settings.pasted_share
-        self._hosts = tuple(hosts or ())
-        of_hosts = tag_targets([host.tags for host in self._hosts], classes)
-        self._host_tags = torch.cat([torch.stack(self._tags), of_hosts])
 
     def __getitem__(self, draw: int) -> MaskedExample:
         """Return the example of a draw, counted from 0 without end.
@@ -145,19 +135,18 @@ class MaskedImages(Dataset[MaskedExample]):
         """
         _, index = self._draws.locate(draw)
         rng = self._draws.generator(draw)
-        pasted = self._pasted(index, rng) if self._pastes(rng) else None
-        scene = pasted or self._scene(index)
-        labels = choose_labels(scene.labels, rng)
-        view, is_whole = self._choose_view(union_mask(scene.regions, labels), rng)
+        labels = choose_labels(self._labels[index], rng)
+        mask = self._table[self._mask(index)]
+        view, is_whole = self._choose_view(union_mask(mask, labels), rng)
         asked = torch.zeros(len(self._classes), dtype=torch.bool)
         asked[[label - 1 for label in labels]] = True
-        regions = self._frame.mask(scene.regions, view)
+        seen = self._frame.mask(mask, view)
         return MaskedExample(
-            self._image(scene.image, view, rng),
+            self._image(index, view, rng),
             asked,
-            torch.from_numpy(union_mask(regions.numpy(), labels)),
-            regions if scene.mask is scene.regions else self._frame.mask(scene.mask, view),
-            scene.tags if is_whole and not pasted else window_tags(regions, scene.tags),
+            torch.from_numpy(union_mask(seen.numpy(), labels)),
+            seen,
+            self._tags[index] if is_whole else window_tags(seen, self._tags[index]),
         )
 
     def with_classes(self, draw: int) -> ClassExample:
@@ -170,41 +159,13 @@ class MaskedImages(Dataset[MaskedExample]):
         rng = self._draws.generator(draw)
         mask = self._table[self._mask(index)]
         view, _ = self._choose_view(union_mask(mask, self._labels[index]), rng)
-        image = self._store.image(self.records[index].image)
-        return ClassExample(self._image(image, view, rng), self._frame.mask(mask, view))
+        return ClassExample(self._image(index, view, rng), self._frame.mask(mask, view))
 
     def _mask(self, index: int) -> NDArray[np.uint8]:
         return self._store.mask(_mask_path(self.records[index]))
 
-    def _scene(self, index: int) -> Scene:
-        """Return an image with its mask as it is."""
-        mask = self._table[self._mask(index)]
-        image = self._store.image(self.records[index].image)
-        return Scene(image, mask, mask, self._labels[index], self._tags[index])
-
-    def _pastes(self, rng: np.random.Generator) -> bool:
-        """Return whether a draw is pasted; where none is, no random number is taken."""
-        return self._pasted_share > 0 and bool(rng.random() < self._pasted_share)
-
-    def _pasted(self, index: int, rng: np.random.Generator) -> Scene | None:
-        """Return a class of an image on another image; None where no image lacks the class."""
-        label = int(rng.choice(self._labels[index]))
-        lacking = np.flatnonzero(self._host_tags[:, label - 1].numpy() == 0)
-        if not lacking.size:
-            return None
-        place, own = int(rng.choice(lacking)), len(self.records)
-        if place < own:
-            host = self._scene(place)
-        else:
-            image = self._store.image(self._hosts[place - own].image)
-            host = tagged_scene(image, self._host_tags[place])
-        ids = self._mask(index)
-        part = object_part(self._table[ids] == label, ids == IGNORE)
-        pasted = PastedObject(self._store.image(self.records[index].image), part, label)
-        return paste(pasted, host, flip=self._settings.augmentation.flip, rng=rng)
-
-    def _image(self, image: NDArray[np.uint8], view: View, rng: np.random.Generator) -> Tensor:
-        content = cut_image(image, view)
+    def _image(self, index: int, view: View, rng: np.random.Generator) -> Tensor:
+        content = cut_image(self._store.image(self.records[index].image), view)
         return self._frame.fill(jitter_colour(content, self._settings.augmentation.colour, rng))
 
     def _choose_view(self, union: NDArray[np.uint8], rng: np.random.Generator) -> tuple[View, bool]:

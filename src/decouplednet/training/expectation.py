@@ -118,12 +118,11 @@ def segmenter_bytes(plan: Plan) -> int:
     cost = plan.window_cost
     frozen = (*cost.group_sizes, cost.head_size)
     images = step_size(plan.settings.segmenter, plan.machine.devices)
-    hosts = plan.roles.tags if plan.settings.segmenter.pasted_share else ()
     return (
         _bytes_per_weight(plan.settings.segmenter) * cost.segmenter_size.weights
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in frozen)
         + images * cost.segmenter_size.kept_bytes
-        + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
+        + store_bytes(plan, plan.roles.masks, channels=4)
     )
 
 
@@ -132,12 +131,11 @@ def student_bytes(plan: Plan) -> int:
     cost, settings = plan.student_cost, plan.settings.self_training
     lowest = plan.preset.groups - settings.trained_groups
     learning = (*cost.group_sizes[lowest:], cost.head_size, cost.segmenter_size)
-    hosts = plan.roles.tags if plan.settings.segmenter.pasted_share else ()
     return (
         _bytes_per_weight(settings) * sum(size.weights for size in learning)
         + BYTES_PER_FROZEN_WEIGHT * sum(size.weights for size in cost.group_sizes[:lowest])
         + step_size(settings, plan.machine.devices) * sum(size.kept_bytes for size in learning)
-        + store_bytes(plan, (*plan.roles.masks, *hosts), channels=4)
+        + store_bytes(plan, plan.roles.masks, channels=4)
         + store_bytes(plan, _labelled_images(plan), channels=4)
     )
 

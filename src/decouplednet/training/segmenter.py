@@ -126,7 +126,7 @@ def _train_round(
     train, held_out = split_for_segmenter(plan) if number == 1 else (plan.roles.masks, ())
     # Each round cuts windows of its own, and the first those of a stage with one round.
     seed = plan.settings.seed + LATER_ROUND * (number - 1)
-    examples = masked_images(plan, train, hosts=plan.unmasked, seed=seed)
+    examples = masked_images(plan, train, seed=seed)
     measured = masked_images(plan, held_out) if settings.held_out else None
     stage = MaskStage(network, settings, seed=seed, name=rounds[number - 1])
     fit(
@@ -205,7 +205,6 @@ def masked_images(
     *,
     side: int | None = None,
     drawn: bool = True,
-    hosts: Sequence[Record] | None = None,
     seed: int | None = None,
 ) -> MaskedImages:
     """Return the training examples that the masks of some records give.
@@ -216,7 +215,6 @@ def masked_images(
         side: of the windows, in pixels; None: stage 2's.
         drawn: whether people drew them, in the ids of the data set; else they are pseudo-masks, in
             the ids of the run's classes, of which each may have some.
-        hosts: what their objects are pasted onto beside each other; None: nothing is pasted.
         seed: fixes the windows and their order; None: the run's.
     """
     return MaskedImages(
@@ -229,5 +227,4 @@ def masked_images(
         settings=plan.settings.segmenter,
         seed=plan.settings.seed if seed is None else seed,
         store=ImageStore(STORE_BYTES),
-        hosts=hosts,
     )

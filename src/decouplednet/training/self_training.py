@@ -212,7 +212,7 @@ def _train(
     # Each round cuts windows of its own, and the first those of a stage with one round.
     seed = plan.settings.seed + LATER_ROUND * (number - 1)
     examples = MixedImages(
-        masked_images(plan, plan.roles.masks, side=side, hosts=plan.unmasked, seed=seed),
+        masked_images(plan, plan.roles.masks, side=side, seed=seed),
         masked_images(plan, pseudo, side=side, drawn=False, seed=seed) if pseudo else None,
         drawn_share=settings.drawn_share,
         pseudo_weight=settings.pseudo_weight,

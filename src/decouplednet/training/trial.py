@@ -104,7 +104,7 @@ def _mask_piece(network: DecoupledNet, plan: Plan, clock: Clock) -> Piece:
     settings, where = plan.settings.segmenter, plan.machine
     fewest = plan.fewest_images(plan.window_side)
     step = max(fewest, min(step_size(settings, where.devices), 2 * IMAGES))
-    windows = masked_images(plan, plan.roles.masks, hosts=plan.unmasked)
+    windows = masked_images(plan, plan.roles.masks)
     number = count()
 
     def draw() -> list[Any]:
