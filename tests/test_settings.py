@@ -175,11 +175,7 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
                 f"[self_training]\n{name}_weight = 1e39\n",
                 f"{name}_weight = 1e+39: expected a number",
             )
-            for name in ("pseudo", "tag", "position", "border")
-        ),
-        (
-            "[segmenter]\nborder_width = 1000000000\n",
-            "[segmenter] border_width = 1000000000: expected a number of at most 512",
+            for name in ("pseudo", "tag", "position")
         ),
         (
             "[classifier]\npooling_sharpness = 1e-300\n",

@@ -6,6 +6,10 @@ from decouplednet.errors import SettingsError
 
 RETIRED: dict[str, object] = {
     "segmenter.pasted_share": 0.0,
+    "segmenter.border_weight": 0.0,
+    "segmenter.border_width": 5,
+    "self_training.border_weight": 0.0,
+    "self_training.border_width": 5,
 }
 """By name as in ``--set``: the value that says what is done without the setting, its default then.
 The ``settings.toml`` of a run, or of a comparison, has it although nobody asked for it."""

@@ -13,7 +13,6 @@ from pydantic import (
 
 Share = float
 MOST = 10**9  # of whatever is counted or weighed; more is a slip of the keyboard
-WIDEST_BORDER = 512  # pixels; windows are rarely as large
 BLUNTEST = 0.01  # sharpness of log-sum-exp; below it single precision blurs the mean it tends to
 Count = Annotated[int, Field(gt=0, le=MOST)]
 CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
@@ -170,24 +169,7 @@ class ClassifierSettings(StageSettings):
         return self
 
 
-class RegionSettings(StageSettings):
-    """What the stages that learn from masks have in common. Abstract: each adds its own."""
-
-    border_weight: Weight = Field(
-        0.0,
-        description="how much more pixels near the border of the foreground count than the "
-        "others, which count 1; 0: all count the same",
-    )
-    border_width: int = Field(
-        5,
-        gt=0,
-        le=WIDEST_BORDER,
-        description="pixels of a window with foreground and background within this distance are "
-        "near a border; it must reach over the ignored borders of masks",
-    )
-
-
-class SegmenterSettings(RegionSettings):
+class SegmenterSettings(StageSettings):
     """Stage 2: bridging layers and segmentation network, from masks."""
 
     updates_per_epoch: Count = Field(
@@ -235,7 +217,7 @@ class SegmenterSettings(RegionSettings):
         return self
 
 
-class SelfTrainingSettings(RegionSettings):
+class SelfTrainingSettings(StageSettings):
     """Stage 3: the whole network again, from masks and from its own labels of the tagged images.
 
     Windows are cut and varied as in stage 2.

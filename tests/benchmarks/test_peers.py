@@ -130,10 +130,10 @@ def test_all_minutes_of_a_cell_are_the_peers() -> None:
 
 
 def test_the_settings_of_a_peer_say_what_it_has_not_and_how_it_sees() -> None:
-    common = quick("segmenter.border_weight=2")
+    common = quick("prediction.refinement=guided")
     for peer in PEERS:
         its = peer.settings(common)
-        assert its.segmenter.border_weight == 0
+        assert its.prediction.refinement == "none"
         assert its.prediction.flip
         assert not peer.settings(quick("prediction.flip=false")).prediction.flip
 

@@ -88,9 +88,8 @@ def test_a_baseline_has_no_third_stage() -> None:
 def test_settings_that_a_network_for_all_classes_does_not_use_are_recorded_as_off(
     method: BaselineTraining,
 ) -> None:
-    its = method.settings(quick("segmenter.border_weight=2", "prediction.refinement=guided"))
+    its = method.settings(quick("prediction.refinement=guided"))
 
-    assert its.segmenter.border_weight == 0
     assert its.prediction.refinement == "none"
 
 

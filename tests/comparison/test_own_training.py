@@ -74,7 +74,6 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         "classifier.pooling=top-k",
         "classifier.pooling_top_share=0.5",
         "segmenter.average=0.9",
-        "segmenter.border_weight=2",
     )
 
     for method in (DECOUPLEDNET, MASKS_ONLY):
@@ -86,7 +85,6 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.classifier.label_smoothing == 0
         assert its.classifier.pooling == "max"
         assert its.classifier.pooling_top_share is None
-        assert its.segmenter.border_weight == 0
 
 
 @pytest.mark.parametrize(("given", "faithful"), [("skip", "light"), ("tiny-skip", "tiny")])

@@ -121,32 +121,6 @@ def test_mask_loss_matches_a_reading_pixel_by_pixel(outputs: int) -> None:
     assert float(mask_loss(score, target)) == pytest.approx(expected, rel=1e-5)
 
 
-def test_pixels_that_count_more_weigh_more_in_the_mean_of_their_map() -> None:
-    rng = torch.Generator().manual_seed(2)
-    score = torch.randn(3, 2, 4, 5, generator=rng)
-    target = torch.randint(0, 2, (3, 4, 5), generator=rng, dtype=torch.uint8)
-    target[0, 1, 2] = target[1, 3, 0] = 255
-    target[2] = 255  # a map of which nothing is known
-    pixels = 3 * torch.rand(3, 4, 5, generator=rng)
-
-    expected = 0.0
-    for image in range(2):
-        loss, total = 0.0, 0.0
-        for row in range(4):
-            for column in range(5):
-                truth, count = int(target[image, row, column]), float(pixels[image, row, column])
-                if truth != 255:
-                    gap = float(score[image, 1 - truth, row, column])
-                    gap -= float(score[image, truth, row, column])
-                    loss += count * math.log(1 + math.exp(gap))
-                    total += count
-        expected += loss / total / 3
-
-    assert float(mask_loss(score, target, pixels=pixels)) == pytest.approx(expected, rel=1e-5)
-    ones = torch.ones(3, 4, 5)
-    torch.testing.assert_close(mask_loss(score, target, pixels=ones), mask_loss(score, target))
-
-
 def test_ignored_pixels_and_maps_give_no_gradient() -> None:
     score = torch.zeros(2, 2, 3, 4, requires_grad=True)
     target = torch.zeros(2, 3, 4, dtype=torch.uint8)

@@ -86,10 +86,7 @@ class BaselineTraining:
         )
 
 
-ABSENT: dict[str, object] = {
-    "segmenter.border_weight": 0.0,
-    "prediction.refinement": "none",
-}
+ABSENT: dict[str, object] = {"prediction.refinement": "none"}
 """What networks for all classes have not, whatever the recipe gives our own."""
 STANDING_STILL: dict[str, object] = {"self_training.trained_groups": 0}
 """What leaves trained convolutions as they are: in 10 minutes on two CPU cores neither network came

@@ -114,7 +114,6 @@ _ADDED: dict[str, object] = {
     "classifier.pooling_top_share": None,
     "classifier.label_smoothing": 0.0,
     "segmenter.average": 0.0,
-    "segmenter.border_weight": 0.0,
 }
 """What the paper has not, switched off."""
 

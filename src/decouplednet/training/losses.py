@@ -112,12 +112,7 @@ def _middle(cells: Tensor, size: tuple[int, ...]) -> Tensor:
     return cells[..., top : top + size[0], left : left + size[1]]
 
 
-def mask_loss(
-    score: Tensor,
-    target: Tensor,
-    weight: Tensor | None = None,
-    pixels: Tensor | None = None,
-) -> Tensor:
+def mask_loss(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Return the cross-entropy of each map's pixels, averaged over maps.
 
     Args:
@@ -125,22 +120,17 @@ def mask_loss(
             is foreground.
         target: (M, H, W) uint8 below O, 0 background, or 255 ignored.
         weight: (M,) how much each map counts; None: all 1.
-        pixels: (M, H, W) how much each pixel of a map counts, at least 0; None: all 1.
 
     Returns:
-        scalar: for each map the weighted mean over its pixels that are not ignored, times its
-        weight, then the mean over the maps; a map of ignored pixels alone adds 0.
+        scalar: for each map the mean over its pixels that are not ignored, times its weight, then
+        the mean over the maps; a map of ignored pixels alone adds 0.
 
     Source:
         PAPER.md, segmentation network: e_s, as softmax cross-entropy over the two channels.
     """
     each = F.cross_entropy(score.float(), target.long(), ignore_index=IGNORE, reduction="none")
-    known = target != IGNORE
-    if pixels is None:
-        per_map = each.sum(dim=(1, 2)) / known.sum(dim=(1, 2)).clamp(min=1)
-    else:
-        total = (pixels * known).sum(dim=(1, 2))
-        per_map = (each * pixels).sum(dim=(1, 2)) / total.where(total > 0, 1.0)
+    known = (target != IGNORE).sum(dim=(1, 2))
+    per_map = each.sum(dim=(1, 2)) / known.clamp(min=1)
     return (per_map if weight is None else per_map * weight).mean()
 
 

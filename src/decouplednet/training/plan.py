@@ -20,7 +20,7 @@ from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.modern import preset_with
 from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
-from decouplednet.stage_settings import RegionSettings
+from decouplednet.stage_settings import StageSettings
 from decouplednet.training.backbones import read_backbone
 from decouplednet.training.budget import Budget
 from decouplednet.training.choices import Choice, check_groups, choose
@@ -241,7 +241,7 @@ def check_step(plan: Plan) -> None:
         _check_step_of("self_training", settings.self_training, plan.student_side, plan)
 
 
-def _check_step_of(section: str, stage: RegionSettings, side: int, plan: Plan) -> None:
+def _check_step_of(section: str, stage: StageSettings, side: int, plan: Plan) -> None:
     devices, fewest = plan.machine.devices, plan.fewest_images(side)
     try:
         images = step_size(stage, devices)

@@ -16,7 +16,6 @@ from decouplednet.dataset.masked import MaskedExample
 from decouplednet.errors import TrainingError
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import ClassifierSettings, SegmenterSettings, StageSettings
-from decouplednet.training.borders import pixel_weights
 from decouplednet.training.checkpoints import check_fit
 from decouplednet.training.losses import binary_iou, mask_loss, tag_loss
 from decouplednet.training.optimizers import optimizer_for
@@ -259,7 +258,7 @@ class MaskStage(Stage):
     def loss(self, batch: MaskedExample) -> Tensor:
         """Return the two-class cross-entropy of a batch of asked-for maps."""
         score = self.network(batch.image, batch.asked, batch.present, self._shown(batch.asked))
-        return mask_loss(score, batch.target, pixels=pixel_weights(batch.target, self.settings))
+        return mask_loss(score, batch.target)
 
     def _shown(self, asked: Tensor) -> Tensor | None:
         """Return (B, L) which classes have their f_cls shown: all or none of a sample."""

@@ -7,7 +7,6 @@ from decouplednet.dataset.mixed import MixedExample
 from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training.borders import pixel_weights
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
 from decouplednet.training.stages import TITLES, Stage, round_title
 
@@ -60,12 +59,7 @@ class StudentStage(Stage):
         image_index = torch.arange(len(example.image), device=example.image.device)
         shown = self._procedure.shown(example.present)
         g = self.network.activation(traced, image_index, seed, example.present, shown)
-        pixels = mask_loss(
-            self.network.decode(g, traced, image_index),
-            example.target,
-            weight,
-            pixel_weights(example.target, self.settings),
-        )
+        pixels = mask_loss(self.network.decode(g, traced, image_index), example.target, weight)
         grid = traced.encoded.pool5.shape[2], traced.encoded.pool5.shape[3]
         positions = position_loss(traced.head.score_map, example.mask, grid)
         settings = self.settings
