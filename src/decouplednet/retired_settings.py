@@ -10,6 +10,8 @@ RETIRED: dict[str, object] = {
     "segmenter.border_width": 5,
     "self_training.border_weight": 0.0,
     "self_training.border_width": 5,
+    "classifier.label_smoothing": 0.0,
+    "self_training.label_smoothing": 0.0,
 }
 """By name as in ``--set``: the value that says what is done without the setting, its default then.
 The ``settings.toml`` of a run, or of a comparison, has it although nobody asked for it."""

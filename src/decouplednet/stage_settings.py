@@ -147,13 +147,6 @@ class ClassifierSettings(StageSettings):
         description="present tags of a class count absent / present times, at most this often; "
         "1: classes are not balanced",
     )
-    label_smoothing: Share = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="how much of every tag is taken back: a present one counts as present to 1 "
-        "minus half of it; 0: tags are believed. It brings probabilities closer to 0.5",
-    )
     views: Count = Field(
         2,
         description="views of each image whose features are kept where groups are frozen; the "
@@ -266,9 +259,6 @@ class SelfTrainingSettings(StageSettings):
     )
     tag_weight: Weight = Field(
         0.5, description="how much the tags of a window count beside its pixels"
-    )
-    label_smoothing: Share = Field(
-        0.0, ge=0, lt=1, description="how much of every tag is taken back, as in stage 1"
     )
     position_weight: Weight = Field(
         1.0, description="how much the class of each position counts beside the pixels"

@@ -70,7 +70,6 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         "prediction.veto=soft",
         "data.calibration_share=0.3",
         "classifier.average=0.9",
-        "classifier.label_smoothing=0.1",
         "classifier.pooling=top-k",
         "classifier.pooling_top_share=0.5",
         "segmenter.average=0.9",
@@ -82,7 +81,6 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.prediction == PredictionSettings()
         assert its.data.calibration_share == 0
         assert (its.classifier.average, its.segmenter.average) == (0, 0)
-        assert its.classifier.label_smoothing == 0
         assert its.classifier.pooling == "max"
         assert its.classifier.pooling_top_share is None
 

@@ -41,36 +41,6 @@ def test_tag_loss_matches_a_reading_tag_by_tag() -> None:
     assert float(tag_loss(score, tags, weight)) == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("smoothing", [0.2, 0.0])
-def test_smoothed_tags_match_a_reading_tag_by_tag(smoothing: float) -> None:
-    score = torch.tensor([[0.3, -1.2, 2.0], [0.0, 0.7, -0.4]], dtype=torch.float64)
-    tags = torch.tensor([[1.0, 0.0, NAN], [0.0, 1.0, 1.0]])
-    weight = torch.tensor([2.0, 1.0, 3.0])
-
-    expected = 0.0
-    for row in range(2):
-        terms = []
-        for column in range(3):
-            tag, probability = float(tags[row, column]), _sigmoid(float(score[row, column]))
-            if not math.isnan(tag):
-                present = 1 - smoothing / 2 if tag == 1 else smoothing / 2
-                terms.append(
-                    -float(weight[column]) * present * math.log(probability)
-                    - (1 - present) * math.log(1 - probability)
-                )
-        expected += sum(terms) / len(terms) / 2
-
-    assert float(tag_loss(score, tags, weight, smoothing)) == pytest.approx(expected, rel=1e-5)
-
-
-def test_smoothed_tags_are_met_best_by_a_probability_that_is_not_quite_sure() -> None:
-    for tag, best in ((1.0, 0.85), (0.0, 0.15)):
-        score = torch.tensor([[math.log(best / (1 - best))]], requires_grad=True)
-        tag_loss(score, torch.tensor([[tag]]), torch.ones(1), 0.3).backward()  # type: ignore[no-untyped-call]  # torch
-        assert score.grad is not None
-        assert float(score.grad) == pytest.approx(0, abs=1e-6)
-
-
 def test_an_image_without_any_known_tag_adds_nothing_to_the_tag_loss() -> None:
     score = torch.tensor([[5.0, -5.0], [0.5, 0.2]], requires_grad=True)
     tags = torch.tensor([[NAN, NAN], [1.0, 0.0]])

@@ -113,7 +113,7 @@ def test_the_loss_is_the_weighted_sum_of_tags_positions_and_pixels(
     freeze(network)  # batch statistics would differ between the two computations
     batch = _batch(plan, folder, network)
     example = batch.example
-    settings = SelfTrainingSettings(tag_weight=0.3, position_weight=0.7, label_smoothing=0.2)
+    settings = SelfTrainingSettings(tag_weight=0.3, position_weight=0.7)
     weight = torch.tensor([1.0, 2.0, 3.0])
 
     loss = StudentStage(network, settings, weight=weight, seed=0).loss(batch)
@@ -127,7 +127,7 @@ def test_the_loss_is_the_weighted_sum_of_tags_positions_and_pixels(
         h, w = traced.encoded.pool5.shape[2:]
         expected = (
             mask_loss(pixels, example.target, torch.tensor([0.25, 1.0, 0.25, 1.0]))
-            + 0.3 * tag_loss(scores, example.tags, weight, 0.2)
+            + 0.3 * tag_loss(scores, example.tags, weight)
             + 0.7 * position_loss(traced.head.score_map, example.mask, (h, w))
         )
     torch.testing.assert_close(loss.detach(), expected)

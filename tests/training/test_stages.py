@@ -60,16 +60,15 @@ def test_worker_processes_change_nothing_but_the_time(shapes: Path, tmp_path: Pa
     assert not changed_parts(*states)
 
 
-def test_the_smoothing_of_tags_reaches_the_loss_of_stage_1() -> None:
-    score, weight = torch.tensor([[1.3, -0.2], [0.4, -2.1]]), torch.tensor([1.0, 2.5])
+def test_the_loss_of_stage_1_is_that_of_its_tags_by_their_weights() -> None:
+    score, weight = torch.tensor([[1.3, -0.2], [0.4, -2.1]]), torch.tensor([4.0, 2.5])
     tags = torch.tensor([[1.0, 0.0], [0.0, torch.nan]])
-    losses = []
-    for smoothing in (0.0, 0.4):
-        settings = ClassifierSettings(label_smoothing=smoothing)
-        stage = TagStage(torch.nn.Identity(), settings, weight=weight, seed=0)
-        losses.append(stage.loss((score, tags)))
-        torch.testing.assert_close(losses[-1], tag_loss(score, tags, weight, smoothing))
-    assert losses[0] != losses[1]
+    stage = TagStage(torch.nn.Identity(), ClassifierSettings(), weight=weight, seed=0)
+
+    loss = stage.loss((score, tags))
+
+    torch.testing.assert_close(loss, tag_loss(score, tags, weight))
+    assert loss != tag_loss(score, tags, torch.ones(2))
 
 
 @pytest.mark.parametrize(

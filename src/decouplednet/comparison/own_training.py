@@ -112,7 +112,6 @@ _ADDED: dict[str, object] = {
     "classifier.pooling": "max",
     "classifier.pooling_sharpness": None,
     "classifier.pooling_top_share": None,
-    "classifier.label_smoothing": 0.0,
     "segmenter.average": 0.0,
 }
 """What the paper has not, switched off."""

@@ -27,29 +27,24 @@ def class_weights(tags: Tensor, largest: float) -> Tensor:
     return (absent / present.clamp(min=1)).clamp(1.0, largest)
 
 
-def tag_loss(score: Tensor, tags: Tensor, weight: Tensor, smoothing: float = 0.0) -> Tensor:
+def tag_loss(score: Tensor, tags: Tensor, weight: Tensor) -> Tensor:
     """Return the sigmoid cross-entropy of each image's tags, averaged over images.
 
     Args:
         score: (B, L) score of each class, before the sigmoid.
         tags: (B, L) float: 1 present, 0 absent, NaN missing; missing tags add nothing.
         weight: (L,) weight of a present tag, as from ``class_weights``.
-        smoothing: how much of a tag is taken back in favour of not knowing, in [0, 1): a present
-            one counts as present to ``1 - smoothing / 2`` and as absent to the rest, an absent one
-            the other way round.
 
     Returns:
         scalar: for each image the mean over its known tags, then the mean over the images. The
         mean over two halves of a batch equals the batch's, so gradients can be accumulated.
 
     Source:
-        PAPER.md, classification network: e_c. Smoothing: Szegedy et al., "Rethinking the Inception
-        Architecture for Computer Vision", CVPR 2016, of two kinds instead of K.
+        PAPER.md, classification network: e_c.
     """
     known = ~tags.isnan()
-    present = tags.nan_to_num(0.0) * (1 - smoothing) + smoothing / 2
     each = F.binary_cross_entropy_with_logits(
-        score.float(), present, pos_weight=weight, reduction="none"
+        score.float(), tags.nan_to_num(0.0), pos_weight=weight, reduction="none"
     )
     per_image = (each * known).sum(dim=1) / known.sum(dim=1).clamp(min=1)
     return per_image.mean()

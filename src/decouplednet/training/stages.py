@@ -213,7 +213,7 @@ class TagStage(Stage):
     def loss(self, batch: tuple[Tensor, Tensor]) -> Tensor:
         """Return the cross-entropy of a batch of images or features and their tags."""
         seen, tags = batch
-        return tag_loss(self.network(seen), tags, self.weight, self.settings.label_smoothing)
+        return tag_loss(self.network(seen), tags, self.weight)
 
     def rate_of(self, name: str) -> float:
         """Return the share of the step size: smaller for convolutions that started trained."""

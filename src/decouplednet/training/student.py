@@ -63,7 +63,7 @@ class StudentStage(Stage):
         grid = traced.encoded.pool5.shape[2], traced.encoded.pool5.shape[3]
         positions = position_loss(traced.head.score_map, example.mask, grid)
         settings = self.settings
-        tags = tag_loss(traced.score, example.tags, self.weight, settings.label_smoothing)
+        tags = tag_loss(traced.score, example.tags, self.weight)
         return pixels + settings.tag_weight * tags + settings.position_weight * positions
 
     def rate_of(self, name: str) -> float:
