@@ -12,6 +12,7 @@ RETIRED: dict[str, object] = {
     "self_training.border_width": 5,
     "classifier.label_smoothing": 0.0,
     "self_training.label_smoothing": 0.0,
+    "self_training.rounds": 1,
 }
 """By name as in ``--set``: the value that says what is done without the setting, its default then.
 The ``settings.toml`` of a run, or of a comparison, has it although nobody asked for it."""

@@ -217,18 +217,12 @@ class SelfTrainingSettings(StageSettings):
     """
 
     enabled: bool = Field(False, description="whether there is a stage 3; the paper has none")
-    rounds: Count = Field(
-        1,
-        description="how many times the images are labelled, by what was trained until then, and "
-        "the network is trained on the labels; the rounds share the updates, or the minutes, "
-        "evenly",
-    )
     images: Count | None = Field(
         None,
-        description="most images that each round labels, drawn at random among the tagged ones "
-        "without a drawn mask. None: as many as it draws windows from",
+        description="most images that are labelled, drawn at random among the tagged ones without "
+        "a drawn mask. None: as many as windows are drawn from",
     )
-    updates: Count = Field(1500, description="number of updates of the weights, of all rounds")
+    updates: Count = Field(1500, description="number of updates of the weights")
     minutes: Minutes | None = Field(
         None,
         description="time that the stage may take, its pseudo-masks included; its schedule and "
@@ -285,11 +279,3 @@ class SelfTrainingSettings(StageSettings):
         "it: a pixel of a pseudo-mask where the map of a tagged class is as large as there, and "
         "0.1 at least, is either given to that class or left open",
     )
-
-    @model_validator(mode="after")
-    def _each_round_trains(self) -> Self:
-        if self.rounds > self.updates:
-            raise ValueError(
-                f"rounds = {self.rounds} share updates = {self.updates}: each needs at least one"
-            )
-        return self

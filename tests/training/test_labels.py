@@ -43,7 +43,6 @@ def test_no_more_images_are_labelled_than_windows_are_drawn() -> None:
     study = {"enabled": True, "updates": 101, "images_per_update": 6, "drawn_share": 0.5}
     assert _images(304, **study) == 303
     assert _images(303, **study) is None
-    assert _images(304, **study, rounds=3) == 101
     assert _images(304, **study, images=300) == 300
     assert _images(304, **study, images=400) == 400
     assert _images(304, **{**study, "enabled": False}) is None
@@ -54,14 +53,12 @@ def test_a_part_of_a_window_is_a_whole_image() -> None:
     assert drawn_by_updates(SelfTrainingSettings(updates=1, images_per_update=1)) == 1
 
 
-@pytest.mark.parametrize("rounds", [1, 3])
-def test_the_labels_leave_the_time_to_draw_a_window_from_each(rounds: int) -> None:
-    budget = budget_of(MANY, **IN_THREE, self_training__rounds=rounds)
+def test_the_labels_leave_the_time_to_draw_a_window_from_each() -> None:
+    budget = budget_of(MANY, **IN_THREE)
     images = budget.settings.self_training.images
     assert images is not None
-    assert budget.seconds["pseudo-masks"] == pytest.approx(rounds * images * 0.12)
-    windows = budget.updates["student"] * 8 * 0.75 / rounds
-    assert windows == pytest.approx(images, rel=1e-3)
+    assert budget.seconds["pseudo-masks"] == pytest.approx(images * 0.12)
+    assert budget.updates["student"] * 8 * 0.75 == pytest.approx(images, rel=1e-3)
     assert sum(budget.seconds.values()) == pytest.approx(20 * 60)
 
 
@@ -88,12 +85,12 @@ def test_all_images_are_labelled_where_the_time_allows() -> None:
 
 
 def test_labels_take_no_more_than_is_spared_for_them() -> None:
-    settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25, rounds=2)
+    settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25)
     drawn = [
         drawn_in_time(settings, left=700, share=1.0, label=label, update=1.2, spare=3.1)
         for label in (0.5, 0.0)
     ]
-    assert drawn == [3, 1750]
+    assert drawn == [6, 3500]
 
 
 def test_even_no_time_at_all_labels_one() -> None:
@@ -127,34 +124,34 @@ def test_fewer_labels_take_less_time_and_memory(shapes: Path) -> None:
     ]
     assert [parts["pseudo-masks"] for parts in after] == [900 * 0.2, 0.2]
     assert dict(describe(one, 1e9))["stage 3, pseudo-masks"].endswith("; 1 image labelled")
-    two = make_plan(shapes, quick(*changes, "self_training.rounds=2"))
-    assert dict(describe(two, 1e9))["stage 3, pseudo-masks"].endswith("; 4 images labelled in each")
 
 
-def test_each_round_draws_its_own_images_without_a_drawn_mask(shapes: Path, tmp_path: Path) -> None:
-    _, plan, _ = start(shapes, tmp_path, *STUDY)
-    masked = {record.name for record in plan.roles.masks}
-    rest = [record.name for record in plan.roles.tags if record.name not in masked]
-    drawn = [[image.name for image in images_to_label(plan, 2, number)] for number in range(1, 9)]
-    for names in drawn:
+def test_the_seed_draws_which_images_without_a_drawn_mask_are_labelled(
+    shapes: Path, tmp_path: Path
+) -> None:
+    drawn = []
+    for seed in (*range(8), 0):
+        _, plan, _ = start(shapes, tmp_path, *STUDY, f"seed={seed}")
+        masked = {record.name for record in plan.roles.masks}
+        rest = [record.name for record in plan.roles.tags if record.name not in masked]
+        names = [image.name for image in images_to_label(plan, 2)]
         assert len(set(names)) == 2
         assert names == [name for name in rest if name in names]
-    assert len(set(map(tuple, drawn))) > 1
+        drawn.append(tuple(names))
+    assert drawn[0] == drawn[-1]
+    assert len(set(drawn)) > 1
     assert {name for names in drawn for name in names} == set(rest)
-    again = [image.name for image in images_to_label(plan, 2, 1)]
-    assert again == drawn[0]
-    _, other, _ = start(shapes, tmp_path, *STUDY, "seed=1")
-    assert [image.name for image in images_to_label(other, 2, 1)] != drawn[0]
 
 
-def test_a_round_labels_so_many_and_no_other(shapes: Path, tmp_path: Path) -> None:
+def test_so_many_are_labelled_and_no_other(shapes: Path, tmp_path: Path) -> None:
     _, plan, folder = start(shapes, tmp_path, *STUDY, "self_training.images=2")
     train_student(start_boldly(plan), plan, folder)
-    labelled = RunFolder(tmp_path).pseudo_masks / "1"
+    labelled = folder.pseudo_masks
     names = {
         file.relative_to(labelled).with_suffix("").as_posix() for file in labelled.rglob("*.png")
     }
-    assert names == {image.name for image in images_to_label(plan, 2, 1)}
+    assert names == {image.name for image in images_to_label(plan, 2)}
+    assert labelled == tmp_path / "checkpoints" / "pseudo_masks" / "1"
 
 
 def _timed(

@@ -159,6 +159,5 @@ def test_rounds_of_stage_2_share_its_budget_and_only_the_first_stops_early(
 ) -> None:
     settings = SegmenterSettings(**given)
     for number, expected in ((1, first), (2, second)):
-        of_round = stage2._settings_of_round(settings, number, 2)
+        of_round = stage2._half(settings, number)
         assert {name: getattr(of_round, name) for name in expected} == expected
-    assert stage2._settings_of_round(settings, 1, 1) is settings

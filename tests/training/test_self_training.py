@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from decouplednet.annotations.masks import write_mask
 from decouplednet.dataset.mixed import MixedExample
 from decouplednet.errors import TrainingError
+from decouplednet.inference.predictor import Predictor
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.saliency import tag_weights
 from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training import pseudo_masks
+from decouplednet.training import pseudo_masks, self_training
 from decouplednet.training.announcement import describe
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
@@ -175,6 +177,26 @@ def test_stage_2_leaves_out_the_masks_that_choose_the_belief(shapes: Path, tmp_p
     assert split_for_segmenter(start(shapes, tmp_path)[1])[1] == ()
 
 
+def test_the_network_after_stage_2_is_the_teacher_and_becomes_the_student(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, plan, folder = start(shapes, tmp_path, *STUDY)
+    before, teach = copy.deepcopy(network.state_dict()), pseudo_masks.teacher
+    taught = list[dict[str, torch.Tensor]]()
+
+    def note(network: DecoupledNet, plan: Plan) -> Predictor:
+        taught.append(copy.deepcopy(network.state_dict()))
+        return teach(network, plan)
+
+    monkeypatch.setattr(self_training, "teacher", note)
+    train_student(network, plan, folder)
+
+    assert len(taught) == 1
+    assert same(taught[0], before)
+    assert same(load_file(folder.learnt("student")), network.state_dict())
+    assert not same(network.state_dict(), before)
+
+
 @pytest.fixture(scope="module")
 def studied(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of three stages that went through."""
@@ -194,7 +216,7 @@ def test_a_run_of_three_stages_says_so(studied: Path) -> None:
     assert not (studied / "checkpoints").exists()
 
 
-@pytest.mark.parametrize("update", [3])
+@pytest.mark.parametrize("update", [0, 3])
 def test_a_run_stopped_in_stage_3_ends_as_one_without_interruption(
     update: int, shapes: Path, studied: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

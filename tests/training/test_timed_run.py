@@ -57,28 +57,22 @@ def test_a_run_takes_its_minutes_however_fast_its_steps_are(
         assert 0.7 <= made[name] * slowness / updates <= 1.2, name
 
 
-def _studying(rounds: int) -> Settings:
+def _studying() -> Settings:
     """Return settings of an hour with a stage 3."""
     return timed_settings(
-        *("minutes=60", "self_training.enabled=true", f"self_training.rounds={rounds}"),
+        *("minutes=60", "self_training.enabled=true"),
         *("self_training.images_per_update=4", "self_training.updates_per_epoch=12"),
     )
 
 
-@pytest.mark.parametrize(("slowness", "rounds"), [(1.0, 1), (1.5, 1), (1.5, 2)])
+@pytest.mark.parametrize("slowness", [1.0, 1.5])
 def test_a_run_with_self_training_takes_its_minutes_too(
-    slowness: float,
-    rounds: int,
-    machine: Machine,
-    shapes: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    slowness: float, machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     believe_the_tags(machine, monkeypatch)
-    settings = _studying(rounds)
 
     run, minutes, (plan,) = train_timed(
-        machine, shapes, tmp_path / "run", slowness, settings=settings
+        machine, shapes, tmp_path / "run", slowness, settings=_studying()
     )
 
     assert 0.9 * 60 <= minutes <= 1.1 * 60
@@ -121,16 +115,23 @@ def _stop_at(kind: type[Stage], name: str, update: int, patch: pytest.MonkeyPatc
     patch.setattr(kind, "loss", stop)
 
 
-@pytest.mark.parametrize("stopped", ["student-1", "student"])
-def test_a_run_stopped_in_a_round_takes_the_minutes_that_are_left(
-    stopped: str, machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("kind", "stopped"), [(MaskStage, "segmenter-1"), (StudentStage, "student")]
+)
+def test_a_run_with_self_training_that_was_stopped_takes_the_minutes_that_are_left(
+    kind: type[Stage],
+    stopped: str,
+    machine: Machine,
+    shapes: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     believe_the_tags(machine, monkeypatch)
     out = tmp_path / "run"
     with monkeypatch.context() as patch:
-        _stop_at(StudentStage, stopped, 7, patch)
+        _stop_at(kind, stopped, 7, patch)
         with pytest.raises(KeyboardInterrupt):
-            train_timed(machine, shapes, out, settings=_studying(rounds=2))
+            train_timed(machine, shapes, out, settings=_studying())
     first = (machine.clock.now - FakeClock().now) / 60
     assert json.loads((out / "run.json").read_text())["seconds"]["interrupted"] > 0
     machine.clock.now += 86_400  # a day later

@@ -35,31 +35,18 @@ def test_labels_take_their_time_from_the_minutes_of_stage_3(
     assert left_by_labels(free, Watch(taken={"pseudo-masks": taken})) is free
 
 
-def test_rounds_share_what_all_labels_leave_of_the_minutes_of_stage_3() -> None:
-    settings = SelfTrainingSettings(minutes=10, rounds=3)
-    labels = [Watch(taken={"pseudo-masks": seconds}) for seconds in (60.0, 120.0, 180.0)]
-
-    first = left_by_labels(settings, labels[0], number=1)
-    second = left_by_labels(settings, labels[1], number=2, earlier=150)
-    last = left_by_labels(settings, labels[2], number=3, earlier=300)
-
-    assert first.minutes == pytest.approx((600 - 180) / 3 / 60)
-    assert second.minutes == pytest.approx((600 - 180 - 150) / 2 / 60)
-    assert last.minutes == pytest.approx((600 - 180 - 300) / 60)
-
-
-def test_labels_of_every_round_to_come_are_set_aside(
+def test_time_for_labels_is_set_aside_until_they_are_made(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timetable, "seconds_per_prediction", lambda *_: 0.0)
     monkeypatch.setattr(timetable, "seconds_per_label", lambda *_: 7.0)
     network, plan, _ = start(shapes, tmp_path, "self_training.enabled=true")
-    aside = [
-        seconds_after_training(network, plan, FakeClock(), labellings=number) for number in range(3)
-    ]
+    before, after = (
+        seconds_after_training(network, plan, FakeClock(), labelled=labelled)
+        for labelled in (False, True)
+    )
 
-    tagged = len(plan.roles.tags)
-    assert [after - aside[0] for after in aside] == pytest.approx([0, 7 * tagged, 14 * tagged])
+    assert before - after == pytest.approx(7 * len(plan.roles.tags))
 
 
 def test_time_for_calibration_is_set_aside_when_a_stage_begins(
@@ -69,7 +56,7 @@ def test_time_for_calibration_is_set_aside_when_a_stage_begins(
     aside = []
     for name, changes in (("with", (CALIBRATED,)), ("without", ())):
         network, plan, _ = start(shapes, tmp_path / name, *changes)
-        aside.append(seconds_after_training(network, plan, FakeClock(), labellings=1))
+        aside.append(seconds_after_training(network, plan, FakeClock(), labelled=False))
     assert aside[0] - aside[1] == pytest.approx(2 * 7.0)
 
 

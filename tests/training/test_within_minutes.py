@@ -124,9 +124,9 @@ def test_schedules_are_as_long_as_the_time_allows() -> None:
         assert stage.minutes is None, "the clock decides when the stage begins"
 
 
-def test_a_time_without_an_update_for_each_round_is_refused_as_too_short() -> None:
-    budget = _fitted(0.5, self_training__enabled=True, self_training__rounds=4)
-    assert budget.settings.self_training.updates == 4
+def test_a_time_without_an_update_of_a_stage_is_refused_as_too_short() -> None:
+    budget = _fitted(0.5, self_training__enabled=True)
+    assert budget.settings.self_training.updates == 1
     with pytest.raises(SettingsError, match=r"^minutes = 0\.5: .* give at least [\d.]+ minutes"):
         budget.check()
 

@@ -22,8 +22,8 @@ _TITLES = {
 def stage_title(stage: str) -> str:
     """Return what a stage is called where people read of it.
 
-    >>> stage_title("classifier"), stage_title("student-1"), stage_title("one_network")
-    ('stage 1, tags', 'stage 3, pseudo-masks, round 1', 'stage one network')
+    >>> stage_title("classifier"), stage_title("segmenter-1"), stage_title("one_network")
+    ('stage 1, tags', 'stage 2, masks, round 1', 'stage one network')
     """
     name, _, number = stage.partition("-")
     title = _TITLES.get(name, f"stage {name.replace('_', ' ')}")

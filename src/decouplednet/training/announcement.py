@@ -9,7 +9,7 @@ from decouplednet.training.budget import stages_of
 from decouplednet.training.choices import trained_groups
 from decouplednet.training.estimate import duration
 from decouplednet.training.expectation import expected_bytes, expected_seconds
-from decouplednet.training.labels import labels_a_round
+from decouplednet.training.labels import most_labels
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.pooling import pooling_of
@@ -96,12 +96,9 @@ def _third(plan: Plan) -> Row:
     student, images = plan.settings.self_training, len(plan.unmasked)
     return (
         TITLES[2],
-        f"{_updates('student', plan)}"
-        + (f", in {student.rounds} rounds," if student.rounds > 1 else "")
-        + f" of {count(student.images_per_update, 'window')} of "
+        f"{_updates('student', plan)} of {count(student.images_per_update, 'window')} of "
         f"{plan.student_side} pixels; {student.trained_groups} of {plan.preset.groups} groups of "
-        f"convolutions learn; {_images(labels_a_round(student, images))} labelled"
-        + (" in each" if student.rounds > 1 else "")
+        f"convolutions learn; {_images(most_labels(student, images))} labelled"
         + ("" if images else ", as every tagged image has a mask"),
     )
 

@@ -8,7 +8,7 @@ from decouplednet.errors import SettingsError
 from decouplednet.settings import Settings
 from decouplednet.stage_settings import StageSettings
 from decouplednet.training.choices import Choice, mask_updates, tag_updates, trained_groups
-from decouplednet.training.labels import drawn_in_time, labels_a_round
+from decouplednet.training.labels import drawn_in_time, most_labels
 from decouplednet.training.survey import Numbers, Survey
 
 # How the stages divide what features, scores and report leave, in their order.
@@ -86,31 +86,16 @@ def rounds_of(name: str, settings: Settings) -> tuple[str, ...]:
     Before a stage 3, stage 2 has two rounds: one without the masks by which the belief in
     pseudo-masks is chosen, and one with all masks.
 
-    >>> settings = Settings(self_training={"enabled": True, "rounds": 3})
-    >>> rounds_of("student", settings), rounds_of("segmenter", settings)
-    (('student-1', 'student-2', 'student'), ('segmenter-1', 'segmenter'))
+    >>> settings = Settings(self_training={"enabled": True})
+    >>> rounds_of("segmenter", settings), rounds_of("student", settings)
+    (('segmenter-1', 'segmenter'), ('student',))
 
     Args:
         name: of the stage.
         settings: of the run.
     """
-    student = settings.self_training
-    rounds = {"student": student.rounds, "segmenter": 1 + student.enabled}.get(name, 1)
-    return (*(f"{name}-{number}" for number in range(1, rounds)), name)
-
-
-def updates_of_round(updates: int, number: int, rounds: int) -> int:
-    """Return how many of the updates of a stage are those of a round; at least one.
-
-    >>> [updates_of_round(8, number, 3) for number in (1, 2, 3)]
-    [3, 3, 2]
-
-    Args:
-        updates: of the stage.
-        number: of the round, from 1.
-        rounds: how many there are.
-    """
-    return max(1, updates // rounds + (number <= updates % rounds))
+    two = name == "segmenter" and settings.self_training.enabled
+    return (f"{name}-1", name) if two else (name,)
 
 
 def shares_of(settings: Settings) -> Mapping[str, float]:
@@ -148,14 +133,14 @@ def after_training(
         settings: of the run.
         numbers: of the images and classes.
         prediction: seconds to predict one image.
-        label: seconds to label one image for stage 3, in all rounds to come.
+        label: seconds to label one image for stage 3; 0 where that is done.
         saving: seconds to write what was learnt.
     """
     segmenter = settings.segmenter
     images = segmenter.images_per_step or segmenter.images_per_update
     pictures = REPORT_IMAGES + MAP_SHARE * REPORT_MAPS_A_CLASS * numbers.classes
     student = settings.self_training
-    labelling = {PSEUDO_MASKS: labels_a_round(student, numbers.tagged) * label}
+    labelling = {PSEUDO_MASKS: most_labels(student, numbers.tagged) * label}
     # Minutes that stage 3 is given are also those of its labels.
     labels = labelling if student.enabled and student.minutes is None else {}
     kept = numbers.calibrated
@@ -208,7 +193,7 @@ def divide(settings: Settings, choices: tuple[Choice, ...], survey: Survey) -> B
 
 
 def _least_seconds(settings: Settings, survey: Survey, update: Mapping[str, float]) -> float:
-    """Return the fewest seconds of a run, in which each round labels one image unless told."""
+    """Return the fewest seconds of a run, in which one image is labelled unless told."""
     if settings.self_training.images is None:
         settings = settings.changed({"self_training.images": 1})
     beside = sum(_seconds_beside(settings, survey).values())
@@ -283,7 +268,7 @@ def _seconds_beside(settings: Settings, survey: Survey) -> dict[str, float]:
         settings,
         numbers,
         prediction=speed.prediction.seconds(growth),
-        label=settings.self_training.rounds * speed.label.seconds(growth),
+        label=speed.label.seconds(growth),
         saving=speed.saving,
     )
     return {"features": features, **after}

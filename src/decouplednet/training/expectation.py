@@ -15,7 +15,7 @@ from decouplednet.training.estimate import (
     TRAINING_PASSES,
     Cost,
 )
-from decouplednet.training.labels import labels_a_round
+from decouplednet.training.labels import most_labels
 from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.step_size import step_size
@@ -44,8 +44,8 @@ def expected_seconds(plan: Plan, operations_per_second: float) -> tuple[float, .
     student = settings.self_training
     if not student.enabled:
         return first, second
-    once = _labelling(plan) * OVERHEAD / operations_per_second
-    labels = student.rounds * once if student.minutes is None else 0
+    labelling = _labelling(plan) * OVERHEAD / operations_per_second
+    labels = labelling if student.minutes is None else 0
     third = _stage_seconds(student, STUDENT_COST * _window(plan.student_cost) / rate)
     return first, second, labels + third
 
@@ -56,7 +56,7 @@ def _window(cost: Cost) -> float:
 
 
 def _labelling(plan: Plan) -> float:
-    """Return the operations of the labels of a round, each image taking its share of all of them.
+    """Return the operations of the labels, each image taking its share of all of them.
 
     Each class takes a pass through the decoder, and several of them one together.
     """
@@ -65,7 +65,7 @@ def _labelling(plan: Plan) -> float:
     passes = sum(number + (number > 1) for number in classes)
     cost = plan.cost
     every = len(classes) * (sum(cost.groups) + cost.head) + passes * cost.segmenter
-    return every * labels_a_round(plan.settings.self_training, len(classes)) / max(1, len(classes))
+    return every * most_labels(plan.settings.self_training, len(classes)) / max(1, len(classes))
 
 
 def _stage_seconds(settings: StageSettings, image: float) -> float:
@@ -141,9 +141,9 @@ def student_bytes(plan: Plan) -> int:
 
 
 def _labelled_images(plan: Plan) -> Sequence[Record]:
-    """Return as many images as each round labels."""
+    """Return as many images as are labelled."""
     images = plan.unmasked
-    return images[: labels_a_round(plan.settings.self_training, len(images))]
+    return images[: most_labels(plan.settings.self_training, len(images))]
 
 
 def store_bytes(plan: Plan, records: Sequence[Record], channels: int) -> int:

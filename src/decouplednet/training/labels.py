@@ -5,22 +5,22 @@ import math
 from decouplednet.stage_settings import SelfTrainingSettings
 
 
-def labels_a_round(settings: SelfTrainingSettings, tagged: int) -> int:
-    """Return how many of some tagged images each round labels, at most.
+def most_labels(settings: SelfTrainingSettings, tagged: int) -> int:
+    """Return how many of some tagged images are labelled, at most.
 
-    >>> labels_a_round(SelfTrainingSettings(images=40), 100)
+    >>> most_labels(SelfTrainingSettings(images=40), 100)
     40
     """
     return tagged if settings.images is None else min(tagged, settings.images)
 
 
 def drawn_by_updates(settings: SelfTrainingSettings) -> int:
-    """Return how many windows of pseudo-masks each round draws, where updates are counted.
+    """Return how many windows of pseudo-masks are drawn, where updates are counted.
 
     >>> drawn_by_updates(SelfTrainingSettings(updates=100, images_per_update=8, drawn_share=0.25))
     600
     """
-    return math.ceil(settings.updates * _windows(settings) / settings.rounds)
+    return math.ceil(settings.updates * _windows(settings))
 
 
 def drawn_in_time(
@@ -32,15 +32,15 @@ def drawn_in_time(
     update: float,
     spare: float = math.inf,
 ) -> int:
-    """Return how many images each round can label and draw a window from each, at least one.
+    """Return how many images can be labelled and a window be drawn from each, at least one.
 
     Args:
         settings: of the stage.
-        left: seconds for the labels of all rounds and what shares the time with stage 3.
+        left: seconds for the labels and what shares the time with stage 3.
         share: of what the labels leave that is stage 3's, in (0, 1].
         label: seconds to label one image.
         update: seconds of one update.
-        spare: seconds that the labels of all rounds may take at most.
+        spare: seconds that the labels may take at most.
 
     >>> settings = SelfTrainingSettings(images_per_update=8, drawn_share=0.25)
     >>> drawn_in_time(settings, left=700, share=1.0, label=0.5, update=1.2)
@@ -50,7 +50,7 @@ def drawn_in_time(
     # n labels leave (left - n label) share seconds, in which n windows are drawn.
     drawn = share * left / (window + share * label)
     labelled = spare / label if label else math.inf
-    return max(1, int(min(drawn, labelled) / settings.rounds))
+    return max(1, int(min(drawn, labelled)))
 
 
 def _windows(settings: SelfTrainingSettings) -> float:

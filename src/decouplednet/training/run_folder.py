@@ -86,8 +86,8 @@ class RunFolder:
 
     @property
     def pseudo_masks(self) -> Path:
-        """The pseudo-masks that stage 3 learns from, one folder a round."""
-        return self.checkpoints / "pseudo_masks"
+        """The pseudo-masks that stage 3 learns from; 1 is where earlier versions put them."""
+        return self.checkpoints / "pseudo_masks" / "1"
 
     @property
     def belief(self) -> Path:
@@ -96,7 +96,7 @@ class RunFolder:
 
     @property
     def labels(self) -> Path:
-        """How many images each round labels, where the minutes of stage 3 decide it."""
+        """How many images are labelled, where the minutes of stage 3 decide it."""
         return self.checkpoints / "labels.json"
 
     def check_unused(self) -> None:

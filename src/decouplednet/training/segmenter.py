@@ -13,7 +13,7 @@ from decouplednet.dataset.masked import MaskedImages
 from decouplednet.dataset.store import ImageStore
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SegmenterSettings
-from decouplednet.training.budget import rounds_of, updates_of_round
+from decouplednet.training.budget import rounds_of
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.estimate import STORE_BYTES
 from decouplednet.training.fit import fit
@@ -27,7 +27,7 @@ from decouplednet.training.step_size import step_size
 from decouplednet.training.timetable import UNTIMED, Watch, timed
 
 T = TypeVar("T")
-LATER_ROUND = 10**6  # from the seed of one round to that of the next; runs have small seeds
+LATER_ROUND = 10**6  # from the seed of the first round to that of the second; runs have small seeds
 HELD_OUT_DRAWS = 4  # samples of each held-out mask that decide when to stop
 
 
@@ -121,10 +121,12 @@ def _train_round(
 ) -> None:
     """Train a round of stage 2, counted from 1, of which only a first stops early."""
     rounds = rounds_of("segmenter", plan.settings)
-    settings = _settings_of_round(plan.settings.segmenter, number, len(rounds))
+    settings = plan.settings.segmenter
+    if len(rounds) == 2:
+        settings = _half(settings, number)
     settings = timed(settings, "segmenter", network, plan, folder, watch, number=number)
     train, held_out = split_for_segmenter(plan) if number == 1 else (plan.roles.masks, ())
-    # Each round cuts windows of its own, and the first those of a stage with one round.
+    # The second round cuts windows of its own, and the first those of a stage with one round.
     seed = plan.settings.seed + LATER_ROUND * (number - 1)
     examples = masked_images(plan, train, seed=seed)
     measured = masked_images(plan, held_out) if settings.held_out else None
@@ -152,16 +154,14 @@ def _train_round(
         estimate_statistics(network, parts, batches, plan.machine.device, plan.machine.precision)
 
 
-def _settings_of_round(settings: SegmenterSettings, number: int, rounds: int) -> SegmenterSettings:
-    """Return the settings of a round: its share of updates or minutes, the last without a stop."""
-    if rounds == 1:
-        return settings
+def _half(settings: SegmenterSettings, number: int) -> SegmenterSettings:
+    """Return the settings of the first or second half, of which the second does not stop early."""
     changes: dict[str, Any] = {}
     if settings.updates is not None:
-        changes["updates"] = updates_of_round(settings.updates, number, rounds)
+        changes["updates"] = max(1, (settings.updates + 2 - number) // 2)
     if settings.minutes is not None:
-        changes["minutes"] = settings.minutes / rounds
-    if number == rounds:
+        changes["minutes"] = settings.minutes / 2
+    if number == 2:
         changes |= {"held_out": 0.0, "patience": None}
     return settings.model_copy(update=changes)
 

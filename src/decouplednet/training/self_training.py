@@ -12,17 +12,16 @@ from decouplednet.dataset.mixed import MixedImages
 from decouplednet.networks.bridging import follow_encoder
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.progress import bar
-from decouplednet.stage_settings import SelfTrainingSettings
-from decouplednet.training.budget import PSEUDO_MASKS, STUDENT_COST, rounds_of, updates_of_round
+from decouplednet.training.budget import PSEUDO_MASKS, STUDENT_COST
 from decouplednet.training.checkpoints import read_learnt, write_learnt
 from decouplednet.training.classifier import tagged_images
 from decouplednet.training.fit import effort_of, fit
-from decouplednet.training.labels import drawn_in_time, labels_a_round
+from decouplednet.training.labels import drawn_in_time, most_labels
 from decouplednet.training.losses import class_weights
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import teacher, withheld, write_pseudo_masks
 from decouplednet.training.run_folder import RunFolder
-from decouplednet.training.segmenter import LATER_ROUND, belief_of, masked_images
+from decouplednet.training.segmenter import belief_of, masked_images
 from decouplednet.training.student import StudentStage
 from decouplednet.training.timetable import (
     UNTIMED,
@@ -41,9 +40,8 @@ def train_student(
     """Train the whole network again, from masks and pseudo-masks; leave it frozen in eval mode.
 
     The network after stage 2 is the teacher: told the tags of an image, it labels its pixels. The
-    student starts from its weights. With several rounds, each student is the next one's teacher.
-    Where every tagged image has a drawn mask, or the teacher is sure of none, the drawn masks alone
-    train it. A stage that ended before is read back instead, and so is a round.
+    student starts from its weights. Where every tagged image has a drawn mask, or the teacher is
+    sure of none, the drawn masks alone train it. A stage that ended before is read back instead.
 
     Args:
         network: after stage 2; changed in place.
@@ -55,44 +53,13 @@ def train_student(
         DataError: an image or mask cannot be read, or a pseudo-mask cannot be written.
         TrainingError: see ``fit``; or what an earlier attempt left behind is damaged.
     """
-    rounds = rounds_of("student", plan.settings)
-    ended = [number for number, name in enumerate(rounds, 1) if folder.learnt(name).exists()]
-    if ended:
-        learnt = folder.learnt(rounds[ended[-1] - 1])
+    learnt = folder.learnt("student")
+    if learnt.exists():
         network.load_state_dict(read_learnt(learnt, network.state_dict()))
-    for number in range(max(ended, default=0) + 1, len(rounds) + 1):
-        _train_round(number, network, plan, folder, watch)
+    else:
+        _train(network, _labelled(network, plan, folder, watch), plan, folder, watch)
+        write_learnt(learnt, network.state_dict())
     freeze(network)
-
-
-def _train_round(
-    number: int, network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
-) -> None:
-    """Label the images with the network as it is, and train it on the labels.
-
-    Args:
-        number: of the round, from 1.
-        network: the teacher, which becomes the student.
-        plan: of the run.
-        folder: of the run.
-        watch: of the run.
-    """
-    freeze(network)
-    pseudo: tuple[Record, ...] = ()
-    if plan.unmasked:
-        with watch.noted(PSEUDO_MASKS):
-            labels = number_of_labels(network, plan, folder, watch)
-            images = images_to_label(plan, labels, number)
-            pseudo = _pseudo_masks(network, plan, folder, images, number)
-    rounds, whole = rounds_of("student", plan.settings), plan.settings.self_training
-    earlier = effort_of(*(folder.checkpoints / name for name in rounds[: number - 1]))
-    share = updates_of_round(whole.updates, number, len(rounds))
-    settings = whole.model_copy(update={"updates": share})
-    settings = left_by_labels(settings, watch, number=number, earlier=earlier.seconds)
-    settings = timed(settings, "student", network, plan, folder, watch, number=number)
-    unfreeze(network, settings.trained_groups)
-    _train(network, settings, plan, folder, pseudo, watch, number)
-    write_learnt(folder.learnt(rounds[number - 1]), network.state_dict())
 
 
 def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
@@ -115,21 +82,29 @@ def unfreeze(network: DecoupledNet, trained_groups: int) -> None:
             freeze(layer)
 
 
-def _pseudo_masks(
-    network: DecoupledNet,
-    plan: Plan,
-    folder: RunFolder,
-    images: Sequence[Record],
-    number: int,
+def _labelled(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch
 ) -> tuple[Record, ...]:
-    """Return those of some images whose pseudo-mask of a round holds a class, each with it."""
+    """Return the images whose pseudo-mask holds a class, each with it."""
+    freeze(network)
+    if not plan.unmasked:
+        return ()
+    with watch.noted(PSEUDO_MASKS):
+        images = images_to_label(plan, number_of_labels(network, plan, folder, watch))
+        return _pseudo_masks(network, plan, folder, images)
+
+
+def _pseudo_masks(
+    network: DecoupledNet, plan: Plan, folder: RunFolder, images: Sequence[Record]
+) -> tuple[Record, ...]:
+    """Return those of some images whose pseudo-mask holds a class, each with it."""
     predictor = teacher(network, plan)
     belief = belief_of(network, plan, folder)
     labelled = write_pseudo_masks(
         predictor,
         images,
         [image.tags for image in images],
-        folder.pseudo_masks / str(number),
+        folder.pseudo_masks,
         belief=belief,
         progress=bar("pseudo-masks", quiet=not plan.machine.progress),
     )
@@ -143,13 +118,13 @@ def _pseudo_masks(
 
 
 def number_of_labels(network: DecoupledNet, plan: Plan, folder: RunFolder, watch: Watch) -> int:
-    """Return how many images each round of stage 3 labels.
+    """Return how many images stage 3 labels.
 
     Where the stage is given minutes and no number, it is so many that about one window is drawn
     from each, by how long one label and an update of stage 2 took; a run that goes on keeps it.
 
     Args:
-        network: the first teacher.
+        network: the teacher.
         plan: of the run.
         folder: of the run.
         watch: of the run.
@@ -161,7 +136,7 @@ def number_of_labels(network: DecoupledNet, plan: Plan, folder: RunFolder, watch
     student, segmenter = plan.settings.self_training, plan.settings.segmenter
     images = len(plan.unmasked)
     if student.images is not None or student.minutes is None:
-        return labels_a_round(student, images)
+        return most_labels(student, images)
     if folder.labels.exists():
         return folder.read_labels()
     masks = effort_of(folder.checkpoints / "segmenter")
@@ -181,45 +156,41 @@ def number_of_labels(network: DecoupledNet, plan: Plan, folder: RunFolder, watch
     return number
 
 
-def images_to_label(plan: Plan, labels: int, number: int) -> tuple[Record, ...]:
-    """Return the images that a round labels, in the order of the data set.
+def images_to_label(plan: Plan, labels: int) -> tuple[Record, ...]:
+    """Return the images that stage 3 labels, in the order of the data set.
 
-    Where there are more than enough, each round draws its own.
+    Where there are more than enough, they are drawn at random.
 
     Args:
         plan: of the run.
         labels: how many, at most.
-        number: of the round, from 1.
     """
     images = plan.unmasked
     if labels >= len(images):
         return images
-    rng = np.random.default_rng((plan.settings.seed, number))
+    rng = np.random.default_rng((plan.settings.seed, 1))  # 1: as earlier versions drew them
     return tuple(images[place] for place in sorted(rng.permutation(len(images))[:labels]))
 
 
 def _train(
-    network: DecoupledNet,
-    settings: SelfTrainingSettings,
-    plan: Plan,
-    folder: RunFolder,
-    pseudo: tuple[Record, ...],
-    watch: Watch,
-    number: int,
+    network: DecoupledNet, pseudo: tuple[Record, ...], plan: Plan, folder: RunFolder, watch: Watch
 ) -> None:
+    settings = left_by_labels(plan.settings.self_training, watch)
+    settings = timed(settings, "student", network, plan, folder, watch)
+    unfreeze(network, settings.trained_groups)
     side = plan.student_side
-    rounds = rounds_of("student", plan.settings)
-    # Each round cuts windows of its own, and the first those of a stage with one round.
-    seed = plan.settings.seed + LATER_ROUND * (number - 1)
     examples = MixedImages(
-        masked_images(plan, plan.roles.masks, side=side, seed=seed),
-        masked_images(plan, pseudo, side=side, drawn=False, seed=seed) if pseudo else None,
+        masked_images(plan, plan.roles.masks, side=side),
+        masked_images(plan, pseudo, side=side, drawn=False) if pseudo else None,
         drawn_share=settings.drawn_share,
         pseudo_weight=settings.pseudo_weight,
     )
-    name = rounds[number - 1]
     stage = StudentStage(
-        network, settings, weight=_weight(plan), withheld=withheld(plan), seed=seed, name=name
+        network,
+        settings,
+        weight=_weight(plan),
+        withheld=withheld(plan),
+        seed=plan.settings.seed,
     )
     fit(
         stage,

@@ -8,7 +8,7 @@ from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.stage_settings import SelfTrainingSettings
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
-from decouplednet.training.stages import TITLES, Stage, round_title
+from decouplednet.training.stages import TITLES, Stage
 
 
 class StudentStage(Stage):
@@ -22,7 +22,6 @@ class StudentStage(Stage):
         weight: (L,) weight of a present tag, as from ``class_weights``.
         seed: fixes what is random in a step.
         withheld: (L,) the classes whose f_cls the bridge is never shown; None: it always is.
-        name: of the round, see ``budget.rounds_of``.
     """
 
     network: DecoupledNet
@@ -37,13 +36,12 @@ class StudentStage(Stage):
         weight: Tensor,
         seed: int,
         withheld: tuple[bool, ...] | None = None,
-        name: str = "student",
     ) -> None:
         super().__init__(
             network,
             settings,
-            name=name,
-            title=round_title(TITLES[2], name),
+            name="student",
+            title=TITLES[2],
             seed=seed,
             frozen="",
             section="self_training",

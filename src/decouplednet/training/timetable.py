@@ -82,7 +82,7 @@ def timed(
 ) -> S:
     """Return the settings of a stage that begins now, with the minutes that it may take.
 
-    Of a stage of several rounds, it is a round that begins now, and has its share of them.
+    Of a stage of two rounds, it is a round that begins now, and has its share of them.
 
     Scoring is timed on a few images, so that what is set aside for it fits this machine.
 
@@ -97,16 +97,14 @@ def timed(
     """
     if watch.end is None or settings.minutes is not None:
         return settings
-    student = plan.settings.self_training
     rounds = rounds_of(name, plan.settings)
-    to_come = len(rounds) - number  # the pseudo-masks of this round are there when it begins
-    labellings = to_come if name == "student" else student.rounds
-    aside = seconds_after_training(network, plan, watch.clock, labellings=labellings)
+    labelled = name == "student"  # the pseudo-masks are there when it begins
+    aside = seconds_after_training(network, plan, watch.clock, labelled=labelled)
     earlier = effort_of(folder.checkpoints / rounds[number - 1]).seconds
     before = effort_of(*(folder.checkpoints / one for one in rounds[: number - 1])).seconds
     left = watch.end - watch.clock() - aside + earlier
     whole = stage_seconds(name, plan.settings, left + before)
-    seconds = (whole - before) / (to_come + 1)
+    seconds = (whole - before) / (len(rounds) - number + 1)
     if seconds < LEAST_SECONDS:
         logger.warning(
             "%s: nothing is left of minutes = %g for this stage, so it makes a single update; the "
@@ -117,23 +115,16 @@ def timed(
     return settings.model_copy(update={"minutes": max(LEAST_SECONDS, seconds) / 60})
 
 
-def left_by_labels(
-    settings: SelfTrainingSettings, watch: Watch, *, number: int = 1, earlier: float = 0.0
-) -> SelfTrainingSettings:
-    """Return the settings of a round of stage 3: its share of what labels leave of the minutes.
-
-    The labels of later rounds are expected to take as long as those until now.
+def left_by_labels(settings: SelfTrainingSettings, watch: Watch) -> SelfTrainingSettings:
+    """Return the settings of stage 3 with what its labels leave of its minutes.
 
     Args:
         settings: of the stage; unchanged where they give no minutes.
         watch: of the run, after the images were labelled.
-        number: of the round, from 1.
-        earlier: seconds that the rounds before it were trained.
     """
     if settings.minutes is None:
         return settings
-    labels = watch.taken.get(PSEUDO_MASKS, 0.0) * settings.rounds / number
-    seconds = (60 * settings.minutes - labels - earlier) / (settings.rounds - number + 1)
+    seconds = 60 * settings.minutes - watch.taken.get(PSEUDO_MASKS, 0.0)
     if seconds < LEAST_SECONDS:
         logger.warning(
             "student: the pseudo-masks took all of self_training.minutes = %g, so the stage makes "
@@ -144,7 +135,7 @@ def left_by_labels(
 
 
 def seconds_after_training(
-    network: DecoupledNet, plan: Plan, clock: Clock, *, labellings: int
+    network: DecoupledNet, plan: Plan, clock: Clock, *, labelled: bool
 ) -> float:
     """Return about how long all but the stages will take.
 
@@ -152,13 +143,13 @@ def seconds_after_training(
         network: of the plan.
         plan: of the run.
         clock: by which predictions are timed.
-        labellings: how many times the images of stage 3 are still to be labelled.
+        labelled: whether the images of stage 3 are labelled already.
     """
     parts = after_training(
         plan.settings,
         numbers_of(plan),
         prediction=seconds_per_prediction(network, plan, clock),
-        label=labellings * seconds_per_label(network, plan, clock) if labellings else 0.0,
+        label=0.0 if labelled else seconds_per_label(network, plan, clock),
         saving=saving_seconds(network),
     )
     return sum(parts.values())

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from decouplednet.networks.presets import Preset
 from decouplednet.settings import Settings
-from decouplednet.training.budget import SECTIONS, Budget, divide, rounds_of
+from decouplednet.training.budget import SECTIONS, Budget, divide
 from decouplednet.training.choices import LABELLED, Choice, choose, trained_groups
 from decouplednet.training.survey import Numbers, Survey
 
@@ -66,7 +66,7 @@ def _explained(budget: Budget, given: Settings, survey: Survey) -> Budget:
         *(
             Choice(
                 f"{SECTIONS[name]}.updates",
-                max(len(rounds_of(name, chosen)), round(updates)),
+                max(1, round(updates)),
                 "about as many as the time allows",
             )
             for name, updates in budget.updates.items()
