@@ -72,6 +72,7 @@ def test_the_scores_are_those_of_the_runs(measured: Path) -> None:
             assert cell[kind] == metrics[kind]["miou"]
         assert cell["tag_map"] == metrics["predicted_tags"]["tag_map"]
     assert (measured / "table.md").read_text() == table([Cell(**cell) for cell in cells])
+    assert (measured / "gains.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_stages_that_rows_have_in_common_are_learnt_once(measured: Path) -> None:
