@@ -116,6 +116,14 @@ def test_a_comparison_goes_on_with_the_settings_it_began_with(folder: Comparison
         folder.settings_to_use(Settings.read(None, ["segmenter.updates=71", "side=96"]))
 
 
+def test_a_comparison_that_names_what_was_taken_out_since_goes_on(folder: ComparisonFolder) -> None:
+    folder.begin(Settings(segmenter={"updates": 70}), {})
+    with folder.settings.open("a") as file:
+        file.write("pasted_share = 0.0\n\n[self_training]\nrounds = 1\n")
+
+    assert folder.settings_to_use(None) == Settings(segmenter={"updates": 70})
+
+
 def test_the_weights_are_recorded_with_their_whole_path(
     folder: ComparisonFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,6 +10,8 @@ from safetensors.torch import save_file
 
 from decouplednet.errors import TrainingError
 from decouplednet.networks.presets import preset_named
+from decouplednet.report.finished_run import read_run
+from decouplednet.retired_settings import RETIRED
 from decouplednet.training import run as runs
 from decouplednet.training.curve import read_curve
 from decouplednet.training.run import train
@@ -34,6 +36,23 @@ def test_an_interrupted_run_ends_as_one_without_interruption(
     kept = [dict(row) for row in read_curve(interrupted / "curves.csv")]
     assert kept == read_curve(finished.folder / "curves.csv")
     assert not (interrupted / "checkpoints").exists()
+
+
+def test_a_run_whose_settings_name_what_was_taken_out_since_goes_on_and_is_read(
+    interrupted: Path, finished: runs.Run, shapes: Path
+) -> None:
+    settings = RunFolder(interrupted).settings
+    now = settings.read_text()
+    for name, value in RETIRED.items():
+        section, key = name.split(".")
+        written = settings.read_text()
+        assert written.count(f"[{section}]\n") == 1
+        settings.write_text(written.replace(f"[{section}]\n", f"[{section}]\n{key} = {value}\n"))
+
+    resumed = train(shapes, out=interrupted, resume=True)
+
+    assert same(weights_of(finished.folder), weights_of(resumed.folder))
+    assert read_run(interrupted).settings.to_toml() == now
 
 
 @pytest.mark.parametrize("stage", ["classifier", "segmenter"])
