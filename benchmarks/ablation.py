@@ -4,7 +4,7 @@
 trains the recipe as it is and once more for each row, with every seed. Stages that runs have in
 common are learnt once (benchmarks/shared_stages.py). Runs that are done are not done again, and one
 that was interrupted goes on. ``DIR/table.md``, ``DIR/results.json`` and ``DIR/gains.png`` are
-written anew after each run. benchmarks/ablation.toml holds the rows of docs/reference/results.md.
+written anew after each run. benchmarks/ablation.toml holds rows of docs/reference/results.md.
 """
 
 import json
