@@ -83,6 +83,16 @@ def test_the_table_warns_when_scored_images_also_train(shapes: Path) -> None:
     assert rows["caution"] == "scored and trained on: 6 images; the score will flatter"
 
 
+def test_the_table_warns_of_stage_3_where_classes_have_no_masks(shapes: Path) -> None:
+    third, some = "self_training.enabled=true", "data.masks_classes=bar"
+    rows = dict(describe(make_plan(shapes, quick(third, some)), 1e9))
+    assert rows["caution"] == (
+        "stage 3 may lose what has no masks: disc, frame; self_training.enabled=false leaves it out"
+    )
+    for changes in ([third], [some], [third, "data.masks_classes=disc,bar,frame"]):
+        assert "caution" not in dict(describe(make_plan(shapes, quick(*changes)), 1e9))
+
+
 def test_the_table_says_what_calibrates_what_has_no_mask_and_how_will_be_predicted(
     shapes: Path,
 ) -> None:

@@ -34,12 +34,12 @@ SLOW = replace(FAST, masks=Piece(0.05, 0.0))  # too slow for stage 3 in five min
 STAGE_3 = "self_training.enabled"
 
 
-def _chosen(given: Settings, *, third: bool = True) -> list[dict[str, object]]:
+def _chosen(given: Settings, *, against: str | None = None) -> list[dict[str, object]]:
     """Return what each way to train chooses, preset by preset, the best one first."""
     return [
         {choice.name: choice.value for choice in way}
         for preset in presets_to_try(given)
-        for way in ways_to_train(given, preset, third=third)
+        for way in ways_to_train(given, preset, against=against)
     ]
 
 
@@ -53,7 +53,7 @@ def test_what_scored_best_is_tried_first_and_then_the_same_without_stage_3() -> 
     assert with_it == {"preset": "skip", STAGE_3: True, **predicted}
     assert without == {"preset": "skip", STAGE_3: False, **predicted}
     assert light == {"preset": "light"}
-    assert _chosen(Settings(), third=False) == [without, light]
+    assert _chosen(Settings(), against="no masks") == [without, light]
 
 
 def test_it_predicts_as_the_recipe_that_scored_best() -> None:
@@ -182,6 +182,21 @@ def test_where_stage_3_has_nothing_to_work_with_there_are_two(
         "self_training.enabled = false: there are too few masks, or tagged images without one, for "
         "stage 3"
     ) in _table(plan)
+
+
+def test_where_a_class_has_no_masks_stage_3_is_not_chosen_and_kept_where_it_is_given(
+    shapes: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = "data.masks_classes=bar"
+    plan, _ = _planned(shapes, monkeypatch, {"skip": FAST}, some)
+    assert not plan.settings.self_training.enabled
+    told = "self_training.enabled = false: stage 3 may lose what has no masks: disc, frame"
+    assert told in _table(plan)
+    given, _ = _planned(shapes, monkeypatch, {"skip": FAST}, some, "self_training.enabled=true")
+    assert given.settings.self_training.enabled
+    assert not [choice for choice in _table(given) if choice.startswith(STAGE_3)]
+    every, _ = _planned(shapes, monkeypatch, {"skip": FAST}, "data.masks_classes=disc,bar,frame")
+    assert every.settings.self_training.enabled
 
 
 @pytest.mark.parametrize(

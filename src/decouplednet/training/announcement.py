@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from decouplednet.annotations.roles import Roles
 from decouplednet.counts import count
 from decouplednet.inference.procedure import procedure_of
 from decouplednet.training.budget import stages_of
@@ -35,7 +34,7 @@ def describe(plan: Plan, operations_per_second: float) -> list[Row]:
         ("prediction", _prediction(plan)),
         _expected(plan, operations_per_second),
         *(("chosen", str(choice)) for choice in plan.choices),
-        *_cautions(plan.roles),
+        *_cautions(plan),
     ]
 
 
@@ -143,8 +142,8 @@ def _expected_time(plan: Plan, operations_per_second: float) -> str:
     return f"about {stages} beside start and scoring{kept}"
 
 
-def _cautions(roles: Roles) -> list[Row]:
-    rows = []
+def _cautions(plan: Plan) -> list[Row]:
+    rows, roles, without = [], plan.roles, plan.classes_without_masks
     if roles.unlabelled:
         rows.append(("not used", f"{_images(roles.unlabelled)} with neither tags nor mask"))
     if roles.overlapping:
@@ -154,6 +153,9 @@ def _cautions(roles: Roles) -> list[Row]:
                 f"scored and trained on: {_images(roles.overlapping)}; the score will flatter",
             )
         )
+    if without and plan.settings.self_training.enabled:
+        lost = f"stage 3 may lose what has no masks: {', '.join(without)}"
+        rows.append(("caution", f"{lost}; self_training.enabled=false leaves it out"))
     return rows
 
 

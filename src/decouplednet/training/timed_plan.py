@@ -56,7 +56,7 @@ def presets_to_try(given: Settings) -> tuple[Choice, ...]:
 
 
 def ways_to_train(
-    given: Settings, preset: Choice, *, third: bool
+    given: Settings, preset: Choice, *, against: str | None
 ) -> tuple[tuple[Choice, ...], ...]:
     """Return what may be chosen together with a preset, the best way to train it first.
 
@@ -65,31 +65,41 @@ def ways_to_train(
     Args:
         given: of the run; what they give is kept, and no choice.
         preset: that is tried.
-        third: whether there can be a stage 3, see ``third_stage_possible``.
+        against: why no stage 3 is chosen, see ``against_third_stage``; None: the time decides.
     """
     if preset.value != BEST:
         return (_left_open(given, preset),)
     name = "self_training.enabled"
-    lacking = "there are too few masks, or tagged images without one, for stage 3"
     stages = (
         (
             Choice(name, True, "the time allows stage 3"),
             Choice(name, False, "the time is too short for stage 3"),
         )
-        if third
-        else (Choice(name, False, lacking),)
+        if against is None
+        else (Choice(name, False, against),)
     )
     predicted = _prediction_choices(given)
     ways = (_left_open(given, preset, choice, *predicted) for choice in stages)
     return tuple(dict.fromkeys(ways))  # a stage 3 that is given is no choice: one way remains
 
 
-def third_stage_possible(plan: Plan) -> bool:
-    """Return whether stage 3 would have images to label and masks to hold out.
+def against_third_stage(plan: Plan) -> str | None:
+    """Return why no stage 3 is chosen whatever the time; None where it may be.
+
+    It would have nothing to label or nothing to hold out, or a class has no masks, of which it may
+    teach the network to say background: see "Classes without masks" in docs/reference/results.md.
 
     Args:
         plan: of the run, with stage 3 or without.
     """
+    if not _third_stage_possible(plan):
+        return "there are too few masks, or tagged images without one, for stage 3"
+    without = plan.classes_without_masks
+    return f"stage 3 may lose what has no masks: {', '.join(without)}" if without else None
+
+
+def _third_stage_possible(plan: Plan) -> bool:
+    """Return whether stage 3 would have images to label and masks to hold out."""
     if not plan.unmasked:
         return False
     enabled = plan.settings.changed({"self_training.enabled": True})
@@ -134,7 +144,7 @@ def _budget(preset: Choice, plan: Plan, given: Settings, clock: Clock, started: 
     named = given.changed({"preset": preset.value})
     ways = {
         way: named.changed({choice.name: choice.value for choice in way})
-        for way in ways_to_train(given, preset, third=third_stage_possible(plan))
+        for way in ways_to_train(given, preset, against=against_third_stage(plan))
     }
     first, *_ = ways.values()
     survey = _survey(replanned(plan, first), clock, started)
