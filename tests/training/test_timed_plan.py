@@ -192,6 +192,10 @@ def test_where_a_class_has_no_masks_stage_3_is_not_chosen_and_kept_where_it_is_g
     assert not plan.settings.self_training.enabled
     told = "self_training.enabled = false: stage 3 may lose what has no masks: disc, frame"
     assert told in _table(plan)
+    dropped = [str(choice) for choice in plan.choices if "saliency" in choice.name]
+    assert dropped == [
+        "segmenter.saliency_dropout = 0.5: a class without masks is found by class evidence alone"
+    ]
     given, _ = _planned(shapes, monkeypatch, {"skip": FAST}, some, "self_training.enabled=true")
     assert given.settings.self_training.enabled
     assert not [choice for choice in _table(given) if choice.startswith(STAGE_3)]

@@ -42,7 +42,7 @@ def plan_within_minutes(plan: Plan, given: Settings, clock: Clock, started: floa
         budget = _best_budget(plan, given, clock, started)
     budget.check()
     timed = replanned(plan, budget.settings)
-    return replace(timed, budget=budget, choices=budget.choices)
+    return replace(timed, budget=budget, choices=(*budget.choices, *timed.choices))
 
 
 def presets_to_try(given: Settings) -> tuple[Choice, ...]:
