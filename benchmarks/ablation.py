@@ -18,10 +18,10 @@ from pathlib import Path
 
 from benchmarks.ablation_chart import gains_picture
 from benchmarks.ablation_table import AS_IT_IS, Cell, gains_of, table
+from benchmarks.seeds import read_seeds
 from benchmarks.shared_stages import check_folder_name, check_run, finish
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
-from decouplednet.comparison.compare import check_numbers
 from decouplednet.errors import SettingsError, UsageError, UserError
 from decouplednet.report.finished_run import Outcome
 from decouplednet.settings import Settings
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Namespace = parser().parse_args(arguments)
     try:
-        seeds = _numbers(given.seeds)
+        seeds = read_seeds(given.seeds, given.changes)
         settings = settings_of(given.recipe, given.changes, given.rows)
         check(given.data, given.out, settings, seeds, given.rows)
         progress = not given.quiet
@@ -236,15 +236,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     _say(table(cells))
     return DONE
-
-
-def _numbers(text: str) -> list[int]:
-    try:
-        seeds = [int(word) for word in text.split(",")]
-    except ValueError:
-        raise UsageError(f"--seeds: {text!r} is no list of numbers such as 0,1,2") from None
-    check_numbers([1], seeds)
-    return seeds
 
 
 def _say(line: str) -> None:

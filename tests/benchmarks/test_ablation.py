@@ -330,6 +330,7 @@ def test_a_run_that_scored_nothing_is_refused(
         (("--seeds", "a"), "--seeds: 'a' is no list of numbers such as 0,1,2"),
         (("--seeds", "0,0"), "--seeds: 0, 0: expected different whole numbers of at least 0"),
         (("--seeds", "-1"), "--seeds: -1: expected different whole numbers of at least 0"),
+        (("--set", "seed=1"), "--set seed=1: every run has a seed of --seeds; give it there"),
         (("--set", "seeed=1"), "seeed"),
     ],
 )

@@ -29,16 +29,17 @@ def test_each_run_learns_all_masks_but_those_of_its_class(trained: Path) -> None
     learnt = {run.name: read(run).data.masks_classes for run in trained.glob("with*")}
 
     assert learnt == {
-        "with-all-masks": ("disc", "bar", "frame"),
-        "without-masks-of-disc": ("bar", "frame"),
-        "without-masks-of-bar": ("disc", "frame"),
-        "without-masks-of-frame": ("disc", "bar"),
+        "with-all-masks-0": ("disc", "bar", "frame"),
+        "without-masks-of-disc-0": ("bar", "frame"),
+        "without-masks-of-bar-0": ("disc", "frame"),
+        "without-masks-of-frame-0": ("disc", "bar"),
     }
+    assert {read(trained / name).seed for name in learnt} == {0}
     assert {read(trained / name).data.classes for name in learnt} == {None}
     for name, masks in learnt.items():
         said = load_model(trained / name).training.get("classes_without_masks", [])
         assert {*said, *(masks or ())} == {"disc", "bar", "frame"}
-        assert len(said) == (0 if name == "with-all-masks" else 1)
+        assert len(said) == (0 if name == "with-all-masks-0" else 1)
 
 
 def test_the_tags_are_learnt_once_for_all_runs(trained: Path) -> None:
@@ -49,14 +50,14 @@ def test_the_tags_are_learnt_once_for_all_runs(trained: Path) -> None:
 def test_a_row_has_the_iou_of_its_class_in_both_runs(trained: Path) -> None:
     rows = json.loads((trained / "results.json").read_text())
 
-    assert [(row["name"], row["tags"]) for row in rows] == [
-        (name, tags)
+    assert [(row["name"], row["tags"], row["seed"]) for row in rows] == [
+        (name, tags, 0)
         for name in ("disc", "bar", "frame")
         for tags in ("predicted_tags", "true_tags")
     ]
     for row in rows:
         for key, left_out in (("with_masks", None), ("without_masks", row["name"])):
-            metrics = json.loads((trained / run_name(left_out) / "metrics.json").read_text())
+            metrics = json.loads((trained / run_name(left_out, 0) / "metrics.json").read_text())
             assert row[key] == metrics[row["tags"]]["iou"][row["name"]]
         if row["with_masks"]:
             assert row["share"] == pytest.approx(row["without_masks"] / row["with_masks"])
@@ -82,10 +83,10 @@ def test_runs_that_are_done_with_other_settings_are_refused(
     table = (trained / "table.md").read_bytes()
     words = [str(shapes), "--out", str(trained), "--quiet", *SETTINGS]
 
-    assert main([*words, "--set", "seed=4", "--set", "segmenter.updates=2"]) == 1
+    assert main([*words, "--set", "side=64", "--set", "segmenter.updates=2"]) == 1
 
     assert capsys.readouterr().err == (
-        f"benchmarks: {trained}/with-all-masks: was trained with other settings (seed, "
+        f"benchmarks: {trained}/with-all-masks-0: was trained with other settings (side, "
         "segmenter.updates); remove that folder to train the run anew, or give another --out\n"
     )
     assert (trained / "table.md").read_bytes() == table
@@ -95,7 +96,7 @@ def test_a_run_that_was_stopped_before_it_wrote_what_it_is_goes_on(
     trained: Path, shapes: Path, tmp_path: Path
 ) -> None:
     out = Path(shutil.copytree(trained, tmp_path / "out"))
-    begun = out / "without-masks-of-bar"
+    begun = out / "without-masks-of-bar-0"
     settings = (begun / "settings.toml").read_bytes()
     shutil.rmtree(begun)
     begun.mkdir()
@@ -104,7 +105,7 @@ def test_a_run_that_was_stopped_before_it_wrote_what_it_is_goes_on(
     assert main([str(shapes), "--out", str(out), "--quiet", *SETTINGS]) == 0
 
     assert (begun / "metrics.json").read_bytes() == (
-        trained / "without-masks-of-bar" / "metrics.json"
+        trained / "without-masks-of-bar-0" / "metrics.json"
     ).read_bytes()
 
 
@@ -119,12 +120,71 @@ def test_a_change_that_names_no_setting_is_wrong_use(
 
 
 def test_a_value_that_is_not_there_is_a_dash() -> None:
-    rows = [Row("cat", "true_tags", None, 0.5), Row("dog", "predicted_tags", 0.5, None)]
+    rows = [
+        Row("cat", 0, "true_tags", None, 0.5),
+        Row("dog", 0, "predicted_tags", 0.0, 0.5),
+        Row("dog", 1, "predicted_tags", 0.25, None),
+    ]
 
     assert table(rows).splitlines()[2:] == [
-        "| cat | true | - | 0.500 | - |",
-        "| dog | predicted | 0.500 | - | - |",
+        "| cat | true | - | - | - | - | 0 |",
+        "| dog | predicted | 0.000 | 0.500 | - | - | 1 |",
     ]
+
+
+def test_the_table_is_over_seeds_and_its_share_is_that_of_the_means() -> None:
+    rows = [
+        *(Row("cat", seed, "true_tags", 0.8, iou) for seed, iou in enumerate((0.6, 0.4, 0.8))),
+        Row("cat", 0, "predicted_tags", 0.5, 0.6),
+        Row("cat", 1, "predicted_tags", 0.25, 0.15),
+    ]
+
+    assert table(rows).splitlines()[2:] == [
+        "| cat | true | 0.800 ± 0.000 | 0.600 ± 0.200 | 75 % | 50 % | 3 |",
+        "| cat | predicted | 0.375 ± 0.177 | 0.375 ± 0.318 | 100 % | 60 % | 2 |",
+    ]
+
+
+def test_every_seed_has_its_runs_its_rows_and_its_classification_network(
+    trained: Path, shapes: Path, tmp_path: Path
+) -> None:
+    out = Path(shutil.copytree(trained, tmp_path / "out"))
+    words = ("--set", 'data.classes=["disc", "bar"]', "--seeds", "2,1")
+
+    assert main([str(shapes), "--out", str(out), "--quiet", *SETTINGS, *words]) == 0
+
+    runs = {path.name for path in out.glob("with*")} - {path.name for path in trained.glob("with*")}
+    assert runs == {
+        f"{name}-{seed}"
+        for name in ("with-all-masks", "without-masks-of-disc", "without-masks-of-bar")
+        for seed in (1, 2)
+    }
+    assert all(read(out / name).seed == int(name[-1]) for name in runs)
+    assert len(list((out / "stages").iterdir())) == len(list((trained / "stages").iterdir())) + 8
+    rows = json.loads((out / "results.json").read_text())
+    assert [(row["name"], row["seed"]) for row in rows if row["tags"] == "true_tags"] == [
+        *(("disc", 2), ("disc", 1), ("bar", 2), ("bar", 1))
+    ]
+    assert all(line.endswith("| 2 |") for line in (out / "table.md").read_text().splitlines()[2:])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--seeds", "a"), "--seeds: 'a' is no list of numbers such as 0,1,2"),
+        (("--set", "seed=4"), "--set seed=4: every run has a seed of --seeds; give it there"),
+    ],
+)
+def test_seeds_that_cannot_be_read_are_wrong_use(
+    words: tuple[str, ...],
+    message: str,
+    shapes: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main([str(shapes), "--out", str(tmp_path), "--quiet", *SETTINGS, *words]) == 2
+
+    assert capsys.readouterr().err == f"benchmarks: {message}\n"
 
 
 @pytest.mark.parametrize(
@@ -165,16 +225,16 @@ def test_runs_of_classes_that_are_named_like_paths_stay_in_the_folder(
 
     assert {path.name for path in tmp_path.iterdir()} == {"data", "out"}
     assert {path.name for path in (tmp_path / "out").glob("with*")} == {
-        "with-all-masks",
-        "without-masks-of-disc",
-        "without-masks-of-a%2F%2E%2E%2F%2E%2E%2Fbar",
+        "with-all-masks-0",
+        "without-masks-of-disc-0",
+        "without-masks-of-a%2F%2E%2E%2F%2E%2E%2Fbar-0",
     }
 
 
 def test_classes_have_folders_of_their_own() -> None:
     names = ("a/b", "a%2Fb", "a\\b", "a.b", "a b", "a", "..")
 
-    assert len({run_name(name) for name in names}) == len(names)
+    assert len({run_name(name, 0) for name in names}) == len(names)
 
 
 def test_a_class_whose_name_is_too_long_for_a_folder_is_refused(
@@ -187,20 +247,20 @@ def test_a_class_whose_name_is_too_long_for_a_folder_is_refused(
     assert main([str(data), "--out", str(tmp_path / "out"), "--quiet", *SETTINGS]) == 1
 
     assert capsys.readouterr().err == (
-        f'benchmarks: class "{"b" * 40}": the name of its folder would have 317 bytes, expected at '
+        f'benchmarks: class "{"b" * 40}": the name of its folder would have 319 bytes, expected at '
         "most 200; choose a shorter name\n"
     )
     assert not (tmp_path / "out").exists()
 
 
 def test_runs_that_score_nothing_are_refused(shapes: Path, tmp_path: Path) -> None:
-    for name, learnt in (("with-all-masks", NAMES), ("without-masks-of-disc", NAMES[1:])):
+    for name, learnt in (("with-all-masks-0", NAMES), ("without-masks-of-disc-0", NAMES[1:])):
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.json").write_text("{}")
-        settings = quick(f"data.masks_classes={','.join(learnt)}")
+        settings = quick("seed=0", f"data.masks_classes={','.join(learnt)}")
         (tmp_path / name / "settings.toml").write_text(settings.to_toml())
     with pytest.raises(SettingsError, match=r"metrics.json: no image was scored; name some in"):
-        train_all(shapes, tmp_path, quick(), progress=False, tell=print)
+        train_all(shapes, tmp_path, quick(), [0], progress=False, tell=print)
 
 
 def test_an_interruption_is_one_line(
