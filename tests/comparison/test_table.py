@@ -58,6 +58,53 @@ def test_budgets_that_differ_are_told_of_each_method() -> None:
     assert "- budget of a cell of Decouplednet: one\n- budget of a cell of B: two\n" in page
 
 
+def test_budgets_that_differ_within_a_method_are_told_with_their_masks_and_seeds() -> None:
+    cells = (
+        *(a_cell(masks=25, seed=seed, budget="10 minutes of training") for seed in (4, 2)),
+        a_cell(masks=5, seed=2, budget="10 minutes of training"),
+        a_cell(masks=5, seed=0, budget="243 updates"),
+        a_cell("maps", masks=0, budget="one"),
+        a_cell("maps", masks=0, seed=1, budget="two"),
+        a_cell("b", budget="two"),
+    )
+    page = markdown(cells, GUARD)
+
+    for line in (
+        "Decouplednet (5 masks a class, seed 2; 25 masks a class, seeds 2, 4): 10 minutes of ",
+        "Decouplednet (5 masks a class, seed 0): 243 updates\n",
+        "Maps (no masks, seed 0): one\n",
+        "Maps (no masks, seed 1): two\n",
+        "B: two\n",
+    ):
+        assert f"- budget of a cell of {line}" in page
+
+
+def test_minutes_are_left_out_where_some_cells_of_a_row_counted_updates() -> None:
+    timed, counted = "10 minutes of training", "239 updates of 64 images from tags"
+    mixed = [a_cell(seed=seed, budget=budget) for seed, budget in enumerate((timed, counted))]
+    apart = [
+        a_cell(seed=seed, masks=masks, budget=its)
+        for seed, masks, its in ((0, 5, timed), (1, 5, "2 minutes of training"), (0, 25, counted))
+    ]
+    said = (
+        "no minutes are averaged where some cells of a row were allowed minutes and others updates"
+    )
+
+    assert "| 0.750 ± 0.000 (2) | - | 120 |" in score_table(mixed)[2]
+    assert said in markdown(mixed, GUARD)
+    assert next(csv.DictReader(io.StringIO(sheet(mixed))))["minutes"] == ""
+    assert all("| 2.5 | 120 |" in line for line in score_table(apart)[2:])
+    assert said not in markdown(apart, GUARD)
+
+
+def test_the_note_on_rest_says_what_it_does_not_show() -> None:
+    said = (
+        "at most 2 % of that over its first; the step size falls to zero, which brings a loss to "
+        "rest, so rest does not show that more time would give nothing\n"
+    )
+    assert said in markdown(CELLS, GUARD)
+
+
 def test_the_sheet_holds_the_same_numbers_for_computing() -> None:
     first, second = csv.DictReader(io.StringIO(sheet(CELLS)))
 
@@ -85,10 +132,20 @@ def test_cells_of_other_code_are_told_apart() -> None:
         for seed, commit in enumerate(("a1b2", "c3d4", None))
     )
 
-    told = "- not all cells come from the same code: a1b2; c3d4; an unknown commit\n"
-    assert told in markdown([one, other, one, unknown], GUARD)
-    for alike in ([one, one], [unknown, unknown]):
-        assert "same code" not in markdown(alike, GUARD)
+    page = markdown([one, other, one, unknown], GUARD)
+    assert "- not all cells come from the same code: a1b2; c3d4\n" in page
+    told = "- of a commit that is not known: Decouplednet, 5 masks a class, seed 2\n"
+    assert told in page
+    assert told in markdown([one, unknown], GUARD)
+    assert "not known" not in markdown([one, other], GUARD)
+    assert "same code" not in markdown([one, one], GUARD)
+
+
+def test_cells_of_unknown_code_alone_are_told() -> None:
+    page = markdown([a_cell(seed=0), a_cell(seed=1)], GUARD)
+
+    assert "- the code is not known: no cell names its commit\n" in page
+    assert "same code" not in page
 
 
 def test_features_of_the_shared_cache_are_told_apart() -> None:

@@ -1,5 +1,6 @@
 """What the training of each cell may take, as the settings say it and as people read it."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from decouplednet.comparison.method import Method
@@ -164,6 +165,18 @@ def stated_in_common(common: Settings) -> str:
     """Return what the settings in common allow every cell; updates are those of two stages."""
     in_time = _minutes_of(stages_of(common)) is not None
     return stated(common) if in_time else stated(divided_anew(common, SHARES, common), [*SHARES])
+
+
+def counts_updates(sentence: str) -> bool:
+    """Return whether a budget counts updates: how long they took depends on what ran beside them.
+
+    >>> counts_updates("10 minutes of training"), counts_updates("1 update of 8 windows from masks")
+    (False, True)
+
+    Args:
+        sentence: what a cell was allowed, as from ``stated``.
+    """
+    return re.search(r"\bupdates?\b", sentence) is not None
 
 
 _LEARNT = {

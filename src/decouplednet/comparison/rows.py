@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
 
+from decouplednet.comparison.budget import counts_updates
 from decouplednet.comparison.cell import CellResult, CellScores
 from decouplednet.report.curve_charts import stage_title
 
@@ -63,6 +64,12 @@ class Row:
     def iou_true_tags(self) -> Mapping[str, Spread | None]:
         """IoU of background and each class with true tags; empty where it cannot be told."""
         return _by_class(self._told())
+
+    @property
+    def minutes(self) -> float | None:
+        """Mean minutes; None where some cells had minutes for a budget and others updates."""
+        kinds = {counts_updates(cell.budget) for cell in self.cells}
+        return self.mean_of("minutes") if len(kinds) == 1 else None
 
     def mean_of(self, number: str) -> float:
         """Return the mean of a number that every cell has, such as ``minutes``."""

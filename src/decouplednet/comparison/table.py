@@ -81,7 +81,7 @@ def _summary(row: Row) -> list[str]:
         _text(row.predicted_tags),
         _text(row.true_tags),
         _text(row.tag_map),
-        f"{row.mean_of('minutes'):.1f}",
+        "-" if row.minutes is None else f"{row.minutes:.1f}",
         f"{row.mean_of('updates'):.0f}",
         f"{trained / 1e6:.2f} M / {total / 1e6:.2f} M",
         "yes" if rested == curves else f"{rested} of {count(curves, 'curve')}",
@@ -118,12 +118,32 @@ def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> 
 
 
 def _of_budget(cells: Sequence[CellResult]) -> Iterator[str]:
+    """Say what the cells of each method were allowed, and which of them where they differ."""
     if len({cell.budget for cell in cells}) == 1:
         yield f"budget of a cell: {cells[0].budget}"
         return
     for title in dict.fromkeys(cell.title for cell in cells):
-        budgets = _each(cell.budget for cell in cells if cell.title == title)
-        yield f"budget of a cell of {title}: {budgets}"
+        its = [cell for cell in cells if cell.title == title]
+        budgets = dict.fromkeys(cell.budget for cell in its)
+        for budget in budgets:
+            so = [cell for cell in its if cell.budget == budget]
+            which = f" ({_which(so)})" if len(budgets) > 1 else ""
+            yield f"budget of a cell of {title}{which}: {budget}"
+
+
+def _which(cells: Sequence[CellResult]) -> str:
+    """Return the masks and seeds of cells of one method."""
+    seeds: dict[int, list[int]] = {}
+    for cell in sorted(cells, key=lambda one: (one.masks, one.seed)):
+        seeds.setdefault(cell.masks, []).append(cell.seed)
+    return "; ".join(
+        f"{_masks(masks)}, {'seed' if len(its) == 1 else 'seeds'} {', '.join(map(str, its))}"
+        for masks, its in seeds.items()
+    )
+
+
+def _masks(masks: int) -> str:
+    return f"{count(masks, 'mask')} a class" if masks else "no masks"
 
 
 def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
@@ -133,21 +153,32 @@ def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
         f"features of the shared cache, which took up to {features:.1f} minutes where they were "
         "not there"
     )
+    if any(row.minutes is None for row in rows_of(cells)):
+        yield (
+            "no minutes are averaged where some cells of a row were allowed minutes and others "
+            "updates: cells that count updates may have shared the machine with other work"
+        )
     yield (
         "a loss came to rest when the mean over its last tenth differs from that over the tenth "
-        f"before by at most {100 * REST:g} % of that over its first"
+        f"before by at most {100 * REST:g} % of that over its first; the step size falls to zero, "
+        "which brings a loss to rest, so rest does not show that more time would give nothing"
     )
     for row in rows_of(cells):
         if row.unrested():
-            budget = f"{count(row.masks, 'mask')} a class"
-            yield f"not at rest: {row.title}, {budget}: {'; '.join(row.unrested())}"
+            yield f"not at rest: {row.title}, {_masks(row.masks)}: {'; '.join(row.unrested())}"
 
 
 def _of_code(cells: Sequence[CellResult]) -> Iterator[str]:
-    """Say so where the code was not the same for all cells."""
-    commits = _each(cell.where.commit or "an unknown commit" for cell in cells)
-    if len({cell.where.commit for cell in cells}) > 1:
-        yield f"not all cells come from the same code: {commits}"
+    """Say so where the code was not the same for all cells, or is not known."""
+    commits = dict.fromkeys(cell.where.commit for cell in cells)
+    unknown = [cell for cell in cells if cell.where.commit is None]
+    if len(unknown) == len(cells):
+        yield "the code is not known: no cell names its commit"
+    elif len(commits) > 1:
+        yield f"not all cells come from the same code: {'; '.join(filter(None, commits))}"
+        for title in dict.fromkeys(cell.title for cell in unknown):
+            its = _which([cell for cell in unknown if cell.title == title])
+            yield f"of a commit that is not known: {title}, {its}"
 
 
 def _machine(where: Where) -> str:
@@ -161,7 +192,8 @@ def _values(row: Row) -> Iterator[tuple[str, object]]:
     yield from _columns("miou", row.predicted_tags)
     yield from _columns("miou_true_tags", row.true_tags)
     yield from _columns("tag_map", row.tag_map)
-    for number in ("minutes", "feature_minutes", "updates", "parameters", "trained_parameters"):
+    yield "minutes", "" if row.minutes is None else f"{row.minutes:.10g}"
+    for number in ("feature_minutes", "updates", "parameters", "trained_parameters"):
         yield number, f"{row.mean_of(number):.10g}"
     yield "curves_not_at_rest", len(row.unrested())
     for name, value in row.iou.items():
