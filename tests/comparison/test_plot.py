@@ -3,6 +3,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection, PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
@@ -58,14 +59,31 @@ def test_lines_are_means_over_seeds_and_bands_reach_from_the_lowest_to_the_highe
         for masks, scores in ((5, (0.3, 0.4, 0.8)), (25, (0.6, 0.7)))
         for seed, miou in enumerate(scores)
     ]
-    (axes,) = drawn(scores_picture, cells, monkeypatch).axes
+    figure = drawn(scores_picture, cells, monkeypatch)
+    (axes,) = figure.axes
     (line,) = axes.lines
-    band = axes.collections[0].get_datalim(axes.transData)
+    (band,) = axes.collections
+    assert isinstance(band, PolyCollection)
+    edge = np.asarray(band.get_paths()[0].vertices, np.float64)
+    corners = {tuple(corner) for corner in edge.round(6).tolist()}
 
+    assert corners == {(5, 0.3), (5, 0.8), (25, 0.6), (25, 0.7)}
+    assert 0 < (band.get_alpha() or 0) < 0.5, "lines of other methods are seen through it"
+    assert figure.get_supxlabel() == (
+        "masks a class; bands, or bars at a single number, from the lowest to the highest seed"
+    )
     assert np.asarray(line.get_xdata()).tolist() == [5, 25]
     assert ups(line) == pytest.approx([0.5, 0.65])
-    assert (band.y0, band.y1) == pytest.approx((0.3, 0.8))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["5", "25"]
+
+
+def test_a_method_with_a_single_number_of_masks_has_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = [a_cell("ours", 25, seed, miou) for seed, miou in enumerate((0.3, 0.4, 0.8))]
+    (axes,) = drawn(scores_picture, cells, monkeypatch).axes
+    (bar,) = axes.collections
+
+    assert isinstance(bar, LineCollection)
+    assert bar.get_segments()[0].tolist() == [[25, 0.3], [25, 0.8]]
 
 
 def test_scores_with_true_tags_have_a_panel_where_a_method_can_be_told(

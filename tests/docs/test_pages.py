@@ -6,14 +6,16 @@ import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import typer
 
 from decouplednet.cli.app import app
+from decouplednet.comparison.cell import FEWEST, HARDLY, REST, Verdict
 from decouplednet.comparison.methods import METHODS
 from decouplednet.evaluation.evaluation import Evaluation
+from decouplednet.report.curves import LEAST_TO_REST
 from decouplednet.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +71,18 @@ def test_the_page_of_comparisons_names_every_method() -> None:
     named = re.findall(r"^\| `([a-z-]+)` \| .+ \|$", table, re.MULTILINE)
 
     assert named == [method.name for method in METHODS]
+
+
+def test_the_page_of_the_comparisons_folder_names_every_verdict_and_its_limits() -> None:
+    text = (ROOT / "docs" / "reference" / "comparison.md").read_text()
+    table = text.split("| verdict | where |\n|---|---|\n")[1].partition("\n\n")[0]
+    named = re.findall(r"^\| `([a-z ]+)` \| .+ \|$", table, re.MULTILINE)
+
+    assert sorted(named) == sorted(get_args(Verdict))
+    assert f"fewer than {FEWEST} |" in table
+    assert f"above {100 * HARDLY:g} % of `first`" in table
+    assert f"at most {100 * REST:g} % of `first`" in table
+    assert f"null for\nfewer than {LEAST_TO_REST} updates" in text
 
 
 def test_every_page_can_be_reached_from_the_index() -> None:

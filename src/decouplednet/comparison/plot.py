@@ -21,6 +21,8 @@ from decouplednet.report.theme import LIGHT
 COLOURS = (*LIGHT.lines, "#7a6a00", "#b3263b", "#5b4bb7", "#55585f")
 MARKERS = "osD^vPX*"
 ASIDE = 1.03  # from one method to the next beside it
+CAPTION = "masks a class; bands, or bars at a single number, from the lowest to the highest seed"
+_BAND = 0.18  # opacity
 _DOTS_PER_INCH = 150
 _PANEL = (4.4, 3.8)  # inches, of a panel of scores
 _SMALL = (3.6, 2.2)  # inches, of a panel of losses
@@ -33,9 +35,10 @@ Score = Callable[[Row], Spread | None]
 def scores_picture(cells: Sequence[CellResult]) -> bytes:
     """Return a PNG of mean IoU over masks a class, a line for each method.
 
-    Bars reach from the lowest to the highest seed; methods stand side by side at a number of masks,
-    so that none hides another. A method without masks is a level line. The
-    second panel, scores with true tags, is left out where no method can be told.
+    A band along the line reaches from the lowest to the highest seed, a bar where a method has a
+    single number of masks; methods stand side by side at a number of masks, so that none hides
+    another. A method without masks is a level line. The second panel, scores with true tags, is
+    left out where no method can be told.
 
     Args:
         cells: at least one.
@@ -55,7 +58,7 @@ def scores_picture(cells: Sequence[CellResult]) -> bytes:
             _draw_method(axes, of_method, score, style, aside)
         _scale_masks(axes, sorted({row.masks for row in rows} - {0}))
     every[0].set_ylabel("mean IoU", color=LIGHT.ink)
-    figure.supxlabel("masks a class; bars from the lowest to the highest seed", fontsize=10)
+    figure.supxlabel(CAPTION, fontsize=10)
     handles, labels = every[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside right upper", frameon=False, fontsize=9)
     return _png(figure)
@@ -101,7 +104,7 @@ def _methods(rows: Sequence[Row]) -> list[str]:
 
 
 def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int, aside: float) -> None:
-    """Draw the line of a method with its bars, ``aside`` times as far right; else a level line."""
+    """Draw the line of a method and its seeds, ``aside`` times as far right; else a level line."""
     title = rows[0].title.replace("$", r"\$")
     look: dict[str, Any] = {"color": _colour(style), "linewidth": 1.8, "label": title}
     points = [(row.masks, spread) for row in rows if (spread := score(row))]
@@ -115,7 +118,10 @@ def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int, asid
         axes.plot(masks, means, marker=MARKERS[style % len(MARKERS)], markersize=5, **look)
         low = [min(spread.values) for _, spread in learnt]
         high = [max(spread.values) for _, spread in learnt]
-        axes.vlines(masks, low, high, color=_colour(style), linewidth=1.4)
+        if len(learnt) > 1:
+            axes.fill_between(masks, low, high, color=_colour(style), alpha=_BAND, linewidth=0)
+        else:
+            axes.vlines(masks, low, high, color=_colour(style), linewidth=1.4)
 
 
 def _draw_losses(
