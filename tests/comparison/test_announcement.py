@@ -52,3 +52,20 @@ def test_the_time_of_all_cells_and_what_is_scored_and_learnt_are_said(
     terms = terms_of(tmp_path / "data", *changes, "data.validation_split=val")
     rows = dict(describe(Outline(terms, cells, cells, Found((), ()))))
     assert rows["caution"] == "scored and learnt from: 2 images; scores will flatter"
+
+
+def test_updates_that_are_not_worth_the_same_are_said(shapes: Path) -> None:
+    sides = ("segmenter.side=96", "self_training.side=64")
+    updates = [f"{stage}.updates=9" for stage in ("classifier", "segmenter", "self_training")]
+    terms = terms_of(shapes, *updates, *sides, "data.validation_split=val")
+    cells = (Cell("improved", 1, 0), Cell("masks-only", 1, 0))
+    told = (
+        "an update of the third stage of improved learns from 8 windows of 64 pixels, one of the "
+        "second stages, in which the other methods make as many updates, from 8 windows of 96 "
+        "pixels: they are not worth the same"
+    )
+
+    assert dict(describe(Outline(terms, cells, cells, Found((), ()))))["caution"] == told
+    there = Found((a_cell("masks-only", 1, 0),), ())
+    assert dict(describe(Outline(terms, cells[:1], cells[:1], there)))["caution"] == told
+    assert "caution" not in dict(describe(Outline(terms, cells[:1], cells[:1], Found((), ()))))

@@ -190,6 +190,27 @@ def test_a_method_of_three_stages_can_join_a_comparison_that_began_without_a_bud
         assert Cell("improved", 1, 0) in outlines[-1].to_do
 
 
+def test_the_table_says_that_updates_are_not_worth_the_same(
+    call: Call, shapes: Path, tmp_path: Path
+) -> None:
+    counted = SETTINGS.changed(
+        {"segmenter.updates": 3, "self_training.updates": 3, "self_training.side": 64}
+    )
+    assert (
+        "not worth the same" not in call(Untrained("a"), settings=counted).folder.table.read_text()
+    )
+    digests = set_terms(Catalogue.read(shapes), counted).digests(1)
+    write_cell(tmp_path / "out" / "cells", a_cell("improved", 1, 0, digests=digests))
+    table = call(Untrained("a"), settings=counted).folder.table.read_text()
+
+    assert (
+        "from 8 windows of 64 pixels, one of the second stages, in which the other methods" in table
+    )
+    assert (
+        "make as many updates, from 8 windows of 96 pixels: they are not worth the same\n" in table
+    )
+
+
 def test_settings_need_not_be_given_again(call: Call) -> None:
     call(Untrained("a"))
 

@@ -97,6 +97,12 @@ def test_minutes_are_left_out_where_some_cells_of_a_row_counted_updates() -> Non
     assert said not in markdown(apart, GUARD)
 
 
+def test_the_page_says_that_updates_are_not_worth_the_same_after_the_budget() -> None:
+    page = markdown(CELLS, GUARD, uneven="not worth | the same")
+
+    assert "- budget of a cell: 3 minutes\n- not worth \\| the same\n" in page
+
+
 def test_the_note_on_rest_says_what_it_does_not_show() -> None:
     said = (
         "at most 2 % of that over its first; the step size falls to zero, which brings a loss to "

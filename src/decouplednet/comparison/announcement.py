@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from decouplednet.comparison.budget import minutes_of_cell, stated_in_common
 from decouplednet.comparison.compare import Outline
 from decouplednet.comparison.terms import Terms
+from decouplednet.comparison.windows import uneven_windows
 from decouplednet.counts import count
 from decouplednet.training.estimate import duration
 
@@ -40,6 +41,7 @@ def describe(outline: Outline) -> list[Row]:
         ("cells", _cells(outline)),
         *_time(outline),
         *_caution(terms, budgets),
+        *_uneven(outline),
     ]
 
 
@@ -59,6 +61,14 @@ def _caution(terms: Terms, masks: Sequence[int]) -> list[Row]:
     if not both:
         return []
     return [("caution", f"scored and learnt from: {count(both, 'image')}; scores will flatter")]
+
+
+def _uneven(outline: Outline) -> list[Row]:
+    """Return that updates are not worth the same in all methods, if so."""
+    methods = {cell.method for cell in outline.cells}
+    there = {result.method for result in outline.found.cells}
+    told = uneven_windows(outline.terms.settings, methods | there)
+    return [("caution", told)] if told else []
 
 
 def _cells(outline: Outline) -> str:

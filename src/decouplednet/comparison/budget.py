@@ -68,7 +68,7 @@ def divided_anew(settings: Settings, shares: Mapping[str, float], among: Setting
     """
     total = _minutes_of(stages_of(among))
     if total is None:
-        windows = _updates_from_windows(among)
+        windows = updates_from_windows(among)
         if windows is None or "segmenter" not in shares or "student" in shares:
             return settings
         return settings.changed({"segmenter.updates": windows})
@@ -77,7 +77,7 @@ def divided_anew(settings: Settings, shares: Mapping[str, float], among: Setting
     )
 
 
-def _updates_from_windows(settings: Settings) -> int | None:
+def updates_from_windows(settings: Settings) -> int | None:
     """Return the updates of stages 2 and 3 together; None where one of them was not given."""
     segmenter, student = settings.segmenter, settings.self_training
     timed = segmenter.minutes is not None or student.minutes is not None
@@ -131,7 +131,7 @@ def check_budget(common: Settings, methods: Sequence[Method]) -> None:
             left to be chosen.
     """
     in_time = _minutes_of(stages_of(common)) is not None
-    if in_time or _updates_from_windows(common) is not None:
+    if in_time or updates_from_windows(common) is not None:
         return
     longer = [method.name for method in methods if len(stages_of(method.settings(common))) > 2]
     if longer:

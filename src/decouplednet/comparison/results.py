@@ -11,6 +11,7 @@ from decouplednet.comparison.guard import Guard, watch
 from decouplednet.comparison.plot import convergence_picture, scores_picture
 from decouplednet.comparison.table import markdown, sheet
 from decouplednet.comparison.terms import Terms
+from decouplednet.comparison.windows import uneven_windows
 
 FORMAT_VERSION = 1
 
@@ -52,7 +53,8 @@ def write_results(
     comparison = Comparison(folder, found.cells, guard, found.refused, folder.faults())
     if found.cells:
         write_atomically(folder.results, _json(comparison))
-        table = markdown(found.cells, guard, comparison.faults)
+        uneven = uneven_windows(terms.settings, {cell.method for cell in found.cells})
+        table = markdown(found.cells, guard, comparison.faults, uneven)
         write_atomically(folder.table, table.encode())
         write_atomically(folder.sheet, sheet(found.cells).encode())
         write_atomically(folder.scores, scores_picture(found.cells))

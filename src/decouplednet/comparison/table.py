@@ -23,13 +23,19 @@ _HEAD = (
 )
 
 
-def markdown(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str] = ()) -> str:
+def markdown(
+    cells: Sequence[CellResult],
+    guard: Guard,
+    faults: Sequence[str] = (),
+    uneven: str | None = None,
+) -> str:
     """Return the page of a comparison: scores, classes, and what must be known to read them.
 
     Args:
         cells: at least one.
         guard: what is said of the tags.
         faults: one sentence for each cell that failed.
+        uneven: what is said where an update is not worth the same in all methods.
     """
     lines = [
         "# Comparison",
@@ -44,7 +50,7 @@ def markdown(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str] = 
         "",
         "## Notes",
         "",
-        *(f"- {_plain(note)}" for note in _notes(cells, guard, faults)),
+        *(f"- {_plain(note)}" for note in _notes(cells, guard, faults, uneven)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -100,11 +106,14 @@ def _class_table(cells: Sequence[CellResult]) -> list[str]:
     )
 
 
-def _notes(cells: Sequence[CellResult], guard: Guard, faults: Sequence[str]) -> Iterator[str]:
+def _notes(
+    cells: Sequence[CellResult], guard: Guard, faults: Sequence[str], uneven: str | None
+) -> Iterator[str]:
     averaged = _each(str(cell.predicted_tags.classes_averaged) for cell in cells)
     yield f"scored on {_each(count(cell.predicted_tags.images, 'image') for cell in cells)}"
     yield f"rule: {RULE}; classes averaged, background counted: {averaged}"
     yield from _of_budget(cells)
+    yield from [uneven] if uneven else []
     yield from _of_time(cells)
     for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
         yield f"tuned for {title}: {tuning}"
