@@ -26,8 +26,8 @@ ENCODER = "vgg16"
 ATROUS_RATES = (6, 12, 18)
 FEWEST_IMAGES = 2  # of a step: batch normalisation of pooled images has no variance of one
 TUNING = (
-    "nothing of its own: schedule, windows and augmentation of DecoupledNet's stage 2; all "
-    "convolutions learn"
+    "nothing of its own, and no step size of its own was tried: schedule, windows and augmentation "
+    "of DecoupledNet's stage 2; all convolutions learn"
 )
 
 Build = Callable[[int], PeerNetwork]

@@ -144,3 +144,10 @@ def test_the_peers_have_names_of_their_own() -> None:
     assert names == ["smp-unet", "smp-deeplabv3plus"]
     assert all(METHOD_NAME.fullmatch(name) for name in names)
     assert not set(names) & {method.name for method in METHODS}
+
+
+def test_peers_say_that_no_step_size_of_their_own_was_tried() -> None:
+    for method in PEERS:
+        assert method.tuning.startswith(
+            "nothing of its own, and no step size of its own was tried: schedule, windows and "
+        )

@@ -165,3 +165,11 @@ def test_the_improved_method_keeps_a_pooling_that_teaches_many_positions() -> No
 
 def test_a_small_recipe_is_improved_by_the_small_preset() -> None:
     assert IMPROVED.settings(quick()).preset == "tiny-skip"
+
+
+def test_methods_that_were_chosen_on_the_split_that_is_scored_say_so() -> None:
+    for method in (DECOUPLEDNET, IMPROVED):
+        assert "on the animals' dev split, so a score on it flatters this method" in method.tuning
+    assert MASKS_ONLY.tuning == (
+        "nothing of its own: settings and schedule of DecoupledNet with tags"
+    )
