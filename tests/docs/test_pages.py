@@ -85,6 +85,20 @@ def test_the_page_of_the_comparisons_folder_names_every_verdict_and_its_limits()
     assert f"null for\nfewer than {LEAST_TO_REST} updates" in text
 
 
+def test_gains_that_the_page_of_settings_names_are_those_of_the_ablation() -> None:
+    page = (ROOT / "docs" / "how-to" / "choose-recipe-and-settings.md").read_text()
+    measured = (ROOT / "docs" / "measured" / "ablation" / "table.md").read_text()
+    rows = ("weights not averaged", "thresholds of each class", "edges refined")
+    gains = [
+        re.findall(rf"^\| {row} \|(?:[^|]+\|){{3}} (.+?) \|", measured, re.MULTILINE)
+        for row in rows
+    ]
+
+    table = page.split("| you want | set | measured |\n")[1].partition("\n\n")[0]
+    named = re.findall(r"([+-]\d\.\d+ ± \d\.\d+) \|$", table, re.MULTILINE)
+    assert [[gain] for gain in named] == gains
+
+
 def test_every_page_can_be_reached_from_the_index() -> None:
     index = (ROOT / "docs" / "README.md").read_text()
     linked = {(ROOT / "docs" / target).resolve() for target in re.findall(r"\]\(([^)#]+)\)", index)}
