@@ -4,6 +4,7 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, get_args
@@ -11,6 +12,7 @@ from typing import Any, get_args
 import pytest
 import typer
 
+from benchmarks.seeds import read_seeds
 from decouplednet.cli.app import app
 from decouplednet.comparison.cell import FEWEST, HARDLY, REST, Verdict
 from decouplednet.comparison.methods import METHODS
@@ -33,13 +35,24 @@ def anchors(page: Path) -> set[str]:
     }
 
 
-def commands(page: Path) -> Iterator[list[str]]:
-    """Yield our commands in the shell blocks of a page, as words."""
+def shell_lines(page: Path) -> Iterator[list[str]]:
+    """Yield the lines of the shell blocks of a page, as words."""
     for block in re.findall(r"^```bash\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE):
         for line in block.replace("\\\n", " ").splitlines():
-            words = shlex.split(line, comments=True)
-            if words and words[0] == "decouplednet":
-                yield words[1:]
+            yield shlex.split(line, comments=True)
+
+
+def commands(page: Path) -> Iterator[list[str]]:
+    """Yield our commands in the shell blocks of a page, as words."""
+    yield from (words[1:] for words in shell_lines(page) if words[:1] == ["decouplednet"])
+
+
+def programs(page: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the programs of ``benchmarks/`` in the shell blocks of a page, and their words."""
+    for words in shell_lines(page):
+        for place, name in enumerate(words):
+            if name.startswith("benchmarks.") and words[place - 1] == "-m":
+                yield name, words[place + 1 :]
 
 
 @each_page
@@ -63,6 +76,32 @@ def test_commands_on_a_page_have_options_and_settings_that_exist(page: Path) -> 
         assert used <= known, f"{name}: {used - known}"
         changes = [after for word, after in pairwise(words) if word == "--set"]
         Settings.read(None, changes)
+
+
+@each_page
+def test_programs_of_benchmarks_on_a_page_have_options_and_settings_that_exist(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, words in programs(page):
+        try:
+            given = import_module(name).parser().parse_args(words)
+        except SystemExit:
+            pytest.fail(f"{name} {shlex.join(words)}: {capsys.readouterr().err}")
+        recipe = getattr(given, "recipe", None)
+        changes = getattr(given, "changes", [])
+        Settings.read(recipe and ROOT / recipe, changes)
+        if isinstance(given.seeds, str):
+            assert read_seeds(given.seeds, changes)
+
+
+def test_programs_of_benchmarks_are_found_on_the_pages_that_show_them() -> None:
+    shown = {name for page in PAGES for name, _ in programs(page)}
+
+    assert shown >= {
+        "benchmarks.ablation",
+        "benchmarks.classes_without_masks",
+        "benchmarks.segmentation_models",
+    }
 
 
 def test_the_page_of_comparisons_names_every_method() -> None:
