@@ -291,7 +291,7 @@ def pseudo_mask(prediction: Prediction, classes: ClassList, belief: Belief) -> N
     not denied to a tagged class where the class's map is at least its doubt: what the network
     misses would teach the next one to miss it. One that is nowhere found is not denied where its
     map is at least ``PERHAPS`` of its largest value either. These pixels become 255. They do not
-    become the class: of such pixels, 18 in 100 were the class on photographs.
+    become the class.
 
     Args:
         prediction: with class maps.
