@@ -8,7 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 import decouplednet
-from benchmarks.ablation import AS_IT_IS, Cell, folder_of, main, read_rows, table
+from benchmarks.ablation import folder_of, main, read_rows
+from benchmarks.ablation_table import AS_IT_IS, Cell, table
 from benchmarks.shared_stages import stage_keys
 from decouplednet.networks.vgg import VGG
 from decouplednet.settings import Settings
