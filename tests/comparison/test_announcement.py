@@ -60,9 +60,9 @@ def test_updates_that_are_not_worth_the_same_are_said(shapes: Path) -> None:
     terms = terms_of(shapes, *updates, *sides, "data.validation_split=val")
     cells = (Cell("improved", 1, 0), Cell("masks-only", 1, 0))
     told = (
-        "an update of the third stage of improved learns from 8 windows of 64 pixels, one of the "
-        "second stages, in which the other methods make as many updates, from 8 windows of 96 "
-        "pixels: they are not worth the same"
+        "an update is not worth the same in all methods; it sees, in improved: 8 windows of 96 "
+        "pixels in the second stage and 8 windows of 64 pixels in the third; in masks-only: 8 "
+        "windows of 96 pixels"
     )
 
     assert dict(describe(Outline(terms, cells, cells, Found((), ()))))["caution"] == told
