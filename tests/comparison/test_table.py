@@ -5,6 +5,7 @@ import numpy as np
 
 from decouplednet.comparison.cell import StageCurve
 from decouplednet.comparison.guard import watch
+from decouplednet.comparison.own_training import DECOUPLEDNET, IMPROVED, MASKS_ONLY
 from decouplednet.comparison.table import markdown, score_table, sheet
 from tests.comparison.fakes import a_cell, scores_of
 
@@ -37,8 +38,8 @@ def test_the_page_says_all_that_must_be_known_to_read_it() -> None:
         "0.55 ± 0.07 (2) |",
         "- scored on 7 images",
         "- budget of a cell: 3 minutes",
-        "- tuned for Decouplednet: nothing",
-        "- tuned for a \\| b: nothing",
+        f"- tuned for Decouplednet: {DECOUPLEDNET.tuning}",
+        f"- tuned for a \\| b: {MASKS_ONLY.tuning}",
         "- computed on cpu, 2 threads, torch 2.13.0, 32-true",
         "- not at rest: Decouplednet, 5 masks a class: stage 2, masks, seed 1: still falling",
         "- not scored: images/x.png: cut short",
@@ -49,6 +50,21 @@ def test_the_page_says_all_that_must_be_known_to_read_it() -> None:
         assert f"{line}\n" in page
     assert "classes averaged, background counted: 4\n" in page
     assert "IoU = I / (T + P - I)" in page
+
+
+def test_what_was_tuned_is_told_as_a_known_method_says_it_now() -> None:
+    cells = (
+        *(a_cell("improved", seed=seed, tuning=old) for seed, old in enumerate(("old", "older"))),
+        a_cell("smp-unet", tuning="step size | no more"),
+        a_cell("smp-unet", seed=1, tuning="nothing"),
+    )
+    told = [line for line in markdown(cells, GUARD).splitlines() if line.startswith("- tuned")]
+
+    assert told == [
+        f"- tuned for Improved: {IMPROVED.tuning}",
+        "- tuned for Smp-unet: step size \\| no more",
+        "- tuned for Smp-unet: nothing",
+    ]
 
 
 def test_budgets_that_differ_are_told_of_each_method() -> None:

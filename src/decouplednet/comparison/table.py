@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from decouplednet.comparison.cell import REST, CellResult, Where
 from decouplednet.comparison.guard import Guard
+from decouplednet.comparison.methods import METHODS
 from decouplednet.comparison.rows import Row, Spread, rows_of
 from decouplednet.counts import count
 from decouplednet.evaluation.scores import RULE
@@ -115,7 +116,7 @@ def _notes(
     yield from _of_budget(cells)
     yield from [uneven] if uneven else []
     yield from _of_time(cells)
-    for title, tuning in dict.fromkeys((cell.title, cell.tuning) for cell in cells):
+    for title, tuning in dict.fromkeys((cell.title, _tuning(cell)) for cell in cells):
         yield f"tuned for {title}: {tuning}"
     yield "computed on " + _each(_machine(cell.where) for cell in cells)
     yield from _of_code(cells)
@@ -124,6 +125,11 @@ def _notes(
     for line in dict.fromkeys(line for cell in cells for line in cell.failures):
         yield f"not scored: {line}"
     yield from (f"failed: {fault}" for fault in faults)
+
+
+def _tuning(cell: CellResult) -> str:
+    """Return what was tuned for a cell's method, as the method says it now if it is known here."""
+    return next((method.tuning for method in METHODS if method.name == cell.method), cell.tuning)
 
 
 def _of_budget(cells: Sequence[CellResult]) -> Iterator[str]:
