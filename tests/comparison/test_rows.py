@@ -69,9 +69,18 @@ def test_numbers_are_means_over_the_cells() -> None:
     assert row.mean_of("updates") == 120
 
 
-def test_minutes_of_cells_that_counted_different_things_have_no_mean() -> None:
-    budgets = ("5 minutes of training", "1 update of 8 windows from masks")
-    cells = [a_cell(seed=seed, budget=budget) for seed, budget in enumerate(budgets)]
+@pytest.mark.parametrize(
+    ("budgets", "minutes"),
+    [
+        (("5 minutes of training", "1 minute of training"), 2.5),
+        (("5 minutes of training", "1 update of 8 windows from masks"), None),
+        (("9 updates of 64 images from tags", "1 update of 8 windows from masks"), None),
+        (("updates chosen for the tags",), None),
+    ],
+)
+def test_minutes_have_a_mean_where_no_cell_counted_updates(
+    budgets: tuple[str, ...], minutes: float | None
+) -> None:
+    (row,) = rows_of([a_cell(seed=seed, budget=budget) for seed, budget in enumerate(budgets)])
 
-    assert rows_of(cells)[0].minutes is None
-    assert [rows_of([cell])[0].minutes for cell in cells] == [2.5, 2.5]
+    assert row.minutes == minutes

@@ -67,9 +67,9 @@ class Row:
 
     @property
     def minutes(self) -> float | None:
-        """Mean minutes; None where some cells had minutes for a budget and others updates."""
-        kinds = {counts_updates(cell.budget) for cell in self.cells}
-        return self.mean_of("minutes") if len(kinds) == 1 else None
+        """Mean minutes; None where cells counted updates, and may have shared the machine."""
+        counted = any(counts_updates(cell.budget) for cell in self.cells)
+        return None if counted else self.mean_of("minutes")
 
     def mean_of(self, number: str) -> float:
         """Return the mean of a number that every cell has, such as ``minutes``."""

@@ -170,8 +170,8 @@ def _of_time(cells: Sequence[CellResult]) -> Iterator[str]:
     )
     if any(row.minutes is None for row in rows_of(cells)):
         yield (
-            "no minutes are averaged where some cells of a row were allowed minutes and others "
-            "updates: cells that count updates may have shared the machine with other work"
+            "no minutes are averaged where cells of a row counted updates: they may have shared "
+            "the machine with other work"
         )
     yield (
         "a loss came to rest when the mean over its last tenth differs from that over the tenth "
