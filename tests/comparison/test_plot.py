@@ -70,7 +70,7 @@ def test_lines_are_means_over_seeds_and_bands_reach_from_the_lowest_to_the_highe
     assert corners == {(5, 0.3), (5, 0.8), (25, 0.6), (25, 0.7)}
     assert 0 < (band.get_alpha() or 0) < 0.5, "lines of other methods are seen through it"
     assert figure.get_supxlabel() == (
-        "masks a class; bands, or bars at a single number, from the lowest to the highest seed"
+        "masks a class; bands and bars: from the lowest to the highest seed; hollow: a single seed"
     )
     assert np.asarray(line.get_xdata()).tolist() == [5, 25]
     assert ups(line) == pytest.approx([0.5, 0.65])
@@ -86,6 +86,32 @@ def test_a_method_with_a_single_number_of_masks_has_a_bar(monkeypatch: pytest.Mo
     assert bar.get_segments()[0].tolist() == [[25, 0.3], [25, 0.8]]
 
 
+def test_no_band_reaches_a_point_of_one_seed_which_is_hollow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = {2: (0.2,), 5: (0.3, 0.4), 10: (0.5,), 25: (0.6, 0.7, 0.8), 50: (0.7, 0.9)}
+    cells = [
+        a_cell("ours", masks, seed, miou)
+        for masks, values in scores.items()
+        for seed, miou in enumerate(values)
+    ]
+    (axes,) = drawn(scores_picture, cells, monkeypatch).axes
+    line, hollow = axes.lines
+    bar, band = axes.collections
+    edge = np.asarray(band.get_paths()[0].vertices, np.float64).round(6)
+
+    assert isinstance(band, PolyCollection)
+    assert set(map(tuple, edge.tolist())) == {(25, 0.6), (25, 0.8), (50, 0.7), (50, 0.9)}
+    assert isinstance(bar, LineCollection)
+    assert [each.tolist() for each in bar.get_segments()] == [[[5, 0.3], [5, 0.4]]]
+    assert ups(line) == pytest.approx([0.2, 0.35, 0.5, 0.7, 0.8])
+    assert (np.asarray(hollow.get_xdata()).tolist(), ups(hollow)) == ([2, 10], [0.2, 0.5])
+    assert (hollow.get_markerfacecolor(), hollow.get_linestyle()) == ("white", "None")
+    assert (hollow.get_color(), hollow.get_marker()) == (line.get_color(), line.get_marker())
+    assert line.get_markerfacecolor() == line.get_color()
+    assert len(axes.get_legend_handles_labels()[1]) == 1
+
+
 def test_scores_with_true_tags_have_a_panel_where_a_method_can_be_told(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -93,8 +119,9 @@ def test_scores_with_true_tags_have_a_panel_where_a_method_can_be_told(
     left, right = drawn(scores_picture, cells, monkeypatch).axes
 
     assert (left.get_title("left"), right.get_title("left")) == ("predicted tags", "true tags")
-    assert [line.get_label() for line in left.lines] == ["Other", "Ours"]
-    assert [ups(line) for line in right.lines] == [[], [0.9]]
+    assert left.get_legend_handles_labels()[1] == ["Other", "Ours"]
+    assert [ups(line) for line in left.lines] == [[0.2], [0.2], [0.5], [0.5]]  # each and its mark
+    assert [ups(line) for line in right.lines] == [[], [0.9], [0.9]]
 
 
 def test_a_method_without_masks_is_a_level_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,11 +6,13 @@ shared with the caller's own plots.
 
 import io
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from decouplednet.comparison.cell import CellResult
 from decouplednet.comparison.rows import Row, Spread, rows_of
@@ -21,7 +23,9 @@ from decouplednet.report.theme import LIGHT
 COLOURS = (*LIGHT.lines, "#7a6a00", "#b3263b", "#5b4bb7", "#55585f")
 MARKERS = "osD^vPX*"
 ASIDE = 1.03  # from one method to the next beside it
-CAPTION = "masks a class; bands, or bars at a single number, from the lowest to the highest seed"
+CAPTION = (
+    "masks a class; bands and bars: from the lowest to the highest seed; hollow: a single seed"
+)
 _BAND = 0.18  # opacity
 _DOTS_PER_INCH = 150
 _PANEL = (4.4, 3.8)  # inches, of a panel of scores
@@ -35,10 +39,11 @@ Score = Callable[[Row], Spread | None]
 def scores_picture(cells: Sequence[CellResult]) -> bytes:
     """Return a PNG of mean IoU over masks a class, a line for each method.
 
-    A band along the line reaches from the lowest to the highest seed, a bar where a method has a
-    single number of masks; methods stand side by side at a number of masks, so that none hides
-    another. A method without masks is a level line. The second panel, scores with true tags, is
-    left out where no method can be told.
+    Where neighbouring points of a line have several seeds each, a band reaches from the lowest to
+    the highest; a point of several whose neighbours have one has a bar, and a point of one seed is
+    hollow, for its spread is not known. Methods stand side by side at a number of masks, so that
+    none hides another. A method without masks is a level line. The second panel, scores with true
+    tags, is left out where no method can be told.
 
     Args:
         cells: at least one.
@@ -115,13 +120,43 @@ def _draw_method(axes: Axes, rows: Sequence[Row], score: Score, style: int, asid
     if learnt or not level:
         masks = aside * np.array([masks for masks, _ in learnt], float)
         means = [spread.mean for _, spread in learnt]
-        axes.plot(masks, means, marker=MARKERS[style % len(MARKERS)], markersize=5, **look)
-        low = [min(spread.values) for _, spread in learnt]
-        high = [max(spread.values) for _, spread in learnt]
-        if len(learnt) > 1:
-            axes.fill_between(masks, low, high, color=_colour(style), alpha=_BAND, linewidth=0)
+        mark: dict[str, Any] = {"marker": MARKERS[style % len(MARKERS)], "markersize": 5}
+        axes.plot(masks, means, **mark, **look)
+        spreads = [spread for _, spread in learnt]
+        single = [place for place, spread in enumerate(spreads) if len(spread.values) == 1]
+        if single:
+            hollow: dict[str, Any] = {
+                "color": _colour(style),
+                "markerfacecolor": "white",
+                "linestyle": "none",
+            }
+            axes.plot(masks[single], np.array(means)[single], **mark, **hollow)
+        _draw_seeds(axes, masks, spreads, _colour(style))
+
+
+def _draw_seeds(
+    axes: Axes, masks: NDArray[np.float64], spreads: Sequence[Spread], colour: str
+) -> None:
+    """Draw a band along each stretch of points with several seeds; a bar where it is one point.
+
+    Args:
+        axes: to draw on.
+        masks: where the points of a method are, in their order.
+        spreads: of its score, one a point.
+        colour: of the method.
+    """
+    numbered = enumerate(spreads)
+    for several, stretch in groupby(numbered, key=lambda point: len(point[1].values) > 1):
+        if not several:
+            continue
+        places, its = zip(*stretch, strict=True)
+        low = [min(spread.values) for spread in its]
+        high = [max(spread.values) for spread in its]
+        across = masks[list(places)]
+        if len(places) > 1:
+            axes.fill_between(across, low, high, color=colour, alpha=_BAND, linewidth=0)
         else:
-            axes.vlines(masks, low, high, color=_colour(style), linewidth=1.4)
+            axes.vlines(across, low, high, color=colour, linewidth=1.4)
 
 
 def _draw_losses(
