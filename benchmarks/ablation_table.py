@@ -99,7 +99,4 @@ def _over(its: float | None, other: float | None) -> float | None:
 
 def _stated(values: Sequence[float | None], sign: Literal["", "+"]) -> str:
     found = spread(values)
-    if found is None:
-        return "-"
-    deviation = "" if found.deviation is None else f" ± {found.deviation:.3f}"
-    return f"{found.mean:{sign}.3f}{deviation}"
+    return found.stated(sign=sign) if found else "-"

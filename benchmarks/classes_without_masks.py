@@ -21,7 +21,7 @@ from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.roles import choose_classes
 from decouplednet.classes import ClassList
-from decouplednet.comparison.rows import Spread, spread
+from decouplednet.comparison.rows import spread
 from decouplednet.errors import SettingsError, UsageError, UserError
 from decouplednet.settings import Settings
 from decouplednet.training.run_folder import RunFolder
@@ -195,16 +195,10 @@ def _numbers(rows: Sequence[Row]) -> list[str]:
     shares = [row.share for row in both if row.share is not None]
     of_means = other.mean / its.mean if its and other and its.mean else None
     return [
-        *map(_stated, (its, other)),
+        *(each.stated() if each else "-" for each in (its, other)),
         *map(_percent, (of_means, min(shares, default=None))),
         str(len(both)),
     ]
-
-
-def _stated(value: Spread | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value.mean:.3f}" + ("" if value.deviation is None else f" ± {value.deviation:.3f}")
 
 
 def _percent(share: float | None) -> str:

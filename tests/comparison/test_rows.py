@@ -17,6 +17,14 @@ def test_the_spread_is_the_standard_deviation_of_the_sample() -> None:
     assert spread([None, None]) is None
 
 
+def test_a_spread_is_stated_with_its_places_sign_and_deviation() -> None:
+    several, one = Spread(0.25, 0.0625, (0.1, 0.4)), Spread(-0.5, None, (-0.5,))
+
+    assert (several.stated(), several.stated(2)) == ("0.250 ± 0.062", "0.25 ± 0.06")
+    assert several.stated(4, sign="+") == "+0.2500 ± 0.0625"
+    assert (one.stated(), one.stated(1, sign="+")) == ("-0.500", "-0.5")
+
+
 def test_rows_go_by_masks_and_then_by_score_the_best_method_first() -> None:
     cells = [
         a_cell("worse", 25, 0, 0.4),

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
+from typing import Literal
 
 from decouplednet.comparison.budget import counts_updates
 from decouplednet.comparison.cell import CellResult, CellScores
@@ -22,6 +23,19 @@ class Spread:
     mean: float
     deviation: float | None
     values: tuple[float, ...]
+
+    def stated(self, places: int = 3, *, sign: Literal["", "+"] = "") -> str:
+        """Return mean ± deviation; of one seed the number alone.
+
+        >>> Spread(0.5, 0.25, (0.25, 0.75, 0.5)).stated(2), Spread(0.4, None, (0.4,)).stated()
+        ('0.50 ± 0.25', '0.400')
+
+        Args:
+            places: decimals of both.
+            sign: ``+``: a mean of 0 or more has its sign too, as a gain has.
+        """
+        deviation = "" if self.deviation is None else f" ± {self.deviation:.{places}f}"
+        return f"{self.mean:{sign}.{places}f}{deviation}"
 
 
 @dataclass(frozen=True, slots=True)

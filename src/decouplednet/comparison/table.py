@@ -224,10 +224,7 @@ def _columns(name: str, value: Spread | None) -> Iterator[tuple[str, str]]:
 
 
 def _text(value: Spread | None, places: int = 3) -> str:
-    if value is None:
-        return "-"
-    spread = "" if value.deviation is None else f" ± {value.deviation:.{places}f}"
-    return f"{value.mean:.{places}f}{spread} ({len(value.values)})"
+    return f"{value.stated(places)} ({len(value.values)})" if value else "-"
 
 
 def _each(words: Iterable[str]) -> str:

@@ -13,6 +13,7 @@ from decouplednet.training.pace import scheduled_updates
 from decouplednet.training.plan import Plan
 from decouplednet.training.pooling import pooling_of
 from decouplednet.training.stages import TITLES
+from decouplednet.training.timed_plan import lost_to_third_stage
 
 Row = tuple[str, str]
 
@@ -143,7 +144,7 @@ def _expected_time(plan: Plan, operations_per_second: float) -> str:
 
 
 def _cautions(plan: Plan) -> list[Row]:
-    rows, roles, without = [], plan.roles, plan.classes_without_masks
+    rows, roles, lost = [], plan.roles, lost_to_third_stage(plan)
     if roles.unlabelled:
         rows.append(("not used", f"{_images(roles.unlabelled)} with neither tags nor mask"))
     if roles.overlapping:
@@ -153,8 +154,7 @@ def _cautions(plan: Plan) -> list[Row]:
                 f"scored and trained on: {_images(roles.overlapping)}; the score will flatter",
             )
         )
-    if without and plan.settings.self_training.enabled:
-        lost = f"stage 3 may lose what has no masks: {', '.join(without)}"
+    if lost and plan.settings.self_training.enabled:
         rows.append(("caution", f"{lost}; self_training.enabled=false leaves it out"))
     return rows
 

@@ -94,6 +94,15 @@ def against_third_stage(plan: Plan) -> str | None:
     """
     if not _third_stage_possible(plan):
         return "there are too few masks, or tagged images without one, for stage 3"
+    return lost_to_third_stage(plan)
+
+
+def lost_to_third_stage(plan: Plan) -> str | None:
+    """Return that stage 3 may lose the classes that have no masks; None where each has some.
+
+    Args:
+        plan: of the run, with stage 3 or without.
+    """
     without = plan.classes_without_masks
     return f"stage 3 may lose what has no masks: {', '.join(without)}" if without else None
 
