@@ -1,5 +1,6 @@
 """Recipes as text: TOML that is read and written, and changes as given to ``--set``."""
 
+import copy
 import json
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -11,6 +12,7 @@ from decouplednet.errors import SettingsError, UsageError
 # What tomllib raises for text that is no TOML, has a number of thousands of digits, or brackets
 # within brackets without end.
 _NO_TOML = (tomllib.TOMLDecodeError, ValueError, RecursionError)
+_LONGEST = 60  # characters of a refused value that are shown
 
 
 def read_recipe(file: Path) -> dict[str, Any]:
@@ -31,16 +33,23 @@ def read_recipe(file: Path) -> dict[str, Any]:
         raise SettingsError(f"{file}: not a TOML file: {fault}") from None
 
 
-def lay_over(given: dict[str, Any], change: str) -> None:
-    """Change what a recipe holds, in place.
+def laid_over(given: Mapping[str, Any], changes: Iterable[str]) -> dict[str, Any]:
+    """Return what a recipe holds, with changes.
 
     Args:
         given: the content of a recipe.
-        change: ``section.key=value`` or ``key=value``.
+        changes: each ``section.key=value`` or ``key=value``.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: one is neither.
     """
+    changed = copy.deepcopy(dict(given))
+    for change in changes:
+        _lay_over(changed, change)
+    return changed
+
+
+def _lay_over(given: dict[str, Any], change: str) -> None:
     path, sign, text = change.partition("=")
     *sections, key = path.strip().split(".")
     if not sign or not all((*sections, key)):
@@ -80,3 +89,12 @@ def toml_lines(values: Mapping[str, Any], section: str = "") -> Iterable[str]:
             path = f"{section}.{key}" if section else key
             yield f"\n[{path}]\n"
             yield from toml_lines(value, path)
+
+
+def shown_value(value: object) -> str:
+    """Return a value that is refused as in a recipe, cut where it is long."""
+    try:
+        text = json.dumps(value, default=str)
+    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
+        return "..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

@@ -1,6 +1,5 @@
 """What is said of a setting that is refused: one line with where, found and expected."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, get_args, get_origin
 
@@ -9,6 +8,7 @@ from pydantic.fields import FieldInfo
 
 from decouplednet.classes import nearest_name
 from decouplednet.counts import count
+from decouplednet.recipe import shown_value
 
 # What a value must be, by pydantic's word for the fault; the bounds come from the fault itself.
 _EXPECTED = {
@@ -32,7 +32,6 @@ _EXPECTED = {
     "too_long": "a list of at most {max_length}",
     "too_short": "a list of at least {min_length}",
 }
-_LONGEST = 60  # characters of a refused value that are shown
 
 
 def sentence(model: type[BaseModel], faults: ValidationError) -> str:
@@ -59,7 +58,7 @@ def sentence(model: type[BaseModel], faults: ValidationError) -> str:
     if first["type"] == "tuple_type":
         form = f"a {list_name(_fields_at(model, sections)[key].annotation)}"
     wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
-    return f"{section}{key} = {_shown(first['input'])}: {wanted}{more}"
+    return f"{section}{key} = {shown_value(first['input'])}: {wanted}{more}"
 
 
 def _names(fault: Mapping[str, Any]) -> list[str]:
@@ -79,15 +78,6 @@ def list_name(annotation: Any) -> str:
     if get_origin(annotation) is tuple:
         return "list of names" if get_args(annotation)[0] is str else "list of numbers"
     return list_name(next(part for part in get_args(annotation) if get_origin(part) is tuple))
-
-
-def _shown(value: object) -> str:
-    """Return a refused value as in a recipe, cut where it is long."""
-    try:
-        text = json.dumps(value, default=str)
-    except (ValueError, RecursionError):  # thousands of digits, or lists within lists
-        return "..."
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _fields_at(model: type[BaseModel], sections: list[str]) -> dict[str, FieldInfo]:

@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from decouplednet.errors import SettingsError, UsageError
-from decouplednet.recipe import lay_over, read_recipe, toml_lines
+from decouplednet.recipe import laid_over, read_recipe, toml_lines
 from decouplednet.retired_settings import leave_out_retired
 from decouplednet.setting_faults import sentence
 from decouplednet.stage_settings import (
@@ -205,29 +205,32 @@ class Settings(Frozen):
         return self
 
     @classmethod
-    def read(cls, file: Path | str | None, changes: Iterable[str] = ()) -> Self:
+    def read(
+        cls, file: Path | str | None, changes: Iterable[str] = (), *, to_train: bool = True
+    ) -> Self:
         """Return the settings of a recipe with changes laid over them.
 
         Args:
             file: a TOML recipe; None starts from the defaults. A relative path in
                 ``classifier.weights`` counts from the working directory.
             changes: each ``section.key=value`` or ``key=value``, as given to ``--set``.
+            to_train: something will be trained by them. Without, settings of an earlier version
+                that were taken out since are passed over whatever their value.
 
         Raises:
-            SettingsError: the recipe is no TOML, or has an unknown key, a value out of range, or a
-                retired setting at a value that changed something.
+            SettingsError: the recipe is no TOML, or has an unknown key, a value out of range, or,
+                to train, retired settings at values that changed something.
             UsageError: a change names no setting, or its value is out of range.
         """
         if isinstance(changes, str):
             raise UsageError(
                 f"changes is the text {changes!r}; expected a list of changes, such as ['seed=1']"
             )
+        changes = tuple(changes)
         given = read_recipe(Path(file)) if file else {}
-        leave_out_retired(given, str(file))
+        leave_out_retired(given, str(file), laid_over(given, changes), to_train=to_train)
         cls._checked(given, str(file), SettingsError)
-        for change in changes:
-            lay_over(given, change)
-        return cls._checked(given, "--set", UsageError)
+        return cls._checked(laid_over(given, changes), "--set", UsageError)
 
     @classmethod
     def _checked(cls, given: dict[str, Any], where: str, error: type[Exception]) -> Self:
