@@ -87,6 +87,6 @@ def _refusal(found: list[tuple[str, dict[str, Any]]], where: str) -> str:
         for name, section in found
     )
     return (
-        f"{where}: settings that were taken out: {lines}; finish what began so with the version that "
-        "began it, or begin anew without, which gives another result"
+        f"{where}: settings that were taken out: {lines}; finish what began so with the version "
+        "that began it, or begin anew without, which gives another result"
     )

@@ -138,6 +138,36 @@ def test_tables_are_written_anew_with_default_options_where_fewer_masks_were_lea
     assert [path.name for path in (out / "splits").iterdir()] == ["drawn_1.txt"]
 
 
+def test_what_is_done_is_shown_whatever_it_followed_that_was_taken_out_since(
+    call: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
+    assert run([*call, "--methods", "a", "--seeds", "0", "--quiet"]) == 0
+    recipe.write_text("[segmenter]\npasted_share = 0.5\n")
+    with (out / "settings.toml").open("a") as file:
+        file.write("\n" + recipe.read_text())
+    before = (out / "table.md").read_text()
+    bare, capped = call[: call.index("--validation-split")], ["--recipe", str(recipe)]
+    done, nothing = ["--methods", "a", "--seeds", "0"], ["--methods", ""]
+    capsys.readouterr()
+
+    for words in ([*bare, *nothing], [*bare, *done], [*call, *capped, *nothing]):
+        (out / "table.md").unlink()
+        assert run([*words, "--quiet"]) == 0
+        assert (out / "table.md").read_text() == before
+    for words, file in (
+        ([*bare, "--methods", "a", "--seeds", "0,1"], out / "settings.toml"),
+        ([*call, *capped, *done], recipe),
+    ):
+        assert run([*words, "--quiet"]) == 1
+        assert capsys.readouterr().err == (
+            f"decouplednet: {file}: settings that were taken out: [segmenter] pasted_share = 0.5 "
+            "(only 0.0 can still be followed); finish what began so with the version that began "
+            "it, or begin anew without, which gives another result\n"
+        )
+    assert [path.name for path in (out / "cells").iterdir()] == ["a-masks1-seed0.json"]
+
+
 def test_ctrl_c_is_one_line_that_says_how_to_go_on(
     call: list[str],
     tmp_path: Path,

@@ -124,6 +124,18 @@ def test_a_comparison_that_names_what_was_taken_out_since_goes_on(folder: Compar
     assert folder.settings_to_use(None) == Settings(segmenter={"updates": 70})
 
 
+def test_one_that_followed_what_was_taken_out_since_trains_nothing_more(
+    folder: ComparisonFolder,
+) -> None:
+    folder.begin(Settings(segmenter={"updates": 70}), {})
+    with folder.settings.open("a") as file:
+        file.write("pasted_share = 0.5\n")
+
+    assert folder.settings_to_use(None, to_train=False) == Settings(segmenter={"updates": 70})
+    with pytest.raises(SettingsError, match=r"settings\.toml: settings that were taken out: \[seg"):
+        folder.settings_to_use(None)
+
+
 def test_the_weights_are_recorded_with_their_whole_path(
     folder: ComparisonFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from decouplednet.errors import DataError, SettingsError
 from decouplednet.report.finished_run import read_result, read_run
+from decouplednet.settings import Settings
 from tests.report.fake_run import NAMES, VALIDATION, FakeRun, fake_run
 
 
@@ -72,6 +73,16 @@ def test_damaged_settings_are_refused(fake: FakeRun) -> None:
 
     with pytest.raises(SettingsError, match="preset"):
         read_run(fake.run)
+
+
+def test_a_run_is_read_whatever_it_says_of_settings_that_were_taken_out(fake: FakeRun) -> None:
+    settings = read_run(fake.run).settings
+    file = fake.run / "settings.toml"
+    file.write_text(file.read_text().replace("[segmenter]\n", "[segmenter]\npasted_share = 0.5\n"))
+
+    assert read_run(fake.run).settings == settings
+    with pytest.raises(SettingsError, match=r"pasted_share = 0\.5 \(only"):
+        Settings.read(file)
 
 
 def test_an_unreadable_file_is_refused(fake: FakeRun) -> None:

@@ -1,6 +1,7 @@
 """A run that was interrupted: resuming changes nothing."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from decouplednet.errors import TrainingError
+from decouplednet.errors import SettingsError, TrainingError
 from decouplednet.networks.presets import preset_named
 from decouplednet.report.finished_run import read_run
 from decouplednet.retired_settings import RETIRED
@@ -53,6 +54,24 @@ def test_a_run_whose_settings_name_what_was_taken_out_since_goes_on_and_is_read(
 
     assert same(weights_of(finished.folder), weights_of(resumed.folder))
     assert read_run(interrupted).settings.to_toml() == now
+
+
+def test_a_run_that_followed_what_was_taken_out_since_does_not_go_on(
+    interrupted: Path, shapes: Path
+) -> None:
+    settings = RunFolder(interrupted).settings
+    followed = settings.read_text().replace("[segmenter]\n", "[segmenter]\npasted_share = 0.5\n")
+    settings.write_text(followed)
+
+    told = (
+        f"{settings}: settings that were taken out: [segmenter] pasted_share = 0.5 (only 0.0 can "
+        "still be followed); finish what began so with the version that began it, or begin anew "
+        "without, which gives another result"
+    )
+    for given in (None, quick()):
+        with pytest.raises(SettingsError, match=f"^{re.escape(told)}$"):
+            train(shapes, out=interrupted, settings=given, resume=True)
+    assert settings.read_text() == followed
 
 
 @pytest.mark.parametrize("stage", ["classifier", "segmenter"])

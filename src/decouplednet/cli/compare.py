@@ -90,14 +90,15 @@ def compare(
     from decouplednet.comparison.compare import compare as compare_methods
 
     changes = _changes(set_ or [], minutes, validation_split, device)
+    names = None if methods is None else _words(methods)
     try:
         comparison = compare_methods(
             data,
             out=out,
-            methods=None if methods is None else _words(methods),
+            methods=names,
             masks=_numbers("--masks", masks),
             seeds=_numbers("--seeds", seeds),
-            settings=_settings(out, recipe, changes),
+            settings=_settings(out, recipe, changes, to_train=names != []),
             masks_split_prefix=masks_split_prefix,
             keep_models=keep_models,
             progress=not quiet,
@@ -121,13 +122,16 @@ def _changes(
     return [*given, *(f"{name}={value}" for name, value in options.items() if value is not None)]
 
 
-def _settings(out: Path, recipe: Path | None, changes: list[str]) -> "Settings":
+def _settings(out: Path, recipe: Path | None, changes: list[str], *, to_train: bool) -> "Settings":
     """Return the settings of all cells; without a recipe, changes of those that are recorded."""
     from decouplednet.comparison.folder import ComparisonFolder
     from decouplednet.settings import Settings
 
     recorded = ComparisonFolder(out).settings
-    return Settings.read(recipe or (recorded if recorded.exists() else None), changes)
+    if recipe is None and recorded.exists():
+        # The comparison reads them again, and refuses what no cell that is missing can follow.
+        return Settings.read(recorded, changes, to_train=False)
+    return Settings.read(recipe, changes, to_train=to_train)
 
 
 def _words(text: str) -> list[str]:

@@ -80,11 +80,12 @@ def compare(
     check_numbers(masks, seeds)
     chosen = choose_methods(methods)
     folder = ComparisonFolder(Path(out))
-    common = _in_common(folder, settings)
+    cells = cells_of(chosen, masks, seeds)
+    to_do = tuple(cell for cell in cells if not folder.file(cell).exists())
+    common = _in_common(folder, settings, to_train=bool(to_do))
     reading = bar("masks to draw from", quiet=not progress)
     terms = set_terms(Catalogue.read(Path(data)), of_each_cell(common), masks_split_prefix, reading)
-    found, cells = folder.find(terms), cells_of(chosen, masks, seeds)
-    to_do = tuple(cell for cell in cells if not folder.file(cell).exists())
+    found = folder.find(terms)
     if not to_do and not found.cells:
         raise UsageError(f"{folder.root}: holds no cell yet; name the --methods to train")
     check_budget(terms.settings, _methods_of(to_do, chosen))
@@ -104,9 +105,9 @@ def compare(
     return write_results(folder, terms, tags)
 
 
-def _in_common(folder: ComparisonFolder, given: Settings | None) -> Settings:
+def _in_common(folder: ComparisonFolder, given: Settings | None, *, to_train: bool) -> Settings:
     """Return the settings of all cells: those that the comparison began with, if it did."""
-    common = folder.settings_to_use(given)
+    common = folder.settings_to_use(given, to_train=to_train)
     return common if folder.settings.exists() else with_budget(common)
 
 

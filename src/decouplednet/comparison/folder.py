@@ -91,11 +91,12 @@ class ComparisonFolder:
         """Return the file that says why a cell failed; its first line is the sentence."""
         return self.run(cell).root / "fault.txt"
 
-    def settings_to_use(self, given: Settings | None) -> Settings:
+    def settings_to_use(self, given: Settings | None, *, to_train: bool = True) -> Settings:
         """Return the settings of all cells: those of the comparison that lies here, if one does.
 
         Args:
             given: for this call; None: those recorded, or the defaults.
+            to_train: cells will be trained by them, see ``Settings.read``.
 
         Raises:
             SettingsError: others were recorded, or what is recorded is damaged.
@@ -104,7 +105,7 @@ class ComparisonFolder:
         if not self.settings.exists() or RunFolder(self.root).has_facts():
             self._check_unused()
             return with_absolute_paths(given or Settings())
-        recorded = Settings.read(self.settings)
+        recorded = Settings.read(self.settings, to_train=to_train)
         changed = changed_settings(recorded, given) if given else []
         if given and changed:
             raise SettingsError(

@@ -115,7 +115,7 @@ def read_run(path: Path) -> FinishedRun:
         )
     return FinishedRun(
         path=path,
-        settings=Settings.read(folder.settings),
+        settings=Settings.read(folder.settings, to_train=False),
         facts=read_json(folder.facts, Facts),
         result=read_result(path),
     )
