@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from decouplednet.errors import SettingsError
+from decouplednet.errors import SettingsError, UsageError
 from decouplednet.retired_settings import RETIRED, leave_out_retired
 from decouplednet.settings import Settings
 
@@ -110,6 +110,17 @@ def test_where_nothing_is_trained_any_value_is_passed_over(name: str, file: Path
     file.write_text(written(name, 7) + "enabled = true\n" * (section == "self_training"))
 
     assert Settings.read(file, to_train=False).seed == 3
+
+
+@pytest.mark.parametrize(("name", "value"), RETIRED.items())
+def test_what_names_one_now_is_told_that_it_was_taken_out(name: str, value: float) -> None:
+    section, key = name.split(".")
+
+    told = re.escape(f"[{section}] has no setting {key} any more: it was taken out; leave it out")
+    with pytest.raises(UsageError, match=f"^--set: {told}$"):
+        Settings.read(None, [f"{name}={value}"])
+    with pytest.raises(SettingsError, match=f"^{told}$"):
+        Settings().changed({name: value})
 
 
 def test_a_recipe_without_the_section_or_with_a_value_in_its_place_is_left_as_it_is() -> None:

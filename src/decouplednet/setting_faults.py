@@ -9,6 +9,7 @@ from pydantic.fields import FieldInfo
 from decouplednet.classes import nearest_name
 from decouplednet.counts import count
 from decouplednet.recipe import shown_value
+from decouplednet.retired_settings import RETIRED
 
 # What a value must be, by pydantic's word for the fault; the bounds come from the fault itself.
 _EXPECTED = {
@@ -51,14 +52,21 @@ def sentence(model: type[BaseModel], faults: ValidationError) -> str:
     *sections, key = names
     section = f"[{'.'.join(sections)}] " if sections else ""
     if first["type"] == "extra_forbidden":
-        near = nearest_name(key, _fields_at(model, sections))
-        hint = f"; did you mean {near}?" if near else ""
+        hint = _hint(key, sections, model)
         return f"{section or 'a run '}has no setting {key}{hint}{more}"
     form = _EXPECTED.get(first["type"])
     if first["type"] == "tuple_type":
         form = f"a {list_name(_fields_at(model, sections)[key].annotation)}"
     wanted = f"expected {form.format(**first.get('ctx', {}))}" if form else first["msg"]
     return f"{section}{key} = {shown_value(first['input'])}: {wanted}{more}"
+
+
+def _hint(key: str, sections: list[str], model: type[BaseModel]) -> str:
+    """Return what is said of a name that is no setting, after it."""
+    if ".".join((*sections, key)) in RETIRED:
+        return " any more: it was taken out; leave it out"
+    near = nearest_name(key, _fields_at(model, sections))
+    return f"; did you mean {near}?" if near else ""
 
 
 def _names(fault: Mapping[str, Any]) -> list[str]:

@@ -211,6 +211,11 @@ def test_the_rows_of_the_documentation_are_settings_that_there_are() -> None:
             "at most 200; choose a shorter name",
         ),
         ('"a" = ["nonsense=1"]', 'rows.toml: row "a": a run has no setting nonsense'),
+        (
+            '"a" = ["self_training.rounds=2"]',
+            'rows.toml: row "a": [self_training] has no setting rounds any more: it was taken out; '
+            "leave it out\n",
+        ),
         ('"a" = ["side"]', 'rows.toml: row "a": side: expected section.key=value, such as seed=1'),
         ('"a" = ["side=33"]', 'rows.toml: row "a": side = 33: a side of preset tiny must be a'),
         ('"a" = ["minutes=9"]', 'rows.toml: row "a": minutes = 9: a run that takes stages from'),
