@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.ablation_chart import gains_picture
 from benchmarks.ablation_table import AS_IT_IS, Cell, gains_of, table
-from benchmarks.seeds import read_seeds
+from benchmarks.seeds import add_seeds, gives_seed, read_seeds
 from benchmarks.shared_stages import check_folder_name, check_run, finish
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
@@ -38,7 +38,7 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
 
     Raises:
         SettingsError: it cannot be read, a row is no list of changes, has a name that cannot be a
-            folder's, or is named like another one.
+            folder's, is named like another one, or gives a seed.
     """
     rows: dict[str, tuple[str, ...]] = {AS_IT_IS: ()}
     if file is None:
@@ -63,8 +63,18 @@ def read_rows(file: Path | None) -> dict[str, tuple[str, ...]]:
                 f'{file}: row "{name}": expected a list of changes such as '
                 '["prediction.flip=false"]'
             )
+        _check_seedless(name, changes, file)
         rows[name] = tuple(changes)
     return rows
+
+
+def _check_seedless(row: str, changes: Sequence[str], file: Path) -> None:
+    for change in changes:
+        if gives_seed(change):
+            raise SettingsError(
+                f'{file}: row "{row}": {change}: every row is trained with each seed of --seeds; '
+                "give it there"
+            )
 
 
 def settings_of(
@@ -206,7 +216,7 @@ def parser() -> ArgumentParser:
     made.add_argument("--out", type=Path, required=True, help="where the runs go")
     made.add_argument("--recipe", type=Path, help="settings of every run, a TOML file")
     made.add_argument("--rows", type=Path, help="what is changed in each row, a TOML file")
-    made.add_argument("--seeds", default="0", metavar="N,N", help="default: 0")
+    add_seeds(made)
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     made.add_argument("--quiet", action="store_true", help="show no bars")
     return made
@@ -223,8 +233,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Namespace = parser().parse_args(arguments)
     try:
-        seeds = read_seeds(given.seeds, given.changes)
         settings = settings_of(given.recipe, given.changes, given.rows)
+        seeds = read_seeds(given.seeds, given.changes, settings[AS_IT_IS].seed)
         check(given.data, given.out, settings, seeds, given.rows)
         progress = not given.quiet
         cells = measure(given.data, given.out, settings, seeds, progress=progress, tell=_say)

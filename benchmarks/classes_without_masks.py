@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks.seeds import read_seeds
+from benchmarks.seeds import add_seeds, read_seeds
 from benchmarks.shared_stages import check_folder_name, check_run, finish, outcome_of
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.files import write_atomically
@@ -214,7 +214,7 @@ def parser() -> ArgumentParser:
     made.add_argument("data", type=Path, help="the data set's folder")
     made.add_argument("--out", type=Path, required=True, help="where the runs go")
     made.add_argument("--recipe", type=Path, help="settings of every run, a TOML file")
-    made.add_argument("--seeds", default="0", metavar="N,N", help="default: 0")
+    add_seeds(made)
     made.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="changes")
     made.add_argument("--quiet", action="store_true", help="show no bars")
     return made
@@ -230,8 +230,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given: Namespace = parser().parse_args(arguments)
     try:
-        seeds = read_seeds(given.seeds, given.changes)
         settings = Settings.read(given.recipe, given.changes)
+        seeds = read_seeds(given.seeds, given.changes, settings.seed)
         progress = not given.quiet
         rows = train_all(given.data, given.out, settings, seeds, progress=progress, tell=_say)
     except UserError as fault:

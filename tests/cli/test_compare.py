@@ -144,8 +144,8 @@ def test_what_is_done_is_shown_whatever_it_followed_that_was_taken_out_since(
     recipe, out = tmp_path / "recipe.toml", tmp_path / "out"
     assert run([*call, "--methods", "a", "--seeds", "0", "--quiet"]) == 0
     recipe.write_text("[segmenter]\npasted_share = 0.5\n")
-    with (out / "settings.toml").open("a") as file:
-        file.write("\n" + recipe.read_text())
+    with (out / "settings.toml").open("a") as settings:
+        settings.write("\n" + recipe.read_text())
     before = (out / "table.md").read_text()
     bare, capped = call[: call.index("--validation-split")], ["--recipe", str(recipe)]
     done, nothing = ["--methods", "a", "--seeds", "0"], ["--methods", ""]

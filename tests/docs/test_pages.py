@@ -89,9 +89,9 @@ def test_programs_of_benchmarks_on_a_page_have_options_and_settings_that_exist(
             pytest.fail(f"{name} {shlex.join(words)}: {capsys.readouterr().err}")
         recipe = getattr(given, "recipe", None)
         changes = getattr(given, "changes", [])
-        Settings.read(recipe and ROOT / recipe, changes)
+        settings = Settings.read(recipe and ROOT / recipe, changes)
         if isinstance(given.seeds, str):
-            assert read_seeds(given.seeds, changes)
+            assert read_seeds(given.seeds, changes, settings.seed)
 
 
 def test_programs_of_benchmarks_are_found_on_the_pages_that_show_them() -> None:
