@@ -21,7 +21,21 @@ _NAMES = 3.2  # inches, for the names of the rows
 
 
 def gains_picture(gains: Mapping[str, Sequence[Gain]]) -> bytes:
-    """Return a PNG with a line for each row: a dot for each seed, a bar at their mean.
+    """Return ``gains_figure`` as a PNG.
+
+    Args:
+        gains: of each row, one for each seed; at least one row.
+    """
+    content = io.BytesIO()
+    gains_figure(gains).savefig(content, format="png", dpi=_DOTS_PER_INCH)
+    return content.getvalue()
+
+
+def gains_figure(gains: Mapping[str, Sequence[Gain]]) -> Figure:
+    """Return a panel for each kind of tags, in it a line for each row, the first at the top.
+
+    A dot is what a seed gains, a bar reaches from 0 to their mean; rows that lose have another
+    colour. What is None is left out.
 
     Args:
         gains: of each row, one for each seed; at least one row.
@@ -42,9 +56,7 @@ def gains_picture(gains: Mapping[str, Sequence[Gain]]) -> bytes:
     panels[0].invert_yaxis()
     panels[0].xaxis.set_major_locator(MaxNLocator(_TICKS))
     figure.supxlabel("mean IoU over the recipe's with the same seed", fontsize=10)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=_DOTS_PER_INCH)
-    return content.getvalue()
+    return figure
 
 
 def _draw_row(axes: Axes, height: int, gains: Sequence[float]) -> None:

@@ -43,7 +43,7 @@ def table(cells: Sequence[Cell]) -> str:
     """Return a line for each row: mean and standard deviation over its seeds.
 
     The columns of gains are over the recipe with the same seed, so that what a seed gives or takes
-    is in both and cancels.
+    is in both and cancels. A gain that rounds to zero has no minus sign.
 
     Args:
         cells: in any order.

@@ -25,7 +25,7 @@ class Spread:
     values: tuple[float, ...]
 
     def stated(self, places: int = 3, *, sign: Literal["", "+"] = "") -> str:
-        """Return mean ± deviation; of one seed the number alone.
+        """Return mean ± deviation; of one seed the number alone. Zero has no minus sign.
 
         >>> Spread(0.5, 0.25, (0.25, 0.75, 0.5)).stated(2), Spread(0.4, None, (0.4,)).stated()
         ('0.50 ± 0.25', '0.400')
@@ -35,7 +35,7 @@ class Spread:
             sign: ``+``: a mean of 0 or more has its sign too, as a gain has.
         """
         deviation = "" if self.deviation is None else f" ± {self.deviation:.{places}f}"
-        return f"{self.mean:{sign}.{places}f}{deviation}"
+        return f"{self.mean:{sign}z.{places}f}{deviation}"
 
 
 @dataclass(frozen=True, slots=True)
