@@ -121,6 +121,19 @@ def test_restore_matches_a_reading_pixel_by_pixel(size: tuple[int, int]) -> None
         np.testing.assert_allclose(after, enlarged(before[:height, :width], size), atol=1e-12)
 
 
+@pytest.mark.parametrize("size", SIZES)
+def test_rows_that_are_restored_alone_are_the_same(size: tuple[int, int]) -> None:
+    frame, maps = _frame(13), torch.rand(3, 13, 13, generator=torch.Generator().manual_seed(1))
+    placement = frame.place(size)
+    cut = size[0] // 3
+    parts = [rows for rows in (range(cut), range(cut, size[0])) if rows]
+
+    restored = [frame.restore(maps, placement, rows) for rows in parts]
+
+    assert [part.shape for part in restored] == [(3, len(rows), size[1]) for rows in parts]
+    assert torch.equal(torch.cat(restored, dim=1), frame.restore(maps, placement))
+
+
 def test_padding_never_bleeds_into_restored_maps() -> None:
     frame = _frame(13)
     placement = frame.place((20, 31))
@@ -147,6 +160,8 @@ def test_restore_of_no_map_is_no_map() -> None:
     frame = _frame(13)
 
     assert frame.restore(torch.empty(0, 13, 13), frame.place((4, 9))).shape == (0, 4, 9)
+    part = frame.restore(torch.empty(0, 13, 13), frame.place((4, 9)), range(1, 3))
+    assert part.shape == (0, 2, 9)
 
 
 def test_restore_keeps_the_dtype() -> None:

@@ -57,8 +57,9 @@ def test_maps_are_read_pixel_by_pixel(keep: bool) -> None:
     rng = torch.Generator().manual_seed(0)
     maps = torch.rand(3, 4, 5, generator=rng)
     asked, probability = torch.tensor([True, False, True]), torch.tensor([0.9, 0.125, 0.5])
+    strips = [maps[:, :1], maps[:, 1:4]]
 
-    prediction = read_maps(maps, asked, probability, CLASSES, keep=keep)
+    prediction = read_maps(strips, asked, probability, CLASSES, keep=keep)
 
     for row, column in np.ndindex(4, 5):
         claims = maps[:, row, column].tolist()

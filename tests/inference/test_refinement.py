@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from decouplednet.inference.procedure import Procedure
-from decouplednet.inference.refinement import guided_filter, refine
+from decouplednet.inference.refinement import guided_filter, radius_in_pixels, refine
 from tests.inference.small import small_network
 from tests.inference.test_predictor import draw, predictor
 
@@ -70,7 +70,10 @@ def test_refined_maps_are_filtered_by_the_grey_image_and_sum_to_one(
     maps = np.stack([dark, 0.7 * (1 - dark), 0.3 * (1 - dark)])
 
     refined = refine(
-        torch.from_numpy(maps).float(), torch.tensor(image), radius=radius, contrast=contrast
+        torch.from_numpy(maps).float(),
+        torch.tensor(image),
+        radius=radius_in_pixels(radius, (9, 14)),
+        contrast=contrast,
     )
 
     grey = (0.299 * image[..., 0] + 0.587 * image[..., 1] + 0.114 * image[..., 2]) / 255
@@ -88,7 +91,7 @@ def test_a_border_beside_an_edge_moves_to_it() -> None:
     foreground[:, 13:] = 1  # two pixels too far left
     maps = torch.stack([1 - foreground, foreground])
 
-    refined = refine(maps, torch.tensor(image), radius=0.3, contrast=0.01)
+    refined = refine(maps, torch.tensor(image), radius=9, contrast=0.01)
 
     assert (refined.argmax(dim=0) == torch.from_numpy(image[..., 0] > 100)).all()
 
@@ -97,7 +100,7 @@ def test_a_border_beside_an_edge_moves_to_it() -> None:
 def test_images_smaller_than_a_square_are_refined_too(size: tuple[int, int]) -> None:
     maps = torch.ones(1, *size)
 
-    refined = refine(maps, torch.tensor(draw(size)), radius=1.0, contrast=0.1)
+    refined = refine(maps, torch.tensor(draw(size)), radius=9, contrast=0.1)
 
     torch.testing.assert_close(refined, maps)
 
@@ -119,7 +122,8 @@ def test_a_predictor_refines_the_maps_and_then_lets_the_largest_win(size: tuple[
             *(torch.from_numpy(flipped.class_maps[name]) for name in ("cat", "dog")),
         ]
     )
-    expected = refine(maps, torch.tensor(image), radius=0.1, contrast=0.2)
+    radius = radius_in_pixels(0.1, size)
+    expected = refine(maps, torch.tensor(image), radius=radius, contrast=0.2)
     for place, name in enumerate(("cat", "dog"), start=1):
         np.testing.assert_allclose(refined.class_maps[name], expected[place], atol=1e-5)
     winner = np.array([0, 1, 3])[expected.argmax(dim=0).numpy()]

@@ -135,15 +135,17 @@ class Frame(BaseModel):
             levels /= np.float32(self.deviation[position])
         return torch.from_numpy(filled)
 
-    def restore(self, maps: Tensor, placement: Placement) -> Tensor:
+    def restore(self, maps: Tensor, placement: Placement, rows: range | None = None) -> Tensor:
         """Return maps at the image's own size: bilinear, the padding cut away first.
 
         Args:
             maps: (K, side, side), in the geometry of ``image``.
             placement: where the image lies in them.
+            rows: of the image, consecutive and at least one; None: all H. Each is the same,
+                whichever others are asked for.
 
         Returns:
-            (K, H, W) of the same dtype.
+            (K, rows, W) of the same dtype.
 
         Raises:
             ValueError: ``maps`` are not of this frame's side.
@@ -152,11 +154,20 @@ class Frame(BaseModel):
             raise ValueError(
                 f"maps are (K, {self.side}, {self.side}); these are {tuple(maps.shape)}"
             )
+        (whole_height, whole_width), (height, width) = placement.size, placement.placed
+        wanted = range(whole_height) if rows is None else rows
         if not len(maps):
-            return maps.new_empty(0, *placement.size)
-        height, width = placement.placed
-        content = maps[None, :, :height, :width]
-        return F.interpolate(content, placement.size, mode="bilinear", align_corners=False)[0]
+            return maps.new_empty(0, len(wanted), whole_width)
+        at = (torch.arange(wanted.start, wanted.stop, dtype=torch.float64) + 0.5) * height
+        at = (at / whole_height - 0.5).clamp(min=0)  # between the centres of pixels
+        above = at.long().clamp(max=height - 1)
+        below = (above + 1).clamp(max=height - 1)
+        share = (at - above).to(maps)[:, None]
+        content = maps[:, :height, :width]
+        lines = torch.lerp(
+            content[:, above.to(maps.device)], content[:, below.to(maps.device)], share
+        )
+        return F.interpolate(lines, whole_width, mode="linear", align_corners=False)
 
     def _all(self, pixels: NDArray[np.uint8]) -> View:
         size = (pixels.shape[0], pixels.shape[1])

@@ -24,8 +24,10 @@ from decouplednet.inference.reading import (
     evaluating,
     given_classes,
     read_maps,
+    size_of,
 )
-from decouplednet.inference.refinement import refine
+from decouplednet.inference.refinement import radius_in_pixels, reach, refine
+from decouplednet.inference.strips import strips, widened
 from decouplednet.inference.views import FrameView, frame_views
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
@@ -115,7 +117,11 @@ class Predictor:
             of_images = zip(images, zip(*maps, strict=True), asked, probability, strict=True)
             return [
                 read_maps(
-                    self._map(views, of_views, image), wanted, told, self.classes, keep=class_maps
+                    self._strips(views, of_views, image),
+                    wanted,
+                    told,
+                    self.classes,
+                    keep=class_maps,
                 )
                 for image, of_views, wanted, told in of_images
             ]
@@ -197,17 +203,25 @@ class Predictor:
             claim = claims[image, asked[image]][:, None, None]
             yield normalise(of_image[-1, 0], of_image[: len(claim), 1] * claim)
 
-    def _map(self, seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image) -> Tensor:
-        """Return the (K + 1, H, W) maps of an image at its own size, refined where asked for."""
-        mean, procedure = _mean_map(seen, maps, image), self.procedure
-        if procedure.refinement == "none":
-            return mean
-        return refine(
-            mean,
-            torch.tensor(np.ascontiguousarray(image), device=mean.device),
-            radius=procedure.refinement_radius,
-            contrast=procedure.refinement_contrast,
-        )
+    def _strips(
+        self, seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image
+    ) -> Iterator[Tensor]:
+        """Yield the maps of an image at its own size, refined where asked for, strip by strip.
+
+        Returns:
+            (K + 1, rows, W) each, from the top.
+        """
+        size, procedure = size_of(image), self.procedure
+        guided = procedure.refinement != "none"
+        radius = radius_in_pixels(procedure.refinement_radius, size) if guided else 0
+        for rows in strips(size):
+            around = widened(rows, reach(radius), size[0])
+            mean = _mean_map(seen, maps, image, around)
+            if guided:
+                pixels = np.ascontiguousarray(image[around.start : around.stop])
+                guide = torch.tensor(pixels, device=mean.device)
+                mean = refine(mean, guide, radius=radius, contrast=procedure.refinement_contrast)
+            yield mean[:, rows.start - around.start : rows.stop - around.start]
 
     def _decode(self, seen: _Seen, image_index: Tensor, seed: Tensor, present: Tensor) -> Tensor:
         """Return (M, 2, side, side) softmax of M passes, ``maps_at_once`` at a time.
@@ -236,9 +250,10 @@ def _mean_score(seen: Sequence[_Seen]) -> Tensor:
     return torch.stack([one.traced.score.float() for one in seen]).mean(dim=0)
 
 
-def _mean_map(seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image) -> Tensor:
-    """Return the (K + 1, H, W) mean over all views of an image's maps, at its own size."""
-    restored = [one.view.restore(of_view, image) for one, of_view in zip(seen, maps, strict=True)]
+def _mean_map(seen: Sequence[_Seen], maps: Sequence[Tensor], image: Image, rows: range) -> Tensor:
+    """Return the (K + 1, rows, W) mean over all views of an image's maps, at its own size."""
+    pairs = zip(seen, maps, strict=True)
+    restored = [one.view.restore(of_view, image, rows) for one, of_view in pairs]
     return restored[0] if len(restored) == 1 else torch.stack(restored).mean(dim=0)
 
 

@@ -50,7 +50,7 @@ class Procedure(BaseModel):
         scales: sides of the frames in which an image is seen, as shares of the model's; rounded to
             sides that the network takes, the smallest at least, and averaged.
         refinement: ``guided`` draws the maps to the edges of the image before the largest wins.
-        refinement_radius: see ``refine``.
+        refinement_radius: how far an edge draws a border, as a share of the image's long side.
         refinement_contrast: see ``refine``.
     """
 

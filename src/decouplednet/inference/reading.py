@@ -1,6 +1,6 @@
 """What every way of predicting has in common: images and tags in, maps read to a prediction."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal, Protocol
 
@@ -116,26 +116,34 @@ def asked_classes(gate: Tensor, given: Sequence[Sequence[int] | None]) -> Tensor
 
 
 def read_maps(
-    maps: Tensor, asked: Tensor, probability: Tensor, classes: ClassList, *, keep: bool
+    strips: Iterable[Tensor],
+    asked: Tensor,
+    probability: Tensor,
+    classes: ClassList,
+    *,
+    keep: bool,
 ) -> Prediction:
     """Return the prediction that the maps of one image say.
 
     Args:
-        maps: (K + 1, H, W) in [0, 1] at the image's own size, background first, then the K
-            classes that are asked for, in their order.
+        strips: of the maps, from the top, at least one: (K + 1, rows, W) in [0, 1] at the image's
+            own size, background first, then the K classes that are asked for, in their order.
         asked: (L,) bool, K of them True.
         probability: (L,) of every class.
         classes: the L classes.
         keep: also keep the maps.
     """
-    winner = fuse_class_maps(maps[0], maps[1:])
+    winners, kept_strips = list[NDArray[np.uint8]](), list[NDArray[np.float32]]()
+    for maps in strips:
+        winners.append(fuse_class_maps(maps[0], maps[1:]).cpu().numpy())
+        if keep:  # interpolation rounds; weights that sum to one may end an ulp above it
+            kept_strips.append(maps[1:].clamp(0, 1).cpu().numpy())
     places = asked.nonzero()[:, 0].cpu()
     index_of = torch.cat([places.new_zeros(1), places + 1]).to(torch.uint8).numpy()
-    # Interpolation rounds; weights that sum to one may end an ulp above it.
-    kept = maps[1:].clamp(0, 1).cpu().numpy() if keep else ()
+    kept = np.concatenate(kept_strips, axis=1) if keep else ()
     identified = tuple(classes.names[place] for place in places.tolist())
     return Prediction(
-        label_map=index_of[winner.cpu().numpy()],
+        label_map=index_of[np.concatenate(winners)],
         class_maps=dict(zip(identified, kept, strict=keep)),
         scores=dict(zip(classes, probability.tolist(), strict=True)),
         identified=identified,

@@ -7,14 +7,31 @@ from torch import Tensor
 _LUMA = 0.299, 0.587, 0.114  # of R, G and B in grey, ITU-R BT.601
 
 
-def refine(maps: Tensor, image: Tensor, *, radius: float, contrast: float) -> Tensor:
+def radius_in_pixels(share: float, size: tuple[int, int]) -> int:
+    """Return how far an edge draws a border, in pixels, at least 1.
+
+    Args:
+        share: of the image's long side.
+        size: (H, W) of the image.
+    """
+    return max(1, round(share * max(size)))
+
+
+def reach(radius: int) -> int:
+    """Return how many pixels away a pixel may lie that has a part in another one's result.
+
+    A pixel takes the mean of the lines of squares ``radius`` away, which reach as far again.
+    """
+    return 2 * radius
+
+
+def refine(maps: Tensor, image: Tensor, *, radius: int, contrast: float) -> Tensor:
     """Return class maps whose borders follow the edges of the image near them.
 
     Args:
         maps: (K, H, W) float in [0, 1], summing to 1 in each pixel.
         image: (H, W, 3) uint8 RGB, on the device of the maps.
-        radius: how far an edge draws a border, as a share of the image's long side; at least one
-            pixel.
+        radius: how far an edge draws a border, in pixels, at least 1.
         contrast: difference of grey levels in [0, 1] that is an edge; where the image has less,
             maps are smoothed.
 
@@ -23,8 +40,7 @@ def refine(maps: Tensor, image: Tensor, *, radius: float, contrast: float) -> Te
     """
     weights = torch.tensor(_LUMA, dtype=torch.float64, device=maps.device)
     guide = (image.double() / 255) @ weights
-    pixels = max(1, round(radius * max(guide.shape)))
-    filtered = guided_filter(maps.double(), guide, radius=pixels, epsilon=contrast**2)
+    filtered = guided_filter(maps.double(), guide, radius=radius, epsilon=contrast**2)
     inside = filtered.clamp(min=0)
     return (inside / inside.sum(dim=0)).to(maps.dtype)
 

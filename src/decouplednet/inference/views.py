@@ -31,9 +31,15 @@ class FrameView:
         """
         return self.frame.image(np.ascontiguousarray(image[:, ::-1]) if self.mirrored else image)
 
-    def restore(self, maps: Tensor, image: Image) -> Tensor:
-        """Return (K, side, side) maps at the (H, W) of an image, upright again: (K, H, W)."""
-        restored = self.frame.restore(maps, self.frame.place(size_of(image)))
+    def restore(self, maps: Tensor, image: Image, rows: range | None = None) -> Tensor:
+        """Return (K, side, side) maps at the (H, W) of an image, upright again: (K, rows, W).
+
+        Args:
+            maps: of this view.
+            image: whose maps they are.
+            rows: of the image, consecutive; None: all H.
+        """
+        restored = self.frame.restore(maps, self.frame.place(size_of(image)), rows)
         return restored.flip(2) if self.mirrored else restored
 
 

@@ -120,7 +120,7 @@ class ActivationMapPredictor:
         asked = asked_classes(probability > self.threshold, given)
         return [
             read_maps(
-                normalise(torch.full_like(of_image[0], self.level), of_image[row]),
+                [normalise(torch.full_like(of_image[0], self.level), of_image[row])],
                 row,
                 scores,
                 self.classes,

@@ -109,7 +109,7 @@ class PixelPredictor:
         asked[_winners(mean) if given is None else given] = True
         maps = normalise(mean[0], mean[1:][asked])
         probability = mean[1:].flatten(1).amax(dim=1).clamp(0, 1)
-        return read_maps(maps, asked, probability, self.classes, keep=keep)
+        return read_maps([maps], asked, probability, self.classes, keep=keep)
 
 
 def _winners(probability: Tensor) -> list[int]:
