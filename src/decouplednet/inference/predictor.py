@@ -214,8 +214,8 @@ class Predictor:
         size, procedure = size_of(image), self.procedure
         guided = procedure.refinement != "none"
         radius = radius_in_pixels(procedure.refinement_radius, size) if guided else 0
-        for rows in strips(size):
-            around = widened(rows, reach(radius), size[0])
+        for rows in strips(size, margin := reach(radius)):
+            around = widened(rows, margin, size[0])
             mean = _mean_map(seen, maps, image, around)
             if guided:
                 pixels = np.ascontiguousarray(image[around.start : around.stop])
