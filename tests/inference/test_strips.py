@@ -25,9 +25,13 @@ PROCEDURES = {
 def test_strips_have_each_row_once_and_in_order(size: tuple[int, int]) -> None:
     parts = list(strips(size, most=30))
 
-    assert all(len(rows) <= 2 * 5 for rows in strips(size, margin=5, most=1))
     assert [row for rows in parts for row in rows] == list(range(size[0]))
     assert all(len(rows) == 1 or len(rows) * size[1] <= 30 for rows in parts)
+
+
+def test_a_strip_has_twice_as_many_rows_as_its_margin() -> None:
+    assert [len(rows) for rows in strips((23, 40), margin=5, most=1)] == [10, 10, 3]
+    assert [len(rows) for rows in strips((23, 40), margin=5, most=12 * 40)] == [12, 11]
 
 
 def test_strips_are_widened_as_far_as_the_image_goes() -> None:

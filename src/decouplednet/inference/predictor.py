@@ -208,7 +208,7 @@ class Predictor:
     ) -> Iterator[Tensor]:
         """Yield the maps of an image at its own size, refined where asked for, strip by strip.
 
-        Returns:
+        Yields:
             (K + 1, rows, W) each, from the top.
         """
         size, procedure = size_of(image), self.procedure
