@@ -8,6 +8,7 @@ imported when it is first used, so that ``decouplednet.check`` needs no torch.
 * ``compare(data, out=..., methods=...)`` trains several methods alike and tabulates their scores.
 * ``evaluate(model, data, split=...)`` scores a model on a split.
 * ``export_model(model, out, to=...)`` writes a model for programs without this package.
+* ``prepare_int8(model, images)`` lets a model be loaded in 8 bits.
 * ``load(path, device=...)`` returns the ``Segmenter`` of a run or model folder.
 * ``write_report(run)`` writes the page about a run.
 * ``Settings`` is everything a training run can be told.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from decouplednet.errors import UserError
     from decouplednet.evaluation.evaluate import evaluate
     from decouplednet.export.export import export_model
+    from decouplednet.inference.activation_ranges import prepare_int8
     from decouplednet.inference.model_folder import load_model as load
     from decouplednet.inference.prediction import Prediction
     from decouplednet.inference.segmenter import Segmenter
@@ -45,6 +47,7 @@ __all__ = [
     "evaluate",
     "export_model",
     "load",
+    "prepare_int8",
     "train",
     "write_report",
 ]
@@ -61,6 +64,7 @@ _HOMES = {
     "evaluate": ("decouplednet.evaluation.evaluate", "evaluate"),
     "export_model": ("decouplednet.export.export", "export_model"),
     "load": ("decouplednet.inference.model_folder", "load_model"),
+    "prepare_int8": ("decouplednet.inference.activation_ranges", "prepare_int8"),
     "train": ("decouplednet.training.run", "train"),
     "write_report": ("decouplednet.report.write", "write_report"),
 }

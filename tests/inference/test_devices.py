@@ -5,7 +5,7 @@ import torch
 
 from decouplednet.errors import DeviceError
 from decouplednet.inference import devices
-from decouplednet.inference.devices import bf16_in, choose_device, choose_precision
+from decouplednet.inference.devices import bf16_in, choose_device, choose_precision, int8_in
 
 CPU = torch.device("cpu")
 
@@ -90,8 +90,35 @@ def test_native_bf16_is_read_from_the_processor_flags(
     assert bf16_in(cpuinfo) is expected
 
 
-def test_without_a_processor_description_bf16_is_not_assumed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx512f avx512_vnni sse\n", True),
+        ("flags : fpu avx_vnni\n", True),
+        ("flags : fpu amx_int8\n", True),
+        ("flags : fpu avx512f avx512_bf16\nmodel name : avx512_vnni\n", False),
+    ],
+)
+def test_products_of_bytes_are_read_from_the_processor_flags(
+    text: str, expected: bool, tmp_path: Path
+) -> None:
+    cpuinfo = tmp_path / "cpuinfo"
+    cpuinfo.write_text(text, encoding="utf-8")
+
+    assert int8_in(cpuinfo) is expected
+
+
+def test_without_a_processor_description_nothing_is_assumed(tmp_path: Path) -> None:
     assert not bf16_in(tmp_path / "absent")
+    assert not int8_in(tmp_path / "absent")
+
+
+def test_8_bits_are_for_processors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "int8_in", lambda _: True)
+
+    assert choose_precision("int8", CPU) is torch.int8
+    with pytest.raises(DeviceError, match="the cuda here does not, choose bf16 or 32"):
+        choose_precision("int8", torch.device("cuda"))
 
 
 def test_half_precision_on_a_cpu_is_refused_with_a_remedy() -> None:
@@ -100,5 +127,5 @@ def test_half_precision_on_a_cpu_is_refused_with_a_remedy() -> None:
 
 
 def test_an_unknown_precision_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(DeviceError, match=r"precision '64' is none of auto, 32, bf16, fp16"):
+    with pytest.raises(DeviceError, match=r"precision '64' is none of auto, 32, bf16, fp16, int8"):
         choose_precision("64", CPU)

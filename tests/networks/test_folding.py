@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Folded, Kept, fold
+from decouplednet.networks.folding import Convolves, Folded, Kept, fold
 from decouplednet.networks.initialisation import he
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.vgg import VGG
@@ -32,22 +32,25 @@ def decoder_and_inputs() -> tuple[DeconvolutionNetwork, Tensor, tuple[Tensor, ..
     return decoder, encoded.pool5.detach(), encoded.switches
 
 
-def test_a_folded_convolution_equals_its_layers() -> None:
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_a_folded_convolution_equals_its_layers(kind: type[Convolves], bias: bool) -> None:
     torch.manual_seed(0)
-    layer, norm = nn.ConvTranspose2d(4, 6, 3, padding=1).double(), nn.BatchNorm2d(6).double()
+    layer, norm = kind(4, 6, 3, padding=1, bias=bias).double(), nn.BatchNorm2d(6).double()
     unsettled(norm)
     x = torch.randn(2, 4, 5, 7, dtype=torch.float64)
 
-    got = fold(layer, norm, torch.float64)(x)
+    got, alone = fold(layer, norm, torch.float64)(x), fold(layer, None, torch.float64)(x)
 
     torch.testing.assert_close(got, norm(layer(x)).relu(), rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(alone, layer(x).relu(), rtol=1e-10, atol=1e-12)
 
 
-def test_layers_that_cannot_be_folded_are_refused() -> None:
-    plain = nn.ConvTranspose2d(4, 6, 3, padding=1, bias=False)
+def test_a_normalisation_that_cannot_be_folded_is_refused() -> None:
+    norm = nn.BatchNorm2d(6, track_running_stats=False)
 
-    with pytest.raises(TypeError, match=r"^a convolution without bias, or a "):
-        fold(plain, nn.BatchNorm2d(6), torch.float32)
+    with pytest.raises(TypeError, match=r"^a normalisation without statistics$"):
+        fold(nn.Conv2d(4, 6, 3), norm, torch.float32)
 
 
 def test_a_decoder_predicts_the_same_folded_and_not() -> None:

@@ -21,6 +21,7 @@ from decouplednet.cli.info import info
 from decouplednet.cli.init import init
 from decouplednet.cli.interruption import Interrupted
 from decouplednet.cli.predict import predict
+from decouplednet.cli.prepare_int8 import prepare_int8
 from decouplednet.cli.report import report
 from decouplednet.cli.train import train
 from decouplednet.errors import UsageError, UserError
@@ -41,6 +42,7 @@ COMMANDS = (
     predict,
     evaluate,
     report,
+    prepare_int8,
     export,
     compare,
     info,

@@ -11,9 +11,9 @@ Device = Annotated[
     typer.Option(help="Where to compute; auto takes a GPU if there is one."),
 ]
 Precision = Annotated[
-    Literal["auto", "32", "bf16", "fp16"],
+    Literal["auto", "32", "bf16", "fp16", "int8"],
     typer.Option(
         help="Of the matrix products; auto takes bf16 where the hardware multiplies it natively "
-        "and the network has no kernels as large as vgg16's, else 32."
+        "and the network has no kernels as large as vgg16's, else 32. int8 needs prepare-int8."
     ),
 ]

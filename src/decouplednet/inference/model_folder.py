@@ -2,17 +2,18 @@
 
 ``model.json`` holds ``format_version``, ``preset``, ``classes`` in index order from 1, ``frame``,
 ``backbone`` (the config of preset modern's, so that nothing is fetched to load it), ``pooling``
-where it is not the maximum, ``prediction`` where it is not the paper's, and
-``training``, what is recorded of the training. It is written last and removed first, so that a
-folder with it is whole.
+where it is not the maximum, ``prediction`` where it is not the paper's, ``ranges`` where those of
+activations were measured, and ``training``, what is recorded of the training. It is written last
+and removed first, so that a folder with it is whole.
 """
 
 import json
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -30,6 +31,7 @@ from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.modern import MODERN, preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.presets import Preset, check_side
+from decouplednet.networks.ranges import ranges_of, set_ranges
 from decouplednet.networks.taps import halve_large_weights, has_large_weights
 
 FORMAT_VERSION = 2
@@ -39,6 +41,9 @@ WEIGHTS = "model.safetensors"
 DESCRIPTION = "model.json"
 _LARGEST_DESCRIPTION = 16 * 2**20
 _LARGEST_SIDE = 4096
+
+
+_Range = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Description(BaseModel):
@@ -53,6 +58,7 @@ class _Description(BaseModel):
     backbone: dict[str, Any] | None = None
     pooling: Pooling = MAX_POOLING
     prediction: dict[str, Any] = Field(default_factory=lambda: Procedure().to_dict())
+    ranges: dict[str, _Range] = Field(default_factory=dict)
     training: dict[str, Any]
 
 
@@ -102,8 +108,9 @@ def load_model(
         path: a run folder or its ``model/``.
         device: where the network is to compute; ``auto`` for a GPU if there is one.
         precision: ``32``, ``bf16`` or ``fp16``, in which the CPU then also keeps kernels of more
-            than 16 million numbers; ``auto``: bf16 where the hardware multiplies it natively and
-            there are no such kernels, whose scores in bf16 were not measured, else 32.
+            than 16 million numbers; ``int8``: the other convolutions in 8 bits, and else as
+            ``bf16``; ``auto``: bf16 where the hardware multiplies it natively and there are no such
+            kernels, whose scores in bf16 were not measured, else 32.
 
     Raises:
         DeviceError: the device or the precision is not on this machine.
@@ -122,6 +129,7 @@ def load_model(
         _check_frame(preset, frame)
         procedure = Procedure.from_dict(description.prediction, len(classes))
         network = _unweighted(preset, description)
+        set_ranges(network, description.ranges)
     except (DataError, ModelError, SettingsError) as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     read_weights(folder / WEIGHTS, network, place)
@@ -131,6 +139,7 @@ def load_model(
     segmenter = Segmenter(network, classes, frame, preset.name, training, procedure, reduced)
     try:
         _ = segmenter.others
+        segmenter.predictor()
     except ModelError as fault:
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     return segmenter
@@ -142,8 +151,24 @@ def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torc
         return choose_precision(precision, device)
     reduced = None if precision == "auto" else choose_precision(precision, device)
     if reduced is not None and device.type == "cpu":
-        halve_large_weights(network, reduced)
+        halve_large_weights(network, torch.bfloat16 if reduced is torch.int8 else reduced)
     return reduced
+
+
+def write_ranges(path: Path | str, ranges: Mapping[str, float]) -> None:
+    """Write the ranges of activations into a model folder, in place of those that it had.
+
+    Args:
+        path: a run folder or its ``model/``.
+        ranges: as from ``measure_ranges`` of this model.
+
+    Raises:
+        ModelError: there is no model.
+        DataError: the disk is full, or the folder may not be written.
+    """
+    file = _folder(Path(path)) / DESCRIPTION
+    described = _read_description(file).model_copy(update={"ranges": dict(ranges)})
+    write_atomically(file, _content(described))
 
 
 def means_another_network(version: int, preset: str) -> bool:
@@ -183,17 +208,29 @@ def _check_frame(preset: Preset, frame: Frame) -> None:
 def _describe(segmenter: Segmenter) -> bytes:
     encoder = segmenter.network.classifier.encoder
     made_from = encoder.made_from.config if isinstance(encoder, BackboneEncoder) else None
-    description = _Description(
-        format_version=FORMAT_VERSION,
-        preset=segmenter.preset,
-        classes=list(segmenter.classes),
-        frame=segmenter.frame.to_dict(),
-        backbone=None if made_from is None else dict(made_from),
-        pooling=segmenter.network.classifier.head.pooling,
-        prediction=segmenter.procedure.to_dict(),
-        training=dict(segmenter.training),
+    return _content(
+        _Description(
+            format_version=FORMAT_VERSION,
+            preset=segmenter.preset,
+            classes=list(segmenter.classes),
+            frame=segmenter.frame.to_dict(),
+            backbone=None if made_from is None else dict(made_from),
+            pooling=segmenter.network.classifier.head.pooling,
+            prediction=segmenter.procedure.to_dict(),
+            ranges=ranges_of(segmenter.network),
+            training=dict(segmenter.training),
+        )
     )
-    plain = {"backbone": None, "pooling": MAX_POOLING, "prediction": Procedure().to_dict()}
+
+
+def _content(description: _Description) -> bytes:
+    """Return a description as it is written: without what is as it mostly is."""
+    plain = {
+        "backbone": None,
+        "pooling": MAX_POOLING,
+        "prediction": Procedure().to_dict(),
+        "ranges": {},
+    }
     left_out = {key for key, value in plain.items() if getattr(description, key) == value}
     content = description.model_dump(exclude=left_out)
     return (json.dumps(content, indent=2, ensure_ascii=False) + "\n").encode()

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
-from decouplednet.errors import SettingsError
+from decouplednet.errors import ModelError, SettingsError
 from decouplednet.inference.fuse import normalise
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.procedure import Procedure
@@ -32,6 +32,7 @@ from decouplednet.inference.views import FrameView, frame_views
 from decouplednet.networks.classification import Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
+from decouplednet.networks.ranges import ranges_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +62,7 @@ class Predictor:
 
     Raises:
         SettingsError: the threshold or the number of maps is out of range.
+        ModelError: the precision is int8, and no range of the network is known.
     """
 
     network: DecoupledNet
@@ -80,6 +82,11 @@ class Predictor:
             raise SettingsError(f"threshold = {given!r}: a probability lies in 0 to 1")
         if self.maps_at_once < 1:
             raise SettingsError(f"maps_at_once = {self.maps_at_once}: at least 1")
+        if self.precision is torch.int8 and not ranges_of(self.network):
+            raise ModelError(
+                "precision int8: the model knows no ranges of its activations; measure them with "
+                "decouplednet prepare-int8 MODEL IMAGES, or choose bf16"
+            )
 
     def predict(
         self,

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.networks.image_index import is_in_order, of_maps, with_maps
+from decouplednet.networks.ranges import RangedReLU
 from decouplednet.networks.shortcuts import shortcuts_allowed
 from decouplednet.networks.taps import Convolution
 
@@ -19,7 +20,7 @@ def normalised_convolution(inputs: int, outputs: int, kernel: int) -> nn.Sequent
     return nn.Sequential(
         Convolution(inputs, outputs, kernel, padding=kernel // 2, bias=False),
         nn.BatchNorm2d(outputs),
-        nn.ReLU(inplace=True),
+        RangedReLU(inplace=True),
     )
 
 

@@ -1,6 +1,6 @@
 """Batch normalisation folded into the convolution before it, for prediction."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -8,7 +8,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from decouplednet.networks.shortcuts import shortcuts_allowed
+
 Value = TypeVar("Value")
+Layer = Callable[[Tensor], Tensor]
+Group = Sequence[Layer]
+Convolves = nn.Conv2d | nn.ConvTranspose2d
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +33,53 @@ class Folded:
         return F.conv2d(x, self.weight, self.bias, padding=1).relu_()
 
 
-def fold(layer: nn.ConvTranspose2d, norm: nn.BatchNorm2d, dtype: torch.dtype) -> Folded:
-    """Return a transposed convolution and its batch normalisation as one convolution.
+def fold(layer: Convolves, norm: nn.BatchNorm2d | None, dtype: torch.dtype) -> Folded:
+    """Return a convolution and its batch normalisation as one convolution with a ReLU.
+
+    Args:
+        layer: 3 x 3, padded by 1.
+        norm: see ``folded``.
+        dtype: of the result.
+    """
+    weight, bias = folded(layer, norm)
+    return Folded(weight.to(dtype).contiguous(memory_format=torch.channels_last), bias.to(dtype))
+
+
+def folded(layer: Convolves, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tensor]:
+    """Return the kernel (out, in, k, k) and the bias (out,) of a convolution and what follows it.
 
     Without stride, a transposed convolution is one whose kernel is mirrored. The normalisation is
     that of evaluation: ``(y - mean) / sqrt(variance + epsilon) * weight + bias`` of each channel.
 
     Args:
-        layer: 3 x 3, padded by 1, with a bias.
-        norm: with running statistics.
-        dtype: of the result.
+        layer: of stride 1.
+        norm: with running statistics; None: nothing follows.
     """
+    weight = layer.weight
+    if isinstance(layer, nn.ConvTranspose2d):
+        weight = weight.transpose(0, 1).flip(2, 3)
+    bias = weight.new_zeros(len(weight)) if layer.bias is None else layer.bias
+    if norm is None:
+        return weight, bias
     mean, variance = norm.running_mean, norm.running_var
-    if mean is None or variance is None or layer.bias is None:
-        raise TypeError("a convolution without bias, or a normalisation without statistics")
+    if mean is None or variance is None:
+        raise TypeError("a normalisation without statistics")
     scale = norm.weight / (variance + norm.eps).sqrt()
-    weight = (layer.weight * scale[:, None, None]).transpose(0, 1).flip(2, 3)
-    bias = (layer.bias - mean) * scale + norm.bias
-    weight = weight.to(dtype).contiguous(memory_format=torch.channels_last)
-    return Folded(weight, bias.to(dtype))
+    return weight * scale[:, None, None, None], (bias - mean) * scale + norm.bias
+
+
+def in_turn(layers: Group, x: Tensor) -> Tensor:
+    """Return what layers make of x, one after the other."""
+    for layer in layers:
+        x = layer(x)
+    return x
+
+
+def may_fold(part: nn.Module) -> bool:
+    """Return whether a part may be computed in a faster way: nothing of it learns."""
+    # Statistics may be estimated while all else is evaluated.
+    training = any(module.training for module in part.modules())
+    return not (training or torch.is_grad_enabled()) and shortcuts_allowed()
 
 
 class Kept(Generic[Value]):

@@ -1,18 +1,37 @@
 """Where automatic mixed precision acts, and where it would cost more than it saves."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 
 import torch
 
+_EIGHT_BITS = ContextVar("eight_bits", default=False)
 
-def mixed_precision(device: torch.device, precision: torch.dtype | None) -> torch.autocast:
-    """Return a context in which matrix products are computed in another type.
+
+@contextmanager
+def mixed_precision(device: torch.device, precision: torch.dtype | None) -> Iterator[None]:
+    """Compute matrix products in another type while the context lasts.
 
     Args:
         device: where the tensors are.
-        precision: that type; None for float32 throughout, also inside an outer such context.
+        precision: that type; None for float32 throughout, also inside an outer such context;
+            ``torch.int8`` for chains of convolutions in 8 bits where their ranges are known, and
+            bfloat16 elsewhere.
     """
-    return torch.autocast(device.type, dtype=precision, enabled=precision is not None)
+    in_bytes = precision is torch.int8
+    dtype = torch.bfloat16 if in_bytes else precision
+    token = _EIGHT_BITS.set(in_bytes)
+    try:
+        with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
+            yield
+    finally:
+        _EIGHT_BITS.reset(token)
+
+
+def eight_bits() -> bool:
+    """Return whether chains of convolutions whose ranges are known are computed in 8 bits."""
+    return _EIGHT_BITS.get()
 
 
 def full_precision(device: torch.device) -> AbstractContextManager[object]:

@@ -1,19 +1,18 @@
 """The segmentation network: a deconvolution network, the mirror of VGG-16."""
 
-from collections.abc import Callable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, pairwise
 
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Folded, Kept, fold
+from decouplednet.networks.folding import Folded, Group, Kept, fold, in_turn, may_fold
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
-from decouplednet.networks.precision import working_type
-from decouplednet.networks.shortcuts import shortcuts_allowed
+from decouplednet.networks.precision import eight_bits, working_type
+from decouplednet.networks.quantisation import byte_layers
+from decouplednet.networks.ranges import RangedInput, RangedReLU, ranges_of
 from decouplednet.networks.vgg import CONVOLUTIONS, Encoded, Widths
-
-Group = Sequence[Callable[[Tensor], Tensor]]
 
 
 class DeconvolutionNetwork(nn.Module):
@@ -29,6 +28,7 @@ class DeconvolutionNetwork(nn.Module):
     def __init__(self, widths: Widths, initialise: Initialise) -> None:
         super().__init__()
         self.groups = nn.ModuleList(nn.Sequential(*layers) for layers in _groups(widths))
+        self.entry = RangedInput()
         self._folded: Kept[tuple[Group, ...]] = Kept()
         self.score = nn.Conv2d(widths[0], 2, kernel_size=1)
         initialise(self)
@@ -40,26 +40,39 @@ class DeconvolutionNetwork(nn.Module):
             g: (M, C, h, w) activation maps.
             switches: five int64 tensors, pool1's first, of the image of each map.
         """
-        x = g
-        for group, switch in zip(self._to_apply(g.device), reversed(switches), strict=True):
+        enter, *groups = self._to_apply(g.device)
+        x = in_turn(enter, g)
+        for group, switch in zip(groups, reversed(switches), strict=True):
             x = unpool(x, switch)
-            for layer in group:
-                x = layer(x)
+            x = in_turn(group, x)
         score: Tensor = self.score(x)
         return score
 
     def _to_apply(self, device: torch.device) -> Sequence[Group]:
-        """Return the layers of each group; for prediction with their normalisations folded in."""
-        # Statistics may be estimated while all else is evaluated.
-        training = any(module.training for module in self.modules())
-        if training or torch.is_grad_enabled() or not shortcuts_allowed():
-            return [[*group] for group in self._sequences()]
+        """Return what is done with g, and the layers of each group.
+
+        For prediction the normalisations are folded in; or all is in bytes, see ``eight_bits``.
+        """
+        if not may_fold(self):
+            return [[self.entry], *([*group] for group in self._sequences())]
         dtype = working_type(device, self.score.weight.dtype)
+        ranges = tuple(ranges_of(self).values()) if eight_bits() else ()
         tensors = self.groups.state_dict().values()
-        return self._folded.get(tensors, lambda: self._fold(dtype), dtype)
+        return self._folded.get(tensors, lambda: self._fold(dtype), dtype, ranges)
 
     def _fold(self, dtype: torch.dtype) -> tuple[Group, ...]:
-        return tuple([*_fold_group(group, dtype)] for group in self._sequences())
+        groups = list(self._sequences())
+        in_bytes = self._bytes(groups) if eight_bits() else None
+        return in_bytes or ([], *([*_fold_group(group, dtype)] for group in groups))
+
+    def _bytes(self, groups: Sequence[nn.Sequential]) -> tuple[Group, ...] | None:
+        """Return the same in bytes from g to the last ReLU; None where a range is not known."""
+        layers = byte_layers([*chain.from_iterable(groups)], self.entry.largest)
+        if layers is None:
+            return None
+        rest = iter(layers)
+        counts = (1, *reversed(CONVOLUTIONS))  # bytes are made of g before it is unpooled
+        return tuple([*islice(rest, count)] for count in counts)
 
     def _sequences(self) -> Iterator[nn.Sequential]:
         for group in self.groups:
@@ -83,7 +96,7 @@ def _groups(widths: Widths) -> Iterator[list[nn.Module]]:
             layers += [
                 nn.ConvTranspose2d(width, out, kernel_size=3, padding=1),
                 nn.BatchNorm2d(out),
-                nn.ReLU(inplace=True),
+                RangedReLU(inplace=True),
             ]
         yield layers
 

@@ -1,6 +1,6 @@
 """A light decoder: the activation map grows by interpolation, and skips bring the borders back."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -8,8 +8,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.networks.convolution import normalised_convolution
+from decouplednet.networks.folding import Group, Kept, in_turn, may_fold
 from decouplednet.networks.image_index import of_maps, with_maps
 from decouplednet.networks.initialisation import Initialise
+from decouplednet.networks.precision import eight_bits
+from decouplednet.networks.quantisation import byte_layers
+from decouplednet.networks.ranges import Ranged, RangedInput, ranges_of
 from decouplednet.networks.vgg import Encoded
 
 
@@ -69,11 +73,15 @@ class SkipDecoder(nn.Module):
         self.stride = stride
         self.grids = grids
         self.laterals, self.levels = nn.ModuleList(), nn.ModuleList()
+        self.skip_entries, self.entries = nn.ModuleList(), nn.ModuleList()
+        self._in_bytes: Kept[tuple[tuple[Group, Group], ...]] = Kept()
         for skip, level in zip(reversed(skip_channels), levels, strict=False):
             self.laterals.append(normalised_convolution(skip, level.lateral, 1))
             inputs = [channels + level.lateral, *[level.width] * (level.convolutions - 1)]
             layers = [normalised_convolution(count, level.width, 3) for count in inputs]
             self.levels.append(nn.Sequential(*layers))
+            self.skip_entries.append(RangedInput())
+            self.entries.append(RangedInput())
             channels = level.width
         self.score = nn.Conv2d(channels, 2, kernel_size=1)
         initialise(self)
@@ -88,21 +96,47 @@ class SkipDecoder(nn.Module):
         """
         images, place = with_maps(image_index, len(skips[0]) if skips else 1)
         x = g
-        every = zip(self.laterals, self.levels, reversed(skips), strict=True)
-        for number, (lateral, level, skip) in enumerate(every):
+        every = zip(self._to_apply(), reversed(skips), strict=True)
+        for number, ((lateral, level), skip) in enumerate(every):
             (of_images,) = of_maps(images, skip)
-            narrowed = lateral(of_images)
+            narrowed = in_turn(lateral, of_images)
             if self.grids is not None:
                 grid = self.grids[number]
                 narrowed = _resized(narrowed, grid * g.shape[2], grid * g.shape[3])
             (beside,) = of_maps(place, narrowed)
-            x = level(torch.cat([_resized(x, beside.shape[2], beside.shape[3]), beside], dim=1))
+            grown = _resized(x, beside.shape[2], beside.shape[3])
+            x = in_turn(level, torch.cat([grown, beside], dim=1))
         return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
+
+    def _to_apply(self) -> Sequence[tuple[Group, Group]]:
+        """Return the layers of each lateral and of its level; in 8 bits where that is wanted."""
+        laterals = [*zip(self.skip_entries, self.laterals, strict=True)]
+        levels = [*zip(self.entries, self.levels, strict=True)]
+        plain = [*zip(laterals, levels, strict=True)]
+        if not (eight_bits() and may_fold(self)):
+            return plain
+        ranges = tuple(ranges_of(self).items())
+        tensors = self.state_dict().values()
+        return self._in_bytes.get(tensors, lambda: _quantised(plain), ranges)
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
         """Return the scores of each map; see ``Decoder``."""
         score: Tensor = self(g, encoded.skips, image_index)
         return score
+
+
+Entered = tuple[nn.Module, nn.Module]
+
+
+def _quantised(parts: Iterable[tuple[Entered, Entered]]) -> tuple[tuple[Group, Group], ...]:
+    return tuple((_in_bytes(*lateral), _in_bytes(*level)) for lateral, level in parts)
+
+
+def _in_bytes(entry: nn.Module, block: nn.Module) -> Group:
+    """Return the convolutions of a block in 8 bits; as they are where a range is not known."""
+    layers = [one for one in block.modules() if not list(one.children())]
+    of_entry = entry.largest if isinstance(entry, Ranged) else None
+    return byte_layers(layers, of_entry) or [entry, block]
 
 
 def _resized(x: Tensor, height: int, width: int) -> Tensor:

@@ -1,6 +1,6 @@
 """VGG-16's convolutions, which remember where each pooled maximum came from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -8,7 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.errors import ModelError
+from decouplednet.networks.folding import Group, Kept, in_turn, may_fold
 from decouplednet.networks.initialisation import Initialise, he
+from decouplednet.networks.precision import eight_bits
+from decouplednet.networks.quantisation import byte_layers
+from decouplednet.networks.ranges import Ranged, RangedReLU, ranges_of
 
 Widths = tuple[int, int, int, int, int]
 
@@ -70,6 +74,7 @@ class VGG(nn.Module):
         self.features = nn.ModuleList(_layers(widths, batch_norm))
         if stride < STRIDE:
             self.features[-1] = nn.MaxPool2d(3, stride=1, padding=1, return_indices=True)
+        self._in_bytes: Kept[tuple[Group | None, ...]] = Kept()
         initialise(self)
 
     @property
@@ -109,11 +114,10 @@ class VGG(nn.Module):
         """
         # Pooling with indices takes 17 times as long on the CPU in the other memory format.
         x = x.contiguous(memory_format=torch.channels_last)
-        switches, skips = [], []
+        switches, skips, in_bytes = [], [], self._byte_groups()
         for group in groups:
             *convolutions, pooling = self.group(group)
-            for layer in convolutions:
-                x = layer(x)
+            x = in_turn(in_bytes[group] or convolutions, x)
             if group in self.skip_groups:
                 skips.append(x)
             x, origin = pooling(x)
@@ -121,10 +125,33 @@ class VGG(nn.Module):
                 switches.append(origin)
         return Encoded(x, tuple(switches), tuple(skips))
 
+    def _byte_groups(self) -> Sequence[Group | None]:
+        """Return the convolutions of each group in 8 bits, where that is wanted and possible."""
+        if not (eight_bits() and may_fold(self)):
+            return [None] * GROUPS
+        ranges = tuple(ranges_of(self).values())
+        return self._in_bytes.get(self.state_dict().values(), self._quantised, ranges)
+
+    def _quantised(self) -> tuple[Group | None, ...]:
+        # The first convolution sees an image, of either sign, and costs little.
+        entry = 1 + next(i for i, one in enumerate(self.features) if isinstance(one, Ranged))
+        comes, made = _range(self.features[entry - 1]), list[Group | None]()
+        for number in range(GROUPS):
+            *convolutions, _ = self.group(number)
+            first = [] if number else convolutions[:entry]
+            layers = byte_layers(convolutions[len(first) :], comes)
+            made.append(None if layers is None else [*first, *layers])
+            comes = _range(convolutions[-1])
+        return tuple(made)
+
     def group(self, number: int) -> list[nn.Module]:
         """Return the layers of one of the five groups, counted from 0, its pooling last."""
         ends = [i + 1 for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
         return list(self.features[ends[number - 1] if number else 0 : ends[number]])
+
+
+def _range(layer: nn.Module) -> float | None:
+    return layer.largest if isinstance(layer, Ranged) else None
 
 
 def _layers(widths: Widths, batch_norm: bool) -> Iterator[nn.Module]:
@@ -134,7 +161,7 @@ def _layers(widths: Widths, batch_norm: bool) -> Iterator[nn.Module]:
             yield nn.Conv2d(channels, width, kernel_size=3, padding=1)
             if batch_norm:
                 yield nn.BatchNorm2d(width)
-            yield nn.ReLU(inplace=True)
+            yield RangedReLU(inplace=True)
             channels = width
         yield nn.MaxPool2d(kernel_size=2, return_indices=True)
 

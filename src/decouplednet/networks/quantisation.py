@@ -1,0 +1,152 @@
+"""Convolutions in 8 bits, for prediction on the CPU: bytes in, bytes out.
+
+An activation after a ReLU is a byte b that stands for ``b * largest / 255``; what is larger is cut
+off. A kernel is signed bytes, with a scale for each of its outputs. Products are summed exactly, in
+32 bits, and bias and ReLU are applied before a byte is rounded.
+
+Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient
+Integer-Arithmetic-Only Inference", CVPR 2018, section 2, with a zero point of 0.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from decouplednet.networks.folding import Convolves, Layer, folded
+from decouplednet.networks.ranges import Ranged
+
+_LEVELS = 255  # of an unsigned byte, above 0
+_WEIGHT_LEVELS = 127  # of a signed byte to either side of 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToBytes:
+    """Activations, at least 0, to bytes.
+
+    Args:
+        largest: what 255 stands for.
+    """
+
+    largest: float
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return uint8 of the same shape and layout."""
+        return (x * (_LEVELS / self.largest) + 0.5).clamp_(max=_LEVELS).to(torch.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ByteConvolution:
+    """A convolution of stride 1 and its ReLU, on bytes.
+
+    Args:
+        kernel: (out, C, k, k) signed bytes, in the order that the processor wants.
+        scales: (out,) float32, what 1 stands for in the kernel of each output.
+        bias: (out,) float32.
+        padding: zeros around the input.
+        comes: what 255 stands for in the input.
+        goes: the same for the output; None: bfloat16 comes out, not rounded to bytes.
+    """
+
+    kernel: Tensor
+    scales: Tensor
+    bias: Tensor
+    padding: int
+    comes: float
+    goes: float | None
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return (M, out, h, w), bytes or bfloat16, of (M, C, h, w) bytes, channels last."""
+        as_bytes = self.goes is not None
+        convolved: Tensor = torch.ops.onednn.qconv_pointwise(
+            x,
+            self.comes / _LEVELS,
+            0,
+            self.kernel,
+            self.scales,
+            torch.zeros(len(self.scales), dtype=torch.int64),
+            self.bias,
+            [1, 1],
+            [self.padding] * 2,
+            [1, 1],
+            1,
+            self.goes / _LEVELS if self.goes is not None else 1.0,
+            0,
+            torch.uint8 if as_bytes else torch.bfloat16,
+            "relu",
+            [],
+            "",
+        )
+        return convolved
+
+
+def byte_convolution(
+    weight: Tensor, bias: Tensor, padding: int, comes: float, goes: float | None
+) -> ByteConvolution:
+    """Return a convolution and its ReLU on bytes.
+
+    Args:
+        weight: (out, C, k, k).
+        bias: (out,).
+        padding: zeros around the input.
+        comes: what 255 stands for in the input.
+        goes: the same for the output; None: bfloat16 comes out.
+    """
+    peak = weight.detach().float().abs().amax(dim=(1, 2, 3))
+    scales = torch.where(peak > 0, peak, 1.0) / _WEIGHT_LEVELS
+    kernel = (weight.detach().float() / scales[:, None, None, None]).round().to(torch.int8)
+    packed: Tensor = torch.ops.onednn.qconv_prepack(
+        kernel, scales, comes / _LEVELS, 0, [1, 1], [padding] * 2, [1, 1], 1, None
+    )
+    return ByteConvolution(packed, scales, bias.detach().float(), padding, comes, goes)
+
+
+def byte_layers(layers: Sequence[nn.Module], comes: float | None) -> list[Layer] | None:
+    """Return what turns activations to bytes, and convolutions with their ReLUs as layers on those.
+
+    Args:
+        layers: of stride 1: convolution, batch normalisation or none, ``RangedReLU``, and again.
+        comes: the range of the activations that come in, at least 0; None: not known.
+
+    Returns:
+        ``ToBytes``, then a layer for each convolution, bfloat16 coming out of the last; None where
+        a range is not known.
+    """
+    if comes is None:
+        return None
+    made: list[Layer] = [ToBytes(comes)]
+    *inner, last = _blocks(layers)
+    for convolution, norm, relu in inner:
+        if relu.largest is None:
+            return None
+        made.append(_in_bytes(convolution, norm, comes, relu.largest))
+        comes = relu.largest
+    convolution, norm, _ = last
+    return [*made, _in_bytes(convolution, norm, comes, None)]
+
+
+def _in_bytes(
+    convolution: Convolves, norm: nn.BatchNorm2d | None, comes: float, goes: float | None
+) -> Layer:
+    weight, bias = folded(convolution, norm)
+    return byte_convolution(weight, bias, int(convolution.padding[0]), comes, goes)
+
+
+Block = tuple[Convolves, nn.BatchNorm2d | None, Ranged]
+
+
+def _blocks(layers: Sequence[nn.Module]) -> Iterator[Block]:
+    """Yield each convolution with its normalisation, if any, and its ReLU."""
+    convolution: Convolves | None = None
+    norm: nn.BatchNorm2d | None = None
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            convolution, norm = layer, None
+        elif isinstance(layer, nn.BatchNorm2d):
+            norm = layer
+        elif isinstance(layer, Ranged) and convolution is not None:
+            yield convolution, norm, layer
+            convolution = None
+        else:
+            raise TypeError(f"{type(layer).__name__} stands in no chain of convolutions")

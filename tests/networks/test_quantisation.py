@@ -1,0 +1,288 @@
+"""Chains of convolutions in 8 bits, against sums of integers and against the layers in float32."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from decouplednet.errors import ModelError
+from decouplednet.networks.initialisation import he
+from decouplednet.networks.precision import eight_bits, mixed_precision
+from decouplednet.networks.quantisation import ToBytes, byte_convolution, byte_layers
+from decouplednet.networks.ranges import RangedInput, RangedReLU, ranges_of, set_ranges, watched
+from decouplednet.networks.segmentation import DeconvolutionNetwork
+from decouplednet.networks.skip_decoder import Level, SkipDecoder
+from decouplednet.networks.vgg import VGG, Encoded
+from tests.machine import needs_bytes
+from tests.networks.small import WIDTHS, images
+from tests.networks.test_folding import unsettled
+
+CPU = torch.device("cpu")
+
+
+def test_activations_become_bytes_and_what_is_larger_is_cut_off() -> None:
+    x = torch.tensor([0.0, 0.019, 0.021, 1.0, 5.1, 5.2, 100.0])
+
+    assert ToBytes(5.1)(x).tolist() == [0, 1, 1, 50, 255, 255, 255]
+
+
+def convolved(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
+    """Return sums of whole numbers, which float64 holds exactly."""
+    return F.conv2d(x.double(), kernel.double(), padding=padding)
+
+
+@needs_bytes
+@pytest.mark.parametrize(("kernel", "padding"), [(3, 1), (1, 0)])
+@pytest.mark.parametrize("goes", [None, 3.5])
+def test_a_convolution_of_bytes_sums_whole_numbers(
+    kernel: int, padding: int, goes: float | None
+) -> None:
+    rng = torch.Generator().manual_seed(2)
+    weight = torch.randn(9, 5, kernel, kernel, generator=rng) / 5
+    weight[3] = 0  # an output that nothing reaches
+    bias = torch.randn(9, generator=rng) / 3
+    x = torch.randint(0, 256, (2, 5, 7, 6), generator=rng, dtype=torch.uint8)
+    x = x.contiguous(memory_format=torch.channels_last)
+
+    got = byte_convolution(weight, bias, padding, comes=2.0, goes=goes)(x)
+
+    scale = (weight.abs().amax(dim=(1, 2, 3)) / 127).double()
+    scale[3] = 1
+    whole = (weight / scale.float()[:, None, None, None]).round()
+    sums = convolved(x, whole, padding) * scale[:, None, None] * 2.0 / 255
+    expected = (sums + bias.double()[:, None, None]).relu()
+    if goes is None:
+        assert got.dtype == torch.bfloat16
+        torch.testing.assert_close(got.double(), expected, rtol=2**-8, atol=1e-6)
+    else:
+        levels = (expected / goes * 255).round().clamp(max=255)
+        assert got.dtype == torch.uint8
+        assert int((got.double() - levels).abs().max()) <= 1
+        assert float((got.double() == levels).double().mean()) > 0.99
+
+
+def watched_ranges(part: nn.Module, *given: object) -> dict[str, float]:
+    with torch.inference_mode(), watched(part) as seen:
+        part(*given)
+    return seen.ranges()
+
+
+def in_bytes(part: nn.Module, *given: object) -> Any:
+    with torch.inference_mode(), mixed_precision(CPU, torch.int8):
+        assert eight_bits()
+        return part(*given)
+
+
+def near(got: Tensor, expected: Tensor, share: float) -> bool:
+    """Return whether two tensors differ by less than a share of how much the second varies."""
+    difference = got.float() - expected
+    return float(difference.std() / expected.std()) < share
+
+
+@needs_bytes
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_an_encoder_in_bytes_is_near_the_encoder(batch_norm: bool) -> None:
+    torch.manual_seed(1)
+    vgg, image = VGG((8, 9, 10, 11, 12), batch_norm), images(2)
+    unsettled(vgg)
+    with torch.inference_mode():
+        expected: Encoded = vgg(image)
+    set_ranges(vgg, watched_ranges(vgg, image))
+
+    got = in_bytes(vgg, image)
+
+    assert near(got.pool5, expected.pool5, 0.05)
+    assert float(got.pool5.min()) >= 0
+    for switch, of_exact in zip(got.switches, expected.switches, strict=True):
+        assert float((switch == of_exact).double().mean()) > 0.8
+    assert not torch.equal(got.pool5.float(), expected.pool5)
+
+
+@needs_bytes
+def test_later_groups_alone_are_in_bytes_too() -> None:
+    torch.manual_seed(1)
+    vgg, image = VGG(WIDTHS), images(2)
+    unsettled(vgg)
+    set_ranges(vgg, watched_ranges(vgg, image))
+    with torch.inference_mode():
+        halfway = vgg.run_groups(image, range(2)).pool5
+        expected = vgg.run_groups(halfway, range(2, 5)).pool5
+
+    with torch.inference_mode(), mixed_precision(CPU, torch.int8):
+        got = vgg.run_groups(halfway, range(2, 5)).pool5
+
+    assert near(got, expected, 0.05)
+    assert not torch.equal(got.float(), expected)
+
+
+@needs_bytes
+def test_a_decoder_in_bytes_is_near_the_decoder() -> None:
+    torch.manual_seed(10)
+    encoded = VGG(WIDTHS)(images(2))
+    decoder, g = DeconvolutionNetwork(WIDTHS, he), encoded.pool5.detach()
+    unsettled(decoder)
+    given = (g, encoded.switches)
+    with torch.inference_mode():
+        expected = decoder(*given)
+    set_ranges(decoder, watched_ranges(decoder, *given))
+
+    got = in_bytes(decoder, *given)
+
+    assert near(got, expected, 0.1)
+    assert not torch.allclose(got.float(), expected, atol=1e-6)
+
+
+def skip_decoder_and_inputs() -> tuple[SkipDecoder, tuple[Tensor, tuple[Tensor, ...], Tensor]]:
+    torch.manual_seed(4)
+    decoder = SkipDecoder(
+        channels=6,
+        skip_channels=(3, 5),
+        stride=4,
+        initialise=he,
+        levels=(Level(4, 7, 2), Level(3, 5, 1)),
+    )
+    unsettled(decoder)
+    skips = torch.rand(2, 3, 12, 20), torch.rand(2, 5, 6, 10)
+    return decoder, (torch.rand(3, 6, 3, 5), skips, torch.tensor([0, 1, 1]))
+
+
+@needs_bytes
+def test_a_skip_decoder_in_bytes_is_near_the_decoder() -> None:
+    decoder, given = skip_decoder_and_inputs()
+    with torch.inference_mode():
+        expected = decoder(*given)
+    set_ranges(decoder, watched_ranges(decoder, *given))
+
+    got = in_bytes(decoder, *given)
+
+    assert near(got, expected, 0.05)
+    assert not torch.allclose(got.float(), expected, atol=1e-6)
+
+
+@needs_bytes
+def test_parts_whose_ranges_are_not_known_stay_as_they_are() -> None:
+    torch.manual_seed(10)
+    vgg = VGG(WIDTHS)
+    unsettled(vgg)
+    encoded = vgg(images(2))
+    decoder = DeconvolutionNetwork(WIDTHS, he)
+    unsettled(decoder)
+    skipping, given = skip_decoder_and_inputs()
+    every = watched_ranges(skipping, *given)
+    entry = {"skip_entries.0", "skip_entries.1", "entries.0", "entries.1"}
+    set_ranges(skipping, {name: every[name] for name in every.keys() - entry})
+
+    for part, inputs in (
+        (vgg, (images(2),)),
+        (decoder, (encoded.pool5.detach(), encoded.switches)),
+        (skipping, given),
+    ):
+        got = in_bytes(part, *inputs)
+        with torch.inference_mode(), mixed_precision(CPU, torch.bfloat16):
+            expected = part(*inputs)
+        first = got.pool5 if isinstance(got, Encoded) else got
+        second = expected.pool5 if isinstance(expected, Encoded) else expected
+        assert torch.equal(first, second)
+
+
+@needs_bytes
+def test_bytes_are_made_anew_when_a_range_or_a_weight_changes() -> None:
+    torch.manual_seed(1)
+    vgg, image = VGG(WIDTHS), images(1)
+    unsettled(vgg)
+    ranges = watched_ranges(vgg, image)
+    set_ranges(vgg, ranges)
+
+    def pool5() -> Tensor:
+        encoded: Encoded = in_bytes(vgg, image)
+        return encoded.pool5
+
+    before, kept = pool5(), vgg._in_bytes._value
+    assert torch.equal(pool5(), before)
+    assert vgg._in_bytes._value is kept
+    set_ranges(vgg, {name: 3 * value for name, value in ranges.items()})
+    wider = pool5()
+    assert not torch.equal(wider, before)
+    with torch.no_grad():
+        for weight in vgg.parameters():
+            weight.mul_(0.9)
+    assert not torch.equal(pool5(), wider)
+
+
+def test_nothing_is_in_bytes_while_it_learns() -> None:
+    torch.manual_seed(1)
+    vgg, image = VGG(WIDTHS), images(1)
+    unsettled(vgg)
+    set_ranges(vgg, watched_ranges(vgg, image))
+
+    with mixed_precision(CPU, torch.int8):
+        pool5 = vgg(image).pool5  # with gradient
+    with mixed_precision(CPU, torch.bfloat16):
+        expected = vgg(image).pool5
+
+    assert pool5.requires_grad
+    assert torch.equal(pool5, expected)
+
+
+def test_layers_that_form_no_chain_are_refused() -> None:
+    layers = [nn.Conv2d(2, 2, 3), nn.Dropout(), RangedReLU()]
+
+    with pytest.raises(TypeError, match=r"^Dropout stands in no chain of convolutions$"):
+        byte_layers(layers, 1.0)
+
+
+def test_a_precision_ends_with_its_context() -> None:
+    with mixed_precision(CPU, torch.int8):
+        assert torch.get_autocast_dtype("cpu") == torch.bfloat16
+        assert torch.is_autocast_enabled("cpu")
+        with mixed_precision(CPU, None):
+            assert not eight_bits()
+            assert not torch.is_autocast_enabled("cpu")
+        assert eight_bits()
+    assert not eight_bits()
+
+
+def test_a_range_is_the_mean_of_what_nearly_all_activations_lie_below() -> None:
+    class Places(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.some, self.none = RangedReLU(), RangedReLU()
+
+        def forward(self, x: Tensor) -> None:
+            self.some(x)
+            self.none(-x.abs())
+
+    rng = np.random.default_rng(3)
+    passed = [torch.from_numpy(rng.exponential(size=(3, 100, 200))).float() for _ in range(2)]
+    places = Places()
+
+    with watched(places) as seen:
+        for x in passed:
+            places(x)
+    places(100 * passed[0])  # nobody looks any more
+
+    of_each = [np.sort(x.numpy().ravel())[-6] for x in passed]  # 1e-4 of 60,000 is 6
+    assert seen.ranges() == {"some": pytest.approx(np.mean(of_each))}
+
+
+def test_what_is_below_zero_has_no_range() -> None:
+    entry = nn.Sequential(RangedInput())
+    with watched(entry) as seen:
+        entry(torch.tensor([1.0, 2.0]))
+        entry(torch.tensor([-0.1, 2.0]))
+
+    assert seen.ranges() == {}
+
+
+def test_ranges_are_told_by_name_and_replace_the_others() -> None:
+    network = nn.Sequential(RangedReLU(), nn.Sequential(RangedReLU()))
+
+    set_ranges(network, {"0": 1.5})
+    set_ranges(network, {"1.0": 2.5})
+
+    assert ranges_of(network) == {"1.0": 2.5}
+    with pytest.raises(ModelError, match=r"^ranges: the network has no activations named 7$"):
+        set_ranges(network, {"7": 1.0})
