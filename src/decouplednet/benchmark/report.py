@@ -11,13 +11,21 @@ from decouplednet.benchmark.stages import STAGES
 from decouplednet.benchmark.timing import Timing, ratios, total
 
 FORMAT_VERSION = 1
-WAYS = ("original", "settled", "exact", "fast")
-_TITLES = {
-    "original": "original",
-    "settled": "original, tuned",
-    "exact": "ours, float32",
-    "fast": "ours, {mode}",
-}
+_OTHERS = {"original": "original", "settled": "original, tuned"}
+
+
+Whole = Mapping[int, Mapping[str, Timing]]
+
+
+def precisions(whole: Whole) -> tuple[str, ...]:
+    """Return the precisions of ours among the ways to compute whole images."""
+    ways = next(iter(whole.values()))
+    return tuple(way for way in ways if way not in _OTHERS)
+
+
+def fastest(whole: Whole) -> str:
+    """Return the precision of ours that took least for the images of all K together."""
+    return min(precisions(whole), key=lambda way: sum(ways[way].median for ways in whole.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +47,10 @@ class Report:
 
     Args:
         about: preset, side, classes, repetitions and machine, as JSON values.
-        mode: the precision of ``fast``: ``float32`` or ``bf16``.
         ceilings: FLOP/s of the fastest convolution, by precision.
         stages: by K and name, in float32.
-        whole: seconds of an image by K and way, see ``WAYS``.
+        whole: seconds of an image by K and way: ``original``, ``settled`` (the same with every
+            simple setting right), and each precision of ours, ``float32`` first.
         difference: largest, of softmax values, between the ways in float64.
         folder: seconds of predicting a folder, and of its computing alone.
         training: seconds of a step, plain and own.
@@ -52,10 +60,9 @@ class Report:
     """
 
     about: Mapping[str, Any]
-    mode: str
     ceilings: Mapping[str, float]
     stages: Mapping[int, Mapping[str, Stage]]
-    whole: Mapping[int, Mapping[str, Timing]]
+    whole: Whole
     difference: float
     folder: Mapping[str, Timing]
     training: Mapping[str, Timing]
@@ -67,6 +74,14 @@ class Report:
         """Return how many times as fast as the original's procedure a way is, for K classes."""
         of = self.whole[count]
         return ratios(of["original"], of[way])
+
+    @property
+    def mode(self) -> str:
+        """The fastest precision of ours."""
+        return fastest(self.whole)
+
+    def _speedups(self, way: str) -> dict[str, float]:
+        return {f"k{k}": self.speedup(k, way).median for k in self.whole}
 
     def share_of_ceiling(self, count: int) -> float:
         """Return which share of the ceiling encoder and decoder together reach in float32."""
@@ -81,8 +96,8 @@ class Report:
             **self.about,
             "mode": self.mode,
             "speedup_over_original": {
-                **{f"k{k}": self.speedup(k, "fast").median for k in self.whole},
-                "exact": {f"k{k}": self.speedup(k, "exact").median for k in self.whole},
+                **self._speedups(self.mode),
+                "by_precision": {word: self._speedups(word) for word in precisions(self.whole)},
             },
             "share_of_convolution_ceiling": self.share_of_ceiling(3),
             "predict_over_stages": self._predict_over_stages().median,
@@ -121,7 +136,7 @@ class Report:
         return ratios(self.training["plain"], self.training["own"])
 
     def _growth(self) -> dict[str, Any]:
-        several = {k: ways["exact"].median for k, ways in self.whole.items() if k > 1}
+        several = {k: ways["float32"].median for k, ways in self.whole.items() if k > 1}
         first, slope, miss = linear_fit(several)
         return {
             "k": {"image_seconds": first, "pass_seconds": slope, "largest_miss": miss},
@@ -143,12 +158,12 @@ class Report:
         table.add_column("way", no_wrap=True)
         for count in counts:
             table.add_column(f"K = {count}", justify="right")
-        for way in WAYS:
+        for way in (*_OTHERS, *precisions(self.whole)):
             cells = [
                 f"{1e3 * self.whole[k][way].median:.0f} ({self.speedup(k, way).median:.1f} x)"
                 for k in counts
             ]
-            table.add_row(_TITLES[way].format(mode=self.mode), *cells)
+            table.add_row(_OTHERS.get(way, f"ours, {way}"), *cells)
         return table
 
     def _table_of_stages(self) -> Table:

@@ -1,6 +1,7 @@
 """The benchmark: everything measured in one run, in turns."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,13 +13,13 @@ from decouplednet.benchmark.folder import folder_and_computing, photographs
 from decouplednet.benchmark.growth import growth_of, memory_of_folder
 from decouplednet.benchmark.memory import is_measurable, peak_memory
 from decouplednet.benchmark.original import original_maps, own_maps, passes_of, settled_maps
-from decouplednet.benchmark.report import Report, Stage
+from decouplednet.benchmark.report import Report, Stage, fastest
 from decouplednet.benchmark.stages import operations_of, stages_of
 from decouplednet.benchmark.subject import Subject
 from decouplednet.benchmark.timing import Timing, Work, in_turns
 from decouplednet.benchmark.training import training_steps
 from decouplednet.classes import MOST_CLASSES
-from decouplednet.errors import UsageError
+from decouplednet.errors import DeviceError, UsageError
 from decouplednet.inference.devices import choose_precision, precision_word
 from decouplednet.networks.presets import check_side, preset_named
 
@@ -79,25 +80,23 @@ def benchmark(wanted: Wanted) -> Report:
         wanted: what.
     """
     device = torch.device("cpu")
-    fast = choose_precision("auto", device)
     exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
+    subjects = {precision_word(one): replace(exact, precision=one) for one in _precisions(device)}
     with TemporaryDirectory(prefix="decouplednet-") as folder:
         stages = {k: _stages(exact, k, Path(folder), wanted) for k in IDENTIFIED}
-    quick = replace(exact, precision=fast)
-    whole = {k: _ways(exact, quick, k, wanted) for k in IDENTIFIED}
-    precisions = {precision_word(precision): precision for precision in (None, fast)}
+    whole = {k: _ways(subjects, k, wanted) for k in IDENTIFIED}
+    quick, usual = subjects[fastest(whole)], choose_precision("auto", device)
     return Report(
         about=_about(wanted),
-        mode=precision_word(fast),
-        ceilings={name: _ceiling(device, one, wanted) for name, one in precisions.items()},
+        ceilings={precision_word(one): _ceiling(device, one, wanted) for one in {None, usual}},
         stages=stages,
         whole=whole,
         difference=_difference(exact),
         folder=_folder(quick, wanted),
-        training=_in_turns(training_steps(exact, fast), wanted, "training"),
+        training=_in_turns(training_steps(exact, usual), wanted, "training"),
         memory={
-            name: peak_memory(replace(exact, precision=one), MEMORY_CLASSES)
-            for name, one in (precisions.items() if is_measurable() else ())
+            name: peak_memory(one, MEMORY_CLASSES)
+            for name, one in (subjects.items() if is_measurable() else ())
         },
         growth=growth_of(quick, wanted.repetitions, quiet=wanted.quiet),
         resident=tuple(_resident(wanted.images)),
@@ -121,13 +120,25 @@ def _stages(subject: Subject, count: int, folder: Path, wanted: Wanted) -> dict[
     return {name: Stage(timed[name], operations_of(once)) for name, once in work.items()}
 
 
-def _ways(subject: Subject, quick: Subject, count: int, wanted: Wanted) -> dict[str, Timing]:
-    asked, image = passes_of(count, subject.classes), subject.image
+def _precisions(device: torch.device) -> Sequence[torch.dtype | None]:
+    """Return the precisions that this machine can compute in, float32 first."""
+    found = [None, choose_precision("auto", device)]
+    with suppress(DeviceError):
+        found.append(choose_precision("int8", device))
+    return list(dict.fromkeys(found))
+
+
+def _ways(subjects: Mapping[str, Subject], count: int, wanted: Wanted) -> dict[str, Timing]:
+    exact = subjects["float32"]
+    asked, image = passes_of(count, exact.classes), exact.image
+
+    def own(subject: Subject) -> Work:
+        return lambda: own_maps(subject.network, image, asked, subject.precision)
+
     work: dict[str, Work] = {
-        "original": lambda: original_maps(subject.plain_network, image, asked),
-        "settled": lambda: settled_maps(subject.network, image, asked),
-        "exact": lambda: own_maps(subject.network, image, asked),
-        "fast": lambda: own_maps(quick.network, image, asked, quick.precision),
+        "original": lambda: original_maps(exact.plain_network, image, asked),
+        "settled": lambda: settled_maps(exact.network, image, asked),
+        **{precision: own(subject) for precision, subject in subjects.items()},
     }
     return _in_turns(work, wanted, f"whole images, K = {count}")
 

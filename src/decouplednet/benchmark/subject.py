@@ -8,11 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from decouplednet.benchmark.original import own_maps, passes_of
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
 from decouplednet.networks.presets import preset_named
+from decouplednet.networks.ranges import set_ranges, watched
 from decouplednet.networks.taps import halve_large_weights
 from decouplednet.training.statistics import estimate_statistics
 
@@ -44,8 +46,14 @@ class Subject:
     def network(self) -> DecoupledNet:
         """The network as it predicts, channels last, its large kernels in the precision."""
         network = self._built()
+        if self.precision is torch.int8:
+            asked = passes_of(2, self.classes).to(self.device)
+            with watched(network) as seen:
+                own_maps(network, self.image, asked)
+            set_ranges(network, seen.ranges())
         if self.precision is not None:
-            halve_large_weights(network, self.precision)
+            halved = torch.bfloat16 if self.precision is torch.int8 else self.precision
+            halve_large_weights(network, halved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
         return network
 

