@@ -17,16 +17,14 @@ def test_the_card_holds_all_that_prediction_needs() -> None:
     card = card_of(untrained("tiny", RICH), TRACE, "onnx")
 
     assert json.loads(json.dumps(card)) == card
-    assert card["format_version"] == 1
+    assert card["format_version"] == 2
     assert card["made_by"] == f"decouplednet {version('decouplednet')}"
     assert card["format"] == "onnx"
     assert card["classes"] == list(NAMES)
     assert card["sides"] == [96, 128]  # 144 is no multiple of 32
     assert card["mirrored"] == [False, True]
-    assert (card["channel_order"], card["mean"]) == ("BGR", [104.0, 117.0, 123.0])
-    assert card["deviation"] == [60.0, 61.0, 62.0]
+    assert card["padding"] == [123.0, 117.0, 104.0]  # the mean colour, RGB
     assert (card["stride"], card["veto"]) == (32, "soft")
-    assert card["withheld"] == [False, True, False, False]
     assert card["thresholds"] == [0.1, 0.2, 0.15, 0.3]
     assert card["slope"] == list(CALIBRATION.slope)
     assert card["offset"] == list(CALIBRATION.offset)
@@ -40,20 +38,14 @@ def test_a_plain_procedure_is_written_out_for_each_class() -> None:
     assert card["thresholds"] == [0.5] * 4
     assert (card["slope"], card["offset"]) == ([1.0] * 4, [0.0] * 4)
     assert (card["sides"], card["mirrored"]) == ([96], [False])
-    assert card["withheld"] == [False] * 4
-
-
-@pytest.mark.parametrize(("preset", "weight"), [("tiny", 0.5), ("tiny-skip", 1.0)])
-def test_the_least_weight_of_a_class_is_that_of_the_bridge(preset: str, weight: float) -> None:
-    assert card_of(untrained(preset), TRACE, "onnx")["least_weight"] == weight
 
 
 def test_every_tensor_is_described() -> None:
     tensors = card_of(untrained("tiny"), TRACE, "onnx")["tensors"]
 
     assert list(tensors["encoder"]["outputs"]) == ["score", *TRACE]
-    assert list(tensors["class_pass"]["inputs"]) == ["seed", "present", "shown", *TRACE]
-    assert list(tensors["class_pass"]["outputs"]) == ["map_scores"]
+    assert list(tensors["class_pass"]["inputs"]) == ["passes", "probability", *TRACE]
+    assert list(tensors["class_pass"]["outputs"]) == ["foreground", "logit"]
     assert "maxima of pooling 1" in tensors["encoder"]["outputs"]["switch_1"]
     assert "borders" in tensors["encoder"]["outputs"]["skip_2"]
 

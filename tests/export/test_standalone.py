@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from decouplednet.export import standalone
-from decouplednet.export.standalone import Model, placed, resized, sigmoid
+from decouplednet.export.files import script_for
+from decouplednet.export.standalone import Model, between, placed
 from tests.export.small import picture
 from tests.inference.small import small_frame
 
-MOST_LINES = 92
+MOST_LINES = 60
 SOURCE = Path(standalone.__file__).read_text(encoding="utf-8")
 
 
@@ -44,9 +45,19 @@ def test_the_script_is_short_and_needs_nothing_of_this_package() -> None:
         )
     }
 
-    assert imported - set(sys.stdlib_module_names) == {"numpy", "PIL", "onnxruntime", "openvino"}
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "PIL", "onnxruntime"}
     assert lines_of_code('"""Text."""\n\nx = 1  # one\n\n# nothing\n') == 1
     assert lines_of_code(SOURCE) <= MOST_LINES
+
+
+def test_the_script_of_openvino_loads_its_graphs() -> None:
+    script = script_for("openvino")
+
+    assert script_for("onnx") == SOURCE
+    assert "import openvino" in script
+    assert "onnxruntime" not in script
+    assert lines_of_code(script) <= MOST_LINES
+    compile(script, "predict.py", "exec")
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -55,13 +66,20 @@ def test_an_image_comes_into_the_frame_as_in_the_package(
     shape: tuple[int, int], mirrored: bool
 ) -> None:
     model, frame = Model.__new__(Model), small_frame(64)
-    model.card = frame.to_dict()
+    model.card = {"padding": [frame.mean[frame.channel_order.index(c)] for c in "RGB"]}
     image = picture(*shape)
 
-    got = model.frame(image, 64, mirrored)
+    if mirrored:
+        image = image[:, ::-1]
 
-    expected = frame.image(np.ascontiguousarray(image[:, ::-1] if mirrored else image))
-    np.testing.assert_allclose(got[0], expected.numpy(), rtol=0, atol=1e-6)
+    got = model.frame(image, 64)
+
+    expected = frame.image(np.ascontiguousarray(image))
+    order = ["RGB".index(letter) for letter in frame.channel_order]
+    mean, deviation = np.array(frame.mean), np.array(frame.deviation)
+    normed = (got[0, order] - mean[:, None, None]) / deviation[:, None, None]
+    np.testing.assert_allclose(normed, expected.numpy(), rtol=0, atol=1e-6)
+    assert got.dtype == np.float32
     assert placed(image, 64) == frame.place(shape).placed
 
 
@@ -71,10 +89,5 @@ def test_maps_are_resized_as_by_torch(size: tuple[int, int]) -> None:
 
     expected = torch.nn.functional.interpolate(maps[None], size, mode="bilinear")[0]
 
-    np.testing.assert_allclose(resized(maps.numpy(), size), expected.numpy(), atol=1e-6)
-
-
-def test_the_sigmoid_does_not_overflow() -> None:
-    x = np.array([-1000.0, -2.0, 0.0, 3.0, 1000.0], np.float32)
-
-    np.testing.assert_allclose(sigmoid(x), torch.tensor(x).sigmoid().numpy(), atol=1e-7)
+    got = between(9, size[0]).T @ maps.numpy() @ between(12, size[1])
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-6)

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from decouplednet.errors import ModelError
+from decouplednet.export import openvino_graphs
 from decouplednet.export.files import traced_size
 from decouplednet.export.graphs import (
     IMAGE,
-    MAP_SCORES,
-    PRESENT,
+    LOGIT,
+    PASSES,
+    PROBABILITY,
     SCORE,
-    SEED,
-    SHOWN,
     ClassPassGraph,
     EncoderGraph,
 )
@@ -75,9 +75,15 @@ def agreement_of(segmenter: Segmenter, folder: Path, trace: tuple[str, ...]) -> 
     """
     traced = traced_size(segmenter)
     sizes = tuple(size for size in dict.fromkeys(_sizes(segmenter)) if size != traced)
-    model = Model(folder)
+    model = exported_model(folder)
     differences = [_difference(segmenter, model, size, trace) for size in sizes]
     return Agreement(float(np.max(differences)), _equal(segmenter, model), sizes)
+
+
+def exported_model(folder: Path) -> Model:
+    """Return the model of an exported folder, of either format, as its script loads it."""
+    in_onnx = any(folder.glob("*.onnx"))
+    return Model(folder) if in_onnx else Model(folder, openvino_graphs.load)
 
 
 def check_agreement(agreement: Agreement, folder: Path) -> None:
@@ -114,21 +120,21 @@ def _difference(
 ) -> float:
     """Return the largest difference of the scores of one image, the graphs given the same."""
     rng = torch.Generator().manual_seed(size[0])
-    image = torch.randn(1, 3, *size, generator=rng)
+    image = 255 * torch.rand(1, 3, *size, generator=rng)
     count = len(segmenter.classes)
-    asked = torch.rand(1 + size[1] % 3, count, generator=rng) < 0.5  # one map, two or three
-    shown = torch.rand(asked.shape, generator=rng) < 0.8
-    encoder = EncoderGraph(segmenter.network).eval()
+    passes = torch.rand(1 + size[1] % 3, count, generator=rng) < 0.5  # one map, two or three
+    probability = torch.rand(1, count, generator=rng)
+    encoder = EncoderGraph(segmenter.network, segmenter.frame).eval()
+    class_pass = ClassPassGraph(segmenter.network, trace, segmenter.procedure).eval()
     with torch.no_grad():
         seen = encoder(image)
         named = dict(zip((SCORE, *trace), seen, strict=True))
-        class_pass = ClassPassGraph(segmenter.network, trace).eval()
-        scores = class_pass(asked.float(), asked, shown, *seen[1:])
-    told = {SEED: asked.float(), PRESENT: asked, SHOWN: shown}
+        _, logit = class_pass(passes, probability, *seen[1:])
+    told = {PASSES: passes, PROBABILITY: probability}
     given = _arrays(told | {name: named[name] for name in trace})
     got = model.encoder({IMAGE: image.numpy()})[SCORE]
-    maps = model.class_pass(given)[MAP_SCORES]
-    return float(np.max([_largest(got, named[SCORE]), _largest(maps, scores)]))
+    maps = model.class_pass(given)[LOGIT]
+    return float(np.max([_largest(got, named[SCORE]), _largest(maps, logit)]))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.generic]]:

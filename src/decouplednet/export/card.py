@@ -3,24 +3,22 @@
 from importlib.metadata import version
 from typing import Any, Literal
 
-import torch
-
 from decouplednet.errors import ModelError
 from decouplednet.export.graphs import (
     CLASS_PASS,
     ENCODER,
+    FOREGROUND,
     IMAGE,
-    MAP_SCORES,
-    PRESENT,
+    LOGIT,
+    PASSES,
+    PROBABILITY,
     SCORE,
-    SEED,
-    SHOWN,
 )
 from decouplednet.inference.segmenter import Segmenter
 
 Format = Literal["onnx", "openvino"]
 CARD = "model.json"
-CARD_VERSION = 1
+CARD_VERSION = 2
 _SHAPES = {
     "pool5": "(1, C, h, w) float32, activations of the deepest grid",
     "fc6_open": "(1, N, h', w') bool, where fc6 is above 0",
@@ -62,9 +60,7 @@ def card_of(segmenter: Segmenter, trace: tuple[str, ...], made_for: Format) -> d
         "format": made_for,
         "preset": segmenter.preset,
         "classes": list(classes),
-        "channel_order": segmenter.frame.channel_order,
-        "mean": list(segmenter.frame.mean),
-        "deviation": list(segmenter.frame.deviation),
+        "padding": [segmenter.frame.mean[segmenter.frame.channel_order.index(c)] for c in "RGB"],
         "sides": list(dict.fromkeys(view.frame.side for view in views)),
         "mirrored": list(dict.fromkeys(view.mirrored for view in views)),
         "stride": segmenter.network.classifier.encoder.stride,
@@ -72,18 +68,10 @@ def card_of(segmenter: Segmenter, trace: tuple[str, ...], made_for: Format) -> d
         "offset": [0.0] * count if calibration is None else list(calibration.offset),
         "thresholds": list(procedure.thresholds or [procedure.threshold] * count),
         "veto": procedure.veto,
-        "withheld": list(procedure.withheld or [False] * count),
-        "least_weight": _least_weight(segmenter),
         "trace": list(trace),
         "tensors": _tensors(trace),
         "training": dict(segmenter.training),
     }
-
-
-def _least_weight(segmenter: Segmenter) -> float:
-    """Return what a class weighs in f_cls however improbable it is; see ``Bridging.seed``."""
-    improbable = torch.zeros(1, len(segmenter.classes))
-    return float(segmenter.network.bridge.seed(improbable, improbable == 0)[0, 0])
 
 
 def _tensors(trace: tuple[str, ...]) -> dict[str, dict[str, dict[str, str]]]:
@@ -91,17 +79,19 @@ def _tensors(trace: tuple[str, ...]) -> dict[str, dict[str, dict[str, str]]]:
     handed = {name: _SHAPES.get(name, _level(name)) for name in trace}
     return {
         ENCODER: {
-            "inputs": {IMAGE: "(1, 3, H, W) float32, normalised; H and W multiples of the stride"},
+            "inputs": {IMAGE: "(1, 3, H, W) float32 RGB in 0 to 255, multiples of the stride"},
             "outputs": {SCORE: "(1, L) float32, before calibration and sigmoid"} | handed,
         },
         CLASS_PASS: {
             "inputs": {
-                SEED: "(M, L) float32, weight of each class in each of M maps",
-                PRESENT: "(M, L) bool, the classes that may be on the image",
-                SHOWN: "(M, L) bool, the classes whose f_cls is shown: not withheld",
+                PASSES: "(M, L) bool, the classes that each of M maps asks for",
+                PROBABILITY: "(1, L) float32, of each class on the image",
             }
             | handed,
-            "outputs": {MAP_SCORES: "(M, 2, H, W) float32, background first, before the softmax"},
+            "outputs": {
+                FOREGROUND: "(M, H, W) float32, foreground of each map, in 0 to 1",
+                LOGIT: "(M, H, W) float32, the same before the sigmoid",
+            },
         },
     }
 

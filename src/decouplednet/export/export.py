@@ -11,10 +11,9 @@ from typing import get_args
 
 from decouplednet.annotations.files import not_written
 from decouplednet.errors import DataError, UsageError
-from decouplednet.export import standalone
 from decouplednet.export.agreement import Agreement, agreement_of, check_agreement
 from decouplednet.export.card import CARD, Format, card_of, check_exportable
-from decouplednet.export.files import check_packages, to_openvino, write_onnx
+from decouplednet.export.files import check_packages, script_for, to_openvino, write_onnx
 from decouplednet.inference.model_folder import load_model
 
 SCRIPT = "predict.py"
@@ -60,7 +59,7 @@ def export_model(model: Path | str, out: Path | str, *, to: Format) -> Exported:
             to_openvino(folder)
         card = json.dumps(card_of(segmenter, trace, to), indent=2, ensure_ascii=False)
         (folder / CARD).write_text(card + "\n", encoding="utf-8")
-        shutil.copyfile(standalone.__file__, folder / SCRIPT)
+        (folder / SCRIPT).write_text(script_for(to), encoding="utf-8")
         agreement = agreement_of(segmenter, folder, trace)
         check_agreement(agreement, out)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}

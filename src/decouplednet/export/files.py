@@ -1,5 +1,6 @@
 """Writing the graphs: ONNX by torch's exporter, and OpenVINO's files from those."""
 
+import ast
 import io
 import logging
 import warnings
@@ -13,16 +14,17 @@ from torch import Tensor, nn
 from torch.export import Dim
 
 from decouplednet.errors import ModelError
+from decouplednet.export import openvino_graphs, standalone
 from decouplednet.export.card import Format
 from decouplednet.export.graphs import (
     CLASS_PASS,
     ENCODER,
+    FOREGROUND,
     IMAGE,
-    MAP_SCORES,
-    PRESENT,
+    LOGIT,
+    PASSES,
+    PROBABILITY,
     SCORE,
-    SEED,
-    SHOWN,
     ClassPassGraph,
     EncoderGraph,
     trace_names,
@@ -77,23 +79,24 @@ def write_onnx(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
         ModelError: torch cannot export the network.
     """
     network = segmenter.network
-    encoder = EncoderGraph(network).eval()
+    encoder = EncoderGraph(network, segmenter.frame).eval()
     stride, least = network.classifier.encoder.stride, network.classifier.head.reach
     sides = {2 + axis: stride * Dim(name, min=least, max=4096) for axis, name in enumerate("hw")}
-    image = torch.randn(1, 3, *traced_size(segmenter), generator=torch.Generator().manual_seed(0))
+    rng = torch.Generator().manual_seed(0)
+    image = 255 * torch.rand(1, 3, *traced_size(segmenter), generator=rng)
     with torch.no_grad():
         _, *trace = encoder(image)
         names = trace_names(network.see(image))
     _export(encoder, (image,), (sides,), folder / f"{ENCODER}.onnx", (IMAGE,), (SCORE, *names))
     asked = torch.ones(TRACED_MAPS, len(segmenter.classes), dtype=torch.bool)
-    maps, grid = {0: Dim.DYNAMIC}, {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
+    grid = {2: Dim.DYNAMIC, 3: Dim.DYNAMIC}
     _export(
-        ClassPassGraph(network, names).eval(),
-        (asked.float(), asked, asked.clone(), *trace),  # one tensor twice would be one input
-        (maps, maps, maps, tuple(grid for _ in trace)),
+        ClassPassGraph(network, names, segmenter.procedure).eval(),
+        (asked, asked[:1].float(), *trace),
+        ({0: Dim.DYNAMIC}, {}, tuple(grid for _ in trace)),
         folder / f"{CLASS_PASS}.onnx",
-        (SEED, PRESENT, SHOWN, *names),
-        (MAP_SCORES,),
+        (PASSES, PROBABILITY, *names),
+        (FOREGROUND, LOGIT),
     )
     return names
 
@@ -159,3 +162,23 @@ def to_openvino(folder: Path) -> None:
         model = openvino.convert_model(file)
         openvino.save_model(model, folder / f"{name}.xml", compress_to_fp16=False)
         file.unlink()
+
+
+def script_for(made_for: Format) -> str:
+    """Return the script that predicts with the files of a format.
+
+    Args:
+        made_for: the format.
+    """
+    script = Path(standalone.__file__).read_text(encoding="utf-8")
+    if made_for == "onnx":
+        return script
+    theirs = Path(openvino_graphs.__file__).read_text(encoding="utf-8")
+    loads = script.replace(_function_in(script, "load"), _function_in(theirs, "load"))
+    return loads.replace("Pillow and onnxruntime", "Pillow and openvino")
+
+
+def _function_in(source: str, name: str) -> str:
+    tree = ast.parse(source)
+    found = (node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name)
+    return ast.get_source_segment(source, next(found)) or ""

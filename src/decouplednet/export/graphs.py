@@ -7,14 +7,17 @@ image. What passes from one to the other goes by the names of ``trace_names``.
 import torch
 from torch import Tensor, nn
 
+from decouplednet.dataset.frame import Frame
+from decouplednet.inference.procedure import Procedure
 from decouplednet.networks.classification import HeadTrace, Traced
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.saliency import shares
 from decouplednet.networks.vgg import Encoded
 
 ENCODER, CLASS_PASS = "encoder", "class_pass"
-IMAGE, SCORE, MAP_SCORES = "image", "score", "map_scores"
-SEED, PRESENT, SHOWN = "seed", "present", "shown"
+IMAGE, SCORE = "image", "score"
+PASSES, PROBABILITY = "passes", "probability"
+FOREGROUND, LOGIT = "foreground", "logit"
 _HEAD = ("pool5", "fc6_open", "fc7_open", "score_map", "share")
 _SWITCH = "switch_"
 
@@ -24,15 +27,27 @@ class EncoderGraph(nn.Module):
 
     Args:
         network: in evaluation mode.
+        frame: how it sees an image.
     """
 
-    def __init__(self, network: DecoupledNet) -> None:
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, network: DecoupledNet, frame: Frame) -> None:
         super().__init__()
         self.network = network
+        self.channels = ["RGB".index(letter) for letter in frame.channel_order]
+        for name, levels in (("mean", frame.mean), ("deviation", frame.deviation)):
+            self.register_buffer(name, torch.tensor(levels)[:, None, None])
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Return the (1, L) scores of a (1, 3, H, W) image, then what ``trace_names`` lists."""
-        traced = self.network.see(image)
+        """Return the (1, L) scores of an image, then what ``trace_names`` lists.
+
+        Args:
+            image: (1, 3, H, W) float32 RGB in 0 to 255.
+        """
+        normalised = (image[:, self.channels] - self.mean) / self.deviation
+        traced = self.network.see(normalised)
         head, encoded = traced.head, traced.encoded
         share = shares(head, head.score_map.dtype)
         gates = (encoded.pool5, head.fc6_open, head.fc7_open, head.score_map, share)
@@ -45,26 +60,33 @@ class ClassPassGraph(nn.Module):
     Args:
         network: in evaluation mode.
         trace: names of what the encoder hands over, as from ``trace_names``.
+        procedure: whose withheld classes are withheld.
     """
 
-    def __init__(self, network: DecoupledNet, trace: tuple[str, ...]) -> None:
+    def __init__(self, network: DecoupledNet, trace: tuple[str, ...], procedure: Procedure) -> None:
         super().__init__()
         self.network = network
+        self.procedure = procedure
         self._by_switches = any(name.startswith(_SWITCH) for name in trace)
 
-    def forward(self, seed: Tensor, present: Tensor, shown: Tensor, *trace: Tensor) -> Tensor:
-        """Return the (M, 2, H, W) scores of M maps, background first, before the softmax.
+    def forward(self, passes: Tensor, probability: Tensor, *trace: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (M, H, W) foreground in [0, 1], and the same before the sigmoid.
 
         Args:
-            seed: (M, L) float32, weight of each class in each map.
-            present: (M, L) bool, the classes that may be on the image.
-            shown: (M, L) bool, the classes whose f_cls is shown.
+            passes: (M, L) bool, the classes that each of M maps asks for; those that any asks for
+                are on the image.
+            probability: (1, L) float32 of each class.
             *trace: what ``trace_names`` lists, of one image.
         """
         traced = self._traced(trace)
-        image_index = torch.zeros(seed.shape[0], dtype=torch.int64)
+        image_index = torch.zeros(passes.shape[0], dtype=torch.int64)
+        seed = self.network.bridge.seed(probability.expand(passes.shape), passes)
+        present = passes.any(dim=0, keepdim=True).expand(passes.shape)
+        shown = self.procedure.shown(present)
         g = self.network.activation(traced, image_index, seed, present, shown)
-        return self.network.decode(g, traced, image_index)
+        scores = self.network.decode(g, traced, image_index)
+        logit = scores[:, 1] - scores[:, 0]
+        return logit.sigmoid(), logit
 
     def _traced(self, trace: tuple[Tensor, ...]) -> Traced:
         pool5, fc6_open, fc7_open, score_map, share, *levels = trace
