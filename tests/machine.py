@@ -1,11 +1,7 @@
 """What tests need of the machine that they run on."""
 
-from pathlib import Path
-
 import pytest
 
-from decouplednet.inference.devices import int8_in
+from decouplednet.networks.processor import int8_in
 
-needs_bytes = pytest.mark.skipif(
-    not int8_in(Path("/proc/cpuinfo")), reason="this processor does not multiply bytes"
-)
+needs_bytes = pytest.mark.skipif(not int8_in(), reason="this processor does not multiply bytes")

@@ -16,9 +16,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path, int]]:
     made: list[tuple[Path, Path, int]] = []
 
     def instead(
-        model: Path, images: Path, *, count: int, progress: Callable[..., object]
+        model: Path, images: Path, *, count: int, device: str, progress: Callable[..., object]
     ) -> dict[str, float]:
         made.append((model, images, count))
+        assert device == "cpu" or count == 32
         assert progress is not None
         return {"a": 1.0, "b": 2.0}
 
@@ -27,10 +28,10 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path, int]]:
 
 
 def test_it_says_how_many_ranges_are_known(calls: list[tuple[Path, Path, int]]) -> None:
-    printed = run("run", "photographs", "--images", "7").stdout
+    printed = run("run", "photographs", "--images", "7", "--device", "cpu").stdout
 
     assert calls == [(Path("run"), Path("photographs"), 7)]
-    assert printed == "run: ranges of 2 activations are known now\n"
+    assert printed == "run: the ranges of activations are known at 2 places now\n"
 
 
 def test_quiet_says_nothing(calls: list[tuple[Path, Path, int]]) -> None:

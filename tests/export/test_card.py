@@ -45,7 +45,7 @@ def test_every_tensor_is_described() -> None:
 
     assert list(tensors["encoder"]["outputs"]) == ["score", *TRACE]
     assert list(tensors["class_pass"]["inputs"]) == ["passes", "probability", *TRACE]
-    assert list(tensors["class_pass"]["outputs"]) == ["foreground", "logit"]
+    assert list(tensors["class_pass"]["outputs"]) == ["foreground", "map_score"]
     assert "maxima of pooling 1" in tensors["encoder"]["outputs"]["switch_1"]
     assert "borders" in tensors["encoder"]["outputs"]["skip_2"]
 

@@ -8,10 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from decouplednet.errors import DataError, DeviceError, ModelError
+from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError
 from decouplednet.inference import devices
 from decouplednet.inference.activation_ranges import measure_ranges, prepare_int8
 from decouplednet.inference.model_folder import load_model, save_model
+from decouplednet.networks import precision, taps
 from decouplednet.networks.ranges import ranges_of
 from tests.inference.test_model_folder import IMAGE, tiny_segmenter
 from tests.inference.test_predictor import draw
@@ -50,6 +51,37 @@ def test_a_prepared_model_predicts_in_bytes_nearly_the_same(model: Path, photogr
     assert (model / "model/model.safetensors").read_bytes() == weights
 
 
+@needs_bytes
+def test_images_together_are_predicted_as_alone(model: Path, photographs: Path) -> None:
+    prepare_int8(model, photographs)
+    predictor = load_model(model, precision="int8").predictor()
+    images = [draw((40, 61), seed=8), draw((53, 37), seed=9)]
+    tags: list[set[str]] = [{"cat", "cow"}, {"cow"}]
+
+    together = predictor.predict(images, tags)
+
+    for image, known, found in zip(images, tags, together, strict=True):
+        (alone,) = predictor.predict([image], [known])
+        difference = np.abs(alone.class_maps["cow"] - found.class_maps["cow"])
+        assert float(difference.mean()) < 5e-3  # what stands beside bytes is rounded to bf16
+
+
+@needs_bytes
+def test_kernels_that_are_rounded_beside_bytes_are_not_saved(
+    model: Path, photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_int8(model, photographs)
+    monkeypatch.setattr(taps, "_LARGE_WEIGHT", 100)
+    monkeypatch.setattr(precision, "bf16_in", lambda: True)
+    rough = load_model(model, precision="int8")
+
+    with pytest.raises(ModelError, match="kernels of this model are kept in bf16; load it with"):
+        save_model(tmp_path / "again", rough)
+    monkeypatch.setattr(precision, "bf16_in", lambda: False)
+    exact = load_model(model, precision="int8").network
+    assert {weight.dtype for weight in exact.parameters()} == {torch.float32}
+
+
 def test_ranges_are_kept_with_the_model(model: Path, photographs: Path, tmp_path: Path) -> None:
     ranges = prepare_int8(model, photographs, count=2)
 
@@ -85,7 +117,7 @@ def test_an_image_in_which_nothing_is_found_still_reaches_the_decoder() -> None:
 def test_a_model_without_ranges_is_not_loaded_in_8_bits(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "int8_in", lambda _: True)
+    monkeypatch.setattr(devices, "int8_in", lambda: True)
 
     with pytest.raises(ModelError) as fault:
         load_model(model, precision="int8")
@@ -99,14 +131,14 @@ def test_a_model_without_ranges_is_not_loaded_in_8_bits(
 def test_a_processor_that_does_not_multiply_bytes_is_named(
     model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "int8_in", lambda _: False)
+    monkeypatch.setattr(devices, "int8_in", lambda: False)
 
     with pytest.raises(DeviceError) as fault:
         load_model(model, precision="int8")
 
     assert str(fault.value) == (
-        "precision int8 needs a processor that multiplies bytes (VNNI or AMX); the cpu here does "
-        "not, choose bf16 or 32"
+        "precision int8 needs a processor that is known to multiply bytes (VNNI or AMX); choose "
+        "bf16 or 32"
     )
 
 
@@ -117,7 +149,7 @@ def test_ranges_that_are_none_are_refused(model: Path, ranges: dict[str, float])
     file = model / "model/model.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), "ranges": ranges}))
 
-    message = "no activations named nowhere" if "nowhere" in ranges else "ranges.decoder.entry: "
+    message = "no place named nowhere" if "nowhere" in ranges else "ranges.decoder.entry: "
     with pytest.raises(ModelError, match=message):
         load_model(model)
 
@@ -128,6 +160,9 @@ def test_without_an_image_the_model_stays_as_it_is(model: Path, tmp_path: Path) 
 
     with pytest.raises(DataError, match=r"empty: holds no image to measure activations on$"):
         prepare_int8(model, tmp_path / "empty")
+
+    with pytest.raises(SettingsError, match=r"^count = 0: at least 1$"):
+        prepare_int8(model, tmp_path / "empty", count=0)
 
     (tmp_path / "empty/cat.png").write_bytes(b"no image")
     with pytest.raises(DataError, match=r"cat\.png"):

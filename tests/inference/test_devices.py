@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import pytest
 import torch
 
 from decouplednet.errors import DeviceError
 from decouplednet.inference import devices
-from decouplednet.inference.devices import bf16_in, choose_device, choose_precision, int8_in
+from decouplednet.inference.devices import choose_device, choose_precision
 
 CPU = torch.device("cpu")
 
@@ -60,7 +58,7 @@ def test_auto_precision_is_bf16_only_where_the_hardware_has_it(
     native: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = torch.bfloat16 if native else None
-    monkeypatch.setattr(devices, "bf16_in", lambda _: native)
+    monkeypatch.setattr(devices, "bf16_in", lambda: native)
 
     def supported(including_emulation: bool) -> bool:
         return native or including_emulation
@@ -71,53 +69,12 @@ def test_auto_precision_is_bf16_only_where_the_hardware_has_it(
     assert choose_precision("auto", torch.device("cuda")) is expected
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("processor : 0\nflags\t\t: fpu avx512f avx512_bf16 sse\n", True),
-        ("flags : fpu amx_bf16\n", True),
-        ("Features : fp asimd bf16 i8mm\n", True),
-        ("flags : fpu avx512f\nmodel name : bf16\n", False),
-        ("", False),
-    ],
-)
-def test_native_bf16_is_read_from_the_processor_flags(
-    text: str, expected: bool, tmp_path: Path
-) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(text, encoding="utf-8")
-
-    assert bf16_in(cpuinfo) is expected
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("processor : 0\nflags\t\t: fpu avx512f avx512_vnni sse\n", True),
-        ("flags : fpu avx_vnni\n", True),
-        ("flags : fpu amx_int8\n", True),
-        ("flags : fpu avx512f avx512_bf16\nmodel name : avx512_vnni\n", False),
-    ],
-)
-def test_products_of_bytes_are_read_from_the_processor_flags(
-    text: str, expected: bool, tmp_path: Path
-) -> None:
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(text, encoding="utf-8")
-
-    assert int8_in(cpuinfo) is expected
-
-
-def test_without_a_processor_description_nothing_is_assumed(tmp_path: Path) -> None:
-    assert not bf16_in(tmp_path / "absent")
-    assert not int8_in(tmp_path / "absent")
-
-
 def test_8_bits_are_for_processors_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "int8_in", lambda _: True)
+    monkeypatch.setattr(devices, "int8_in", lambda: True)
 
     assert choose_precision("int8", CPU) is torch.int8
-    with pytest.raises(DeviceError, match="the cuda here does not, choose bf16 or 32"):
+    message = "^precision int8 is computed on the CPU alone; choose device cpu or bf16$"
+    with pytest.raises(DeviceError, match=message):
         choose_precision("int8", torch.device("cuda"))
 
 

@@ -8,8 +8,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.errors import ModelError
+from decouplednet.networks import precision
 from decouplednet.networks.initialisation import he
-from decouplednet.networks.precision import eight_bits, mixed_precision
+from decouplednet.networks.precision import beside_bytes, eight_bits, mixed_precision
 from decouplednet.networks.quantisation import ToBytes, byte_convolution, byte_layers
 from decouplednet.networks.ranges import RangedInput, RangedReLU, ranges_of, set_ranges, watched
 from decouplednet.networks.segmentation import DeconvolutionNetwork
@@ -23,9 +24,15 @@ CPU = torch.device("cpu")
 
 
 def test_activations_become_bytes_and_what_is_larger_is_cut_off() -> None:
-    x = torch.tensor([0.0, 0.019, 0.021, 1.0, 5.1, 5.2, 100.0])
+    x = torch.tensor([-3.0, -0.01, 0.0, 0.019, 0.021, 1.0, 5.1, 5.2, 100.0])
 
-    assert ToBytes(5.1)(x).tolist() == [0, 1, 1, 50, 255, 255, 255]
+    assert ToBytes(5.1)(x).tolist() == [0, 0, 0, 1, 1, 50, 255, 255, 255]
+
+
+def test_whole_numbers_in_bfloat16_are_bytes_as_they_are() -> None:
+    x = torch.arange(256, dtype=torch.bfloat16)
+
+    assert ToBytes(255.0)(x).tolist() == list(range(256))
 
 
 def convolved(x: Tensor, kernel: Tensor, padding: int) -> Tensor:
@@ -54,8 +61,8 @@ def test_a_convolution_of_bytes_sums_whole_numbers(
     sums = convolved(x, whole, padding) * scale[:, None, None] * 2.0 / 255
     expected = (sums + bias.double()[:, None, None]).relu()
     if goes is None:
-        assert got.dtype == torch.bfloat16
-        torch.testing.assert_close(got.double(), expected, rtol=2**-8, atol=1e-6)
+        assert got.dtype == torch.float32
+        torch.testing.assert_close(got.double(), expected, rtol=1e-5, atol=1e-6)
     else:
         levels = (expected / goes * 255).round().clamp(max=255)
         assert got.dtype == torch.uint8
@@ -180,7 +187,7 @@ def test_parts_whose_ranges_are_not_known_stay_as_they_are() -> None:
         (skipping, given),
     ):
         got = in_bytes(part, *inputs)
-        with torch.inference_mode(), mixed_precision(CPU, torch.bfloat16):
+        with torch.inference_mode(), mixed_precision(CPU, beside_bytes()):
             expected = part(*inputs)
         first = got.pool5 if isinstance(got, Encoded) else got
         second = expected.pool5 if isinstance(expected, Encoded) else expected
@@ -219,7 +226,7 @@ def test_nothing_is_in_bytes_while_it_learns() -> None:
 
     with mixed_precision(CPU, torch.int8):
         pool5 = vgg(image).pool5  # with gradient
-    with mixed_precision(CPU, torch.bfloat16):
+    with mixed_precision(CPU, beside_bytes()):
         expected = vgg(image).pool5
 
     assert pool5.requires_grad
@@ -233,10 +240,12 @@ def test_layers_that_form_no_chain_are_refused() -> None:
         byte_layers(layers, 1.0)
 
 
-def test_a_precision_ends_with_its_context() -> None:
+@pytest.mark.parametrize("bf16", [True, False])
+def test_a_precision_ends_with_its_context(bf16: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(precision, "bf16_in", lambda: bf16)
     with mixed_precision(CPU, torch.int8):
-        assert torch.get_autocast_dtype("cpu") == torch.bfloat16
-        assert torch.is_autocast_enabled("cpu")
+        assert torch.is_autocast_enabled("cpu") is bf16
+        assert not bf16 or torch.get_autocast_dtype("cpu") == torch.bfloat16
         with mixed_precision(CPU, None):
             assert not eight_bits()
             assert not torch.is_autocast_enabled("cpu")
@@ -261,7 +270,7 @@ def test_a_range_is_the_largest_activation_that_was_met() -> None:
             places(torch.tensor(x))
     places(torch.tensor([100.0]))  # nobody looks any more
 
-    assert seen.ranges() == {"some": 7.25}
+    assert seen.ranges() == {"some": 7.25, "none": 1e-6}
 
 
 def test_what_is_below_zero_has_no_range() -> None:
@@ -269,8 +278,10 @@ def test_what_is_below_zero_has_no_range() -> None:
     with watched(entry) as seen:
         entry(torch.tensor([1.0, 2.0]))
         entry(torch.tensor([-0.1, 2.0]))
+    with watched(entry) as overflowing:
+        entry(torch.tensor([1.0, torch.inf]))
 
-    assert seen.ranges() == {}
+    assert seen.ranges() == overflowing.ranges() == {}
 
 
 def test_ranges_are_told_by_name_and_replace_the_others() -> None:
@@ -280,5 +291,5 @@ def test_ranges_are_told_by_name_and_replace_the_others() -> None:
     set_ranges(network, {"1.0": 2.5})
 
     assert ranges_of(network) == {"1.0": 2.5}
-    with pytest.raises(ModelError, match=r"^ranges: the network has no activations named 7$"):
+    with pytest.raises(ModelError, match=r"^ranges: the network has no place named 7$"):
         set_ranges(network, {"7": 1.0})

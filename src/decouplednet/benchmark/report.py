@@ -10,7 +10,7 @@ from decouplednet.benchmark.growth import Growth, linear_fit
 from decouplednet.benchmark.stages import STAGES
 from decouplednet.benchmark.timing import Timing, ratios, total
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _OTHERS = {"original": "original", "settled": "original, tuned"}
 
 

@@ -88,7 +88,10 @@ def benchmark(wanted: Wanted) -> Report:
     quick, usual = subjects[fastest(whole)], choose_precision("auto", device)
     return Report(
         about=_about(wanted),
-        ceilings={precision_word(one): _ceiling(device, one, wanted) for one in {None, usual}},
+        ceilings={
+            precision_word(one): _ceiling(device, one, wanted)
+            for one in dict.fromkeys((None, usual))
+        },
         stages=stages,
         whole=whole,
         difference=_difference(exact),

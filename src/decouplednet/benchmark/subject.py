@@ -13,6 +13,7 @@ from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.initialisation import he
+from decouplednet.networks.precision import beside_bytes
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.ranges import set_ranges, watched
 from decouplednet.networks.taps import halve_large_weights
@@ -51,8 +52,8 @@ class Subject:
             with watched(network) as seen:
                 own_maps(network, self.image, asked)
             set_ranges(network, seen.ranges())
-        if self.precision is not None:
-            halved = torch.bfloat16 if self.precision is torch.int8 else self.precision
+        halved = beside_bytes() if self.precision is torch.int8 else self.precision
+        if halved is not None:
             halve_large_weights(network, halved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
         return network

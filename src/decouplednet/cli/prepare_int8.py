@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from decouplednet.cli.options import ModelFolder
+from decouplednet.cli.options import Device, ModelFolder
 from decouplednet.counts import count
 
 Images = Annotated[
@@ -15,7 +15,13 @@ Most = Annotated[int, typer.Option("--images", min=1, help="How many photographs
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
 
 
-def prepare_int8(model: ModelFolder, images: Images, most: Most = 32, quiet: Quiet = False) -> None:
+def prepare_int8(
+    model: ModelFolder,
+    images: Images,
+    most: Most = 32,
+    device: Device = "auto",
+    quiet: Quiet = False,
+) -> None:
     """Measure how large the activations of MODEL become, which predict --precision int8 needs.
 
     What is measured is written into the model's model.json. Tags and masks are not looked at.
@@ -23,6 +29,9 @@ def prepare_int8(model: ModelFolder, images: Images, most: Most = 32, quiet: Qui
     from decouplednet.inference.activation_ranges import prepare_int8 as prepare
     from decouplednet.progress import bar
 
-    ranges = prepare(model, images, count=most, progress=bar("images", quiet))
+    shown = bar("images", quiet)
+    ranges = prepare(model, images, count=most, device=device, progress=shown)
     if not quiet:
-        typer.echo(f"{model}: ranges of {count(len(ranges), 'activation')} are known now")
+        typer.echo(
+            f"{model}: the ranges of activations are known at {count(len(ranges), 'place')} now"
+        )

@@ -55,7 +55,7 @@ def evaluate(
         tags: give the network the true classes of each image, in place of its gate.
         threshold: a class is identified above this probability, in [0, 1]; None: the model's.
         device: ``auto``, ``cpu`` or ``cuda``; None: where a segmenter is, ``auto`` for a path.
-        precision: ``auto``, ``32``, ``bf16`` or ``fp16``, see ``load_model``.
+        precision: ``auto``, ``32``, ``bf16``, ``fp16`` or ``int8``, see ``load_model``.
         progress: shows how far the images are done.
 
     Raises:

@@ -14,7 +14,7 @@ from decouplednet.export import openvino_graphs
 from decouplednet.export.files import traced_size
 from decouplednet.export.graphs import (
     IMAGE,
-    LOGIT,
+    MAP_SCORE,
     PASSES,
     PROBABILITY,
     SCORE,
@@ -129,12 +129,12 @@ def _difference(
     with torch.no_grad():
         seen = encoder(image)
         named = dict(zip((SCORE, *trace), seen, strict=True))
-        _, logit = class_pass(passes, probability, *seen[1:])
+        _, map_score = class_pass(passes, probability, *seen[1:])
     told = {PASSES: passes, PROBABILITY: probability}
     given = _arrays(told | {name: named[name] for name in trace})
     got = model.encoder({IMAGE: image.numpy()})[SCORE]
-    maps = model.class_pass(given)[LOGIT]
-    return float(np.max([_largest(got, named[SCORE]), _largest(maps, logit)]))
+    maps = model.class_pass(given)[MAP_SCORE]
+    return float(np.max([_largest(got, named[SCORE]), _largest(maps, map_score)]))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.generic]]:

@@ -9,7 +9,7 @@ from decouplednet.export.graphs import (
     ENCODER,
     FOREGROUND,
     IMAGE,
-    LOGIT,
+    MAP_SCORE,
     PASSES,
     PROBABILITY,
     SCORE,
@@ -90,7 +90,7 @@ def _tensors(trace: tuple[str, ...]) -> dict[str, dict[str, dict[str, str]]]:
             | handed,
             "outputs": {
                 FOREGROUND: "(M, H, W) float32, foreground of each map, in 0 to 1",
-                LOGIT: "(M, H, W) float32, the same before the sigmoid",
+                MAP_SCORE: "(M, H, W) float32, the same before the sigmoid",
             },
         },
     }

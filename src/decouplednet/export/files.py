@@ -21,7 +21,7 @@ from decouplednet.export.graphs import (
     ENCODER,
     FOREGROUND,
     IMAGE,
-    LOGIT,
+    MAP_SCORE,
     PASSES,
     PROBABILITY,
     SCORE,
@@ -96,7 +96,7 @@ def write_onnx(segmenter: Segmenter, folder: Path) -> tuple[str, ...]:
         ({0: Dim.DYNAMIC}, {}, tuple(grid for _ in trace)),
         folder / f"{CLASS_PASS}.onnx",
         (PASSES, PROBABILITY, *names),
-        (FOREGROUND, LOGIT),
+        (FOREGROUND, MAP_SCORE),
     )
     return names
 

@@ -17,7 +17,7 @@ from decouplednet.networks.vgg import Encoded
 ENCODER, CLASS_PASS = "encoder", "class_pass"
 IMAGE, SCORE = "image", "score"
 PASSES, PROBABILITY = "passes", "probability"
-FOREGROUND, LOGIT = "foreground", "logit"
+FOREGROUND, MAP_SCORE = "foreground", "map_score"
 _HEAD = ("pool5", "fc6_open", "fc7_open", "score_map", "share")
 _SWITCH = "switch_"
 
@@ -85,8 +85,8 @@ class ClassPassGraph(nn.Module):
         shown = self.procedure.shown(present)
         g = self.network.activation(traced, image_index, seed, present, shown)
         scores = self.network.decode(g, traced, image_index)
-        logit = scores[:, 1] - scores[:, 0]
-        return logit.sigmoid(), logit
+        map_score = scores[:, 1] - scores[:, 0]
+        return map_score.sigmoid(), map_score
 
     def _traced(self, trace: tuple[Tensor, ...]) -> Traced:
         pool5, fc6_open, fc7_open, score_map, share, *levels = trace

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 
-def load(folder: Path, name: str, cores: list[Any] = []) -> Any:  # noqa: B006
+def load(folder: Path, name: str, cores: list[Any] = []) -> Any:  # noqa: B006  # kept
     """Return a graph of a folder: a function from arrays by name to arrays by name.
 
     All graphs share one core, which stays: each core gives the thread a stack for signals and puts

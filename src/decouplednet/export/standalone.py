@@ -47,8 +47,8 @@ class Model:
         views = [(side, 1 - 2 * flip) for side in card["sides"] for flip in card["mirrored"]]
         seen = [self.encoder({"image": self.frame(image[:, ::step], side)}) for side, step in views]
         score = np.mean([one.pop("score") for one in seen], axis=0)
-        logit = np.float32(card["slope"]) * score + np.float32(card["offset"])
-        probability = 1 / (1 + np.exp(-logit))
+        calibrated = np.float32(card["slope"]) * score + np.float32(card["offset"])
+        probability = (1 + np.tanh(calibrated / 2)) / 2  # the sigmoid, without an overflow
         found = probability[0] > np.float32(card["thresholds"])
         places = np.flatnonzero(found if tags is None else np.isin(classes, list(tags)))
         if not len(places):
@@ -70,11 +70,20 @@ class Model:
         return filled.transpose(2, 0, 1)[None]
 
     def maps(self, image: Any, view: Any, seen: Any, given: Any, claim: Any) -> Any:
-        """Return the (K + 1, H, W) maps of background and the K classes asked for, in one view."""
+        """Return the (K + 1, H, W) maps of background and the K classes asked for, in one view.
+
+        Args:
+            image: (H, W, 3).
+            view: the side of its frame, and -1 where it was mirrored, else 1.
+            seen: what the encoder made of that view.
+            given: the passes, (M, L), and the probability, (1, L), for the class pass.
+            claim: (K, 1, 1), what each class may claim; the largest of them all.
+        """
         foreground = self.class_pass(given | seen)["foreground"]
         claimed = foreground[: len(claim)] * claim / claim.max()
         maps = np.concatenate([1 - foreground[-1:], claimed])
-        maps /= np.maximum(maps.sum(axis=0), 1e-30)
+        maps[0] += maps.sum(axis=0) == 0  # what no map claims is background
+        maps /= maps.sum(axis=0)
         for count, length in zip(placed(image, view[0]), image.shape, strict=False):
             maps = maps.swapaxes(1, 2)[..., :count] @ between(count, length)  # rows, then columns
         return maps[..., :: view[1]]

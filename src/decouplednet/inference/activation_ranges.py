@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from decouplednet.annotations.images import find_images, read_image
-from decouplednet.errors import DataError
+from decouplednet.errors import DataError, SettingsError
 from decouplednet.inference.model_folder import load_model, write_ranges
 from decouplednet.inference.reading import Image
 from decouplednet.inference.segmenter import Segmenter
@@ -14,7 +14,12 @@ Progress = Callable[[Sequence[Path]], Iterable[Path]]
 
 
 def prepare_int8(
-    model: Path | str, images: Path | str, *, count: int = 32, progress: Progress = iter
+    model: Path | str,
+    images: Path | str,
+    *,
+    count: int = 32,
+    device: str = "cpu",
+    progress: Progress = iter,
 ) -> dict[str, float]:
     """Measure the ranges of a model's activations on photographs, and write them into its folder.
 
@@ -22,6 +27,7 @@ def prepare_int8(
         model: a run folder or its ``model/``.
         images: an image, or a folder that is searched wholly; such as the model was trained on.
         count: how many of them are seen, evenly spread over the sorted files; at least 1.
+        device: ``auto``, ``cpu`` or ``cuda``, where they are seen, in float32.
         progress: shows how far they are done.
 
     Returns:
@@ -29,11 +35,15 @@ def prepare_int8(
 
     Raises:
         DataError: there is no image, or one cannot be read; the model is unchanged.
+        DeviceError: the device is not on this machine.
+        SettingsError: the count is below 1.
         ModelError: there is no model.
     """
-    segmenter = load_model(model)
+    if count < 1:
+        raise SettingsError(f"count = {count}: at least 1")
+    segmenter = load_model(model, device)
     found = find_images(Path(images)).images
-    if not found or count < 1:
+    if not found:
         raise DataError(f"{images}: holds no image to measure activations on")
     step = max(1, len(found) / count)
     chosen = [found[int(number * step)] for number in range(min(count, len(found)))]

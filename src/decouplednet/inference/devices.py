@@ -1,15 +1,12 @@
 """Which device computes, and how precisely."""
 
-from pathlib import Path
-
 import torch
 
 from decouplednet.errors import DeviceError
+from decouplednet.networks.processor import bf16_in, int8_in
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "32", "bf16", "fp16", "int8")
-
-_DESCRIPTION = Path("/proc/cpuinfo")
 
 
 def choose_device(name: str) -> torch.device:
@@ -47,11 +44,8 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype | None:
         raise DeviceError(f"precision {name!r} is none of {', '.join(PRECISIONS)}")
     if name == "fp16" and device.type == "cpu":
         raise DeviceError("precision fp16 needs a GPU; on a CPU choose bf16 or 32")
-    if name == "int8" and not (device.type == "cpu" and int8_in(_DESCRIPTION)):
-        raise DeviceError(
-            f"precision int8 needs a processor that multiplies bytes (VNNI or AMX); the {device} "
-            "here does not, choose bf16 or 32"
-        )
+    if name == "int8":
+        _check_bytes(device)
     if name == "auto":
         return torch.bfloat16 if _multiplies_bf16(device) else None
     return {"32": None, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}[name]
@@ -67,37 +61,17 @@ def precision_word(precision: torch.dtype | None) -> str:
     return words[precision]
 
 
+def _check_bytes(device: torch.device) -> None:
+    if device.type != "cpu":
+        raise DeviceError("precision int8 is computed on the CPU alone; choose device cpu or bf16")
+    if not int8_in():
+        raise DeviceError(
+            "precision int8 needs a processor that is known to multiply bytes (VNNI or AMX); "
+            "choose bf16 or 32"
+        )
+
+
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bf16_in(_DESCRIPTION)
-
-
-def bf16_in(cpuinfo: Path) -> bool:
-    """Return whether a Linux processor description names bf16 products; False where it is absent.
-
-    Args:
-        cpuinfo: a file like ``/proc/cpuinfo``; flags on a line ``flags`` (x86) or ``Features``
-            (ARM).
-    """
-    return _has_any(cpuinfo, {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def int8_in(cpuinfo: Path) -> bool:
-    """Return whether a Linux processor description names products of bytes, as ``bf16_in``.
-
-    Those of x86: without them, sums of two products are cut off at 16 bits.
-
-    Args:
-        cpuinfo: a file like ``/proc/cpuinfo``.
-    """
-    return _has_any(cpuinfo, {"avx512_vnni", "avx_vnni", "amx_int8"})
-
-
-def _has_any(cpuinfo: Path, names: set[str]) -> bool:
-    try:
-        text = cpuinfo.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return False
-    lines = (line for line in text.splitlines() if line.startswith(("flags", "Features")))
-    return any(names & set(line.split()) for line in lines)
+    return bf16_in()

@@ -30,6 +30,7 @@ from decouplednet.networks.backbone import BackboneEncoder, backbone_of
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
 from decouplednet.networks.modern import MODERN, preset_with
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
+from decouplednet.networks.precision import beside_bytes
 from decouplednet.networks.presets import Preset, check_side
 from decouplednet.networks.ranges import ranges_of, set_ranges
 from decouplednet.networks.taps import halve_large_weights, has_large_weights
@@ -75,10 +76,11 @@ def save_model(folder: Path, segmenter: Segmenter) -> None:
         DataError: the disk is full, or the folder may not be written.
         ModelError: the model was loaded in half precision, and kernels of it are rounded.
     """
-    if any(w.dtype in (torch.bfloat16, torch.float16) for w in segmenter.network.parameters()):
+    halved = {torch.bfloat16, torch.float16} & {w.dtype for w in segmenter.network.parameters()}
+    if halved:
         raise ModelError(
             f"{folder}: nothing is written, since kernels of this model are kept in "
-            f"{precision_word(segmenter.precision)}; load it with precision 32 to save it"
+            f"{precision_word(halved.pop())}; load it with precision 32 to save it"
         )
     description = _describe(segmenter)
     beside = folder / f".{secrets.token_hex(8)}.part"
@@ -108,15 +110,16 @@ def load_model(
         path: a run folder or its ``model/``.
         device: where the network is to compute; ``auto`` for a GPU if there is one.
         precision: ``32``, ``bf16`` or ``fp16``, in which the CPU then also keeps kernels of more
-            than 16 million numbers; ``int8``: the other convolutions in 8 bits, and else as
-            ``bf16``; ``auto``: bf16 where the hardware multiplies it natively and there are no such
-            kernels, whose scores in bf16 were not measured, else 32.
+            than 16 million numbers; ``int8``: chains of convolutions in 8 bits, all else as in
+            ``bf16`` where the processor multiplies that, or 32; ``auto``: bf16 where the hardware
+            multiplies it natively and there are no such kernels, whose scores in bf16 were not
+            measured, else 32.
 
     Raises:
         DeviceError: the device or the precision is not on this machine.
         ModelError: there is no model, a file of it is damaged or of a newer format, its preset
             meant another network in its format, or its weights do not fit the network that it
-            names; the message lists both sides.
+            names; the message lists both sides. Or it knows no ranges, which int8 needs.
     """
     place = choose_device(device) if isinstance(device, str) else device
     choose_precision(precision, place)  # refused before anything is read
@@ -150,8 +153,9 @@ def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torc
     if not has_large_weights(network):
         return choose_precision(precision, device)
     reduced = None if precision == "auto" else choose_precision(precision, device)
-    if reduced is not None and device.type == "cpu":
-        halve_large_weights(network, torch.bfloat16 if reduced is torch.int8 else reduced)
+    halved = beside_bytes() if reduced is torch.int8 else reduced
+    if halved is not None and device.type == "cpu":
+        halve_large_weights(network, halved)
     return reduced
 
 
@@ -167,8 +171,8 @@ def write_ranges(path: Path | str, ranges: Mapping[str, float]) -> None:
         DataError: the disk is full, or the folder may not be written.
     """
     file = _folder(Path(path)) / DESCRIPTION
-    described = _read_description(file).model_copy(update={"ranges": dict(ranges)})
-    write_atomically(file, _content(described))
+    before = _read_description(file).model_dump()
+    write_atomically(file, _content(_Description(**(before | {"ranges": dict(ranges)}))))
 
 
 def means_another_network(version: int, preset: str) -> bool:

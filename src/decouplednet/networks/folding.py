@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolution before it, for prediction."""
+"""Layers computed in a faster way for prediction, and batch normalisation folded into them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass

@@ -6,6 +6,8 @@ from contextvars import ContextVar
 
 import torch
 
+from decouplednet.networks.processor import bf16_in
+
 _EIGHT_BITS = ContextVar("eight_bits", default=False)
 
 
@@ -17,16 +19,24 @@ def mixed_precision(device: torch.device, precision: torch.dtype | None) -> Iter
         device: where the tensors are.
         precision: that type; None for float32 throughout, also inside an outer such context;
             ``torch.int8`` for chains of convolutions in 8 bits where their ranges are known, and
-            bfloat16 elsewhere.
+            the type of ``beside_bytes`` elsewhere.
     """
     in_bytes = precision is torch.int8
-    dtype = torch.bfloat16 if in_bytes else precision
+    dtype = beside_bytes() if in_bytes else precision
     token = _EIGHT_BITS.set(in_bytes)
     try:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
             yield
     finally:
         _EIGHT_BITS.reset(token)
+
+
+def beside_bytes() -> torch.dtype | None:
+    """Return the type of matrix products that are not in 8 bits where others are.
+
+    bfloat16 where the processor multiplies it; None, for float32, where it would be slower.
+    """
+    return torch.bfloat16 if bf16_in() else None
 
 
 def eight_bits() -> bool:

@@ -23,7 +23,7 @@ _WEIGHT_LEVELS = 127  # of a signed byte to either side of 0
 
 @dataclass(frozen=True, slots=True)
 class ToBytes:
-    """Activations, at least 0, to bytes.
+    """Activations to bytes; what is below 0 becomes 0.
 
     Args:
         largest: what 255 stands for.
@@ -33,7 +33,8 @@ class ToBytes:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return uint8 of the same shape and layout."""
-        return (x * (_LEVELS / self.largest) + 0.5).clamp_(max=_LEVELS).to(torch.uint8)
+        # In bfloat16, whole numbers above 128 would be rounded twice.
+        return (x.float() * (_LEVELS / self.largest)).round_().clamp_(0, _LEVELS).to(torch.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +47,7 @@ class ByteConvolution:
         bias: (out,) float32.
         padding: zeros around the input.
         comes: what 255 stands for in the input.
-        goes: the same for the output; None: bfloat16 comes out, not rounded to bytes.
+        goes: the same for the output; None: float32 comes out, not rounded to bytes.
     """
 
     kernel: Tensor
@@ -57,7 +58,7 @@ class ByteConvolution:
     goes: float | None
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return (M, out, h, w), bytes or bfloat16, of (M, C, h, w) bytes, channels last."""
+        """Return (M, out, h, w), bytes or float32, of (M, C, h, w) bytes, channels last."""
         as_bytes = self.goes is not None
         convolved: Tensor = torch.ops.onednn.qconv_pointwise(
             x,
@@ -73,7 +74,7 @@ class ByteConvolution:
             1,
             self.goes / _LEVELS if self.goes is not None else 1.0,
             0,
-            torch.uint8 if as_bytes else torch.bfloat16,
+            torch.uint8 if as_bytes else torch.float32,
             "relu",
             [],
             "",
@@ -91,7 +92,7 @@ def byte_convolution(
         bias: (out,).
         padding: zeros around the input.
         comes: what 255 stands for in the input.
-        goes: the same for the output; None: bfloat16 comes out.
+        goes: the same for the output; None: float32 comes out.
     """
     peak = weight.detach().float().abs().amax(dim=(1, 2, 3))
     scales = torch.where(peak > 0, peak, 1.0) / _WEIGHT_LEVELS
@@ -110,7 +111,7 @@ def byte_layers(layers: Sequence[nn.Module], comes: float | None) -> list[Layer]
         comes: the range of the activations that come in, at least 0; None: not known.
 
     Returns:
-        ``ToBytes``, then a layer for each convolution, bfloat16 coming out of the last; None where
+        ``ToBytes``, then a layer for each convolution, float32 coming out of the last; None where
         a range is not known.
     """
     if comes is None:

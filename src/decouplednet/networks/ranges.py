@@ -1,5 +1,6 @@
 """Where activations pass whose range must be known before they can be held in 8 bits."""
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from torch import Tensor, nn
 
 from decouplednet.errors import ModelError
 from decouplednet.networks.shortcuts import layer_by_layer
+
+_SMALLEST = 1e-6  # of a range
 
 
 class Ranged(nn.Module):
@@ -54,7 +57,7 @@ def set_ranges(network: nn.Module, ranges: Mapping[str, float]) -> None:
     places = dict(ranged_places(network))
     for name in ranges:
         if name not in places:
-            raise ModelError(f"ranges: the network has no activations named {name}")
+            raise ModelError(f"ranges: the network has no place named {name}")
     for name, place in places.items():
         place.largest = ranges.get(name)
 
@@ -76,11 +79,15 @@ class Watched:
         self.extremes[name] = min(least, before[0]), max(largest, before[1])
 
     def ranges(self) -> dict[str, float]:
-        """Return the largest activation at each place; not where all were 0, or some below it.
+        """Return the largest activation at each place; not where some were below 0, or infinite.
 
-        Cutting off the largest ones, one in ten thousand, cost 0.01 mean IoU where this cost none.
+        Where all were 0 they stay so: what the network never sent on is cut off.
         """
-        return {name: large for name, (least, large) in self.extremes.items() if least >= 0 < large}
+        return {
+            name: max(largest, _SMALLEST)
+            for name, (least, largest) in self.extremes.items()
+            if least >= 0 and math.isfinite(largest)
+        }
 
 
 @contextmanager
@@ -97,3 +104,8 @@ def watched(network: nn.Module) -> Iterator[Watched]:
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def range_of(place: nn.Module) -> float | None:
+    """Return the range at a place; None where it is not known, or the module is none."""
+    return place.largest if isinstance(place, Ranged) else None

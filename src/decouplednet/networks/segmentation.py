@@ -56,7 +56,7 @@ class DeconvolutionNetwork(nn.Module):
         if not may_fold(self):
             return [[self.entry], *([*group] for group in self._sequences())]
         dtype = working_type(device, self.score.weight.dtype)
-        ranges = tuple(ranges_of(self).values()) if eight_bits() else ()
+        ranges = tuple(ranges_of(self).items()) if eight_bits() else ()
         tensors = self.groups.state_dict().values()
         return self._folded.get(tensors, lambda: self._fold(dtype), dtype, ranges)
 

@@ -13,7 +13,7 @@ from decouplednet.networks.image_index import of_maps, with_maps
 from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.precision import eight_bits
 from decouplednet.networks.quantisation import byte_layers
-from decouplednet.networks.ranges import Ranged, RangedInput, ranges_of
+from decouplednet.networks.ranges import RangedInput, range_of, ranges_of
 from decouplednet.networks.vgg import Encoded
 
 
@@ -135,8 +135,7 @@ def _quantised(parts: Iterable[tuple[Entered, Entered]]) -> tuple[tuple[Group, G
 def _in_bytes(entry: nn.Module, block: nn.Module) -> Group:
     """Return the convolutions of a block in 8 bits; as they are where a range is not known."""
     layers = [one for one in block.modules() if not list(one.children())]
-    of_entry = entry.largest if isinstance(entry, Ranged) else None
-    return byte_layers(layers, of_entry) or [entry, block]
+    return byte_layers(layers, range_of(entry)) or [entry, block]
 
 
 def _resized(x: Tensor, height: int, width: int) -> Tensor:

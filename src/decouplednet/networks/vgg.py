@@ -12,7 +12,7 @@ from decouplednet.networks.folding import Group, Kept, in_turn, may_fold
 from decouplednet.networks.initialisation import Initialise, he
 from decouplednet.networks.precision import eight_bits
 from decouplednet.networks.quantisation import byte_layers
-from decouplednet.networks.ranges import Ranged, RangedReLU, ranges_of
+from decouplednet.networks.ranges import Ranged, RangedReLU, range_of, ranges_of
 
 Widths = tuple[int, int, int, int, int]
 
@@ -129,29 +129,25 @@ class VGG(nn.Module):
         """Return the convolutions of each group in 8 bits, where that is wanted and possible."""
         if not (eight_bits() and may_fold(self)):
             return [None] * GROUPS
-        ranges = tuple(ranges_of(self).values())
+        ranges = tuple(ranges_of(self).items())
         return self._in_bytes.get(self.state_dict().values(), self._quantised, ranges)
 
     def _quantised(self) -> tuple[Group | None, ...]:
         # The first convolution sees an image, of either sign, and costs little.
         entry = 1 + next(i for i, one in enumerate(self.features) if isinstance(one, Ranged))
-        comes, made = _range(self.features[entry - 1]), list[Group | None]()
+        comes, made = range_of(self.features[entry - 1]), list[Group | None]()
         for number in range(GROUPS):
             *convolutions, _ = self.group(number)
             first = [] if number else convolutions[:entry]
             layers = byte_layers(convolutions[len(first) :], comes)
             made.append(None if layers is None else [*first, *layers])
-            comes = _range(convolutions[-1])
+            comes = range_of(convolutions[-1])
         return tuple(made)
 
     def group(self, number: int) -> list[nn.Module]:
         """Return the layers of one of the five groups, counted from 0, its pooling last."""
         ends = [i + 1 for i, layer in enumerate(self.features) if isinstance(layer, nn.MaxPool2d)]
         return list(self.features[ends[number - 1] if number else 0 : ends[number]])
-
-
-def _range(layer: nn.Module) -> float | None:
-    return layer.largest if isinstance(layer, Ranged) else None
 
 
 def _layers(widths: Widths, batch_norm: bool) -> Iterator[nn.Module]:
