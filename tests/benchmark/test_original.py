@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -11,8 +13,11 @@ from decouplednet.benchmark.original import (
     settled_maps,
 )
 from decouplednet.benchmark.subject import Subject
+from decouplednet.networks.precision import beside_bytes
+from decouplednet.networks.ranges import ranges_of
 from decouplednet.networks.saliency import saliency_by_autograd
 from tests.benchmark.conftest import small_subject
+from tests.machine import needs_bytes
 
 EACH = [
     ("tiny", 64),
@@ -39,6 +44,21 @@ def test_all_ways_give_the_same_maps(preset: str, side: int, count: int) -> None
     # They differ by far more than that from place to place, and from pass to pass.
     assert not count or float(maps[:, 1].std(dim=(1, 2)).min()) > 1e-2
     assert count < 2 or float((maps[0] - maps[1]).abs().max()) > 1e-2
+
+
+@needs_bytes
+@pytest.mark.parametrize(("preset", "side"), [("tiny", 64), ("tiny-skip", 96)])
+def test_a_network_in_bytes_knows_its_ranges(preset: str, side: int) -> None:
+    exact = small_subject(preset, side)
+    rough, asked = replace(exact, precision=torch.int8), passes_of(2, 6)
+
+    expected = own_maps(exact.network, exact.image, asked)
+    got = own_maps(rough.network, rough.image, asked, torch.int8)
+    halved = own_maps(exact.network, exact.image, asked, beside_bytes())
+
+    assert not ranges_of(exact.network)
+    assert 0 < float((got - expected).abs().mean()) < 0.05
+    assert not torch.equal(got, halved)
 
 
 def test_f_cls_of_a_pass_is_the_gradient_of_its_classes(subject: Subject) -> None:

@@ -1,10 +1,12 @@
 import json
 
 import pytest
+import torch
 
 from decouplednet.benchmark import run as running
 from decouplednet.benchmark.run import Wanted, benchmark
 from decouplednet.errors import SettingsError, UsageError
+from decouplednet.inference import devices
 
 
 @pytest.mark.parametrize(
@@ -30,6 +32,19 @@ def test_a_side_that_the_preset_cannot_take_is_refused() -> None:
 def test_the_side_is_the_preset_s_unless_given() -> None:
     assert Wanted(preset="tiny").pixels == 96
     assert Wanted(preset="tiny", side=64).pixels == 64
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+@pytest.mark.parametrize("int8", [False, True])
+def test_every_precision_of_the_processor_is_timed(
+    bf16: bool, int8: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "bf16_in", lambda: bf16)
+    monkeypatch.setattr(devices, "int8_in", lambda: int8)
+
+    found = running._precisions(torch.device("cpu"))
+
+    assert found == [None, *[torch.bfloat16] * bf16, *[torch.int8] * int8]
 
 
 @pytest.mark.slow

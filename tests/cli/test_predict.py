@@ -2,6 +2,7 @@
 
 import csv
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
@@ -10,8 +11,10 @@ from PIL import Image
 
 from decouplednet.cli.predict import predict
 from decouplednet.errors import DataError, DeviceError, ModelError, UsageError
+from decouplednet.inference.activation_ranges import prepare_int8
 from decouplednet.inference.devices import choose_precision, precision_word
 from tests.cli.conftest import runner
+from tests.machine import needs_bytes
 
 run = runner(predict)
 IN = precision_word(choose_precision("auto", torch.device("cpu")))
@@ -201,3 +204,14 @@ def test_the_precision_can_be_chosen_and_is_named(
     said = run(model, images, "--out", tmp_path / "out", "--precision", precision).stdout
 
     assert said == f"label maps: {tmp_path / 'out'}/ (3 images in {word}; 1 file skipped)\n"
+
+
+@needs_bytes
+def test_a_prepared_model_labels_in_8_bits(model: Path, images: Path, tmp_path: Path) -> None:
+    prepared = tmp_path / "prepared"
+    copytree(model, prepared)
+    prepare_int8(prepared, images)
+
+    said = run(prepared, images, "--out", tmp_path / "out", "--precision", "int8").stdout
+
+    assert said == f"label maps: {tmp_path / 'out'}/ (3 images in int8; 1 file skipped)\n"

@@ -13,12 +13,15 @@ from torch import nn
 
 from decouplednet.classes import ClassList
 from decouplednet.errors import ModelError
+from decouplednet.inference.activation_ranges import measure_ranges
 from decouplednet.inference.model_folder import load_model, save_model
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.backbone import BackboneEncoder
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.networks.modern import modern
+from decouplednet.networks.ranges import set_ranges
 from tests.inference.small import small_frame
+from tests.machine import needs_bytes
 from tests.networks.backbones import FAMILIES, small_backbone
 
 NAMES = ("cat", "cow", "dog")
@@ -68,6 +71,24 @@ def test_a_loaded_model_predicts_what_the_saved_one_does(family: str, tmp_path: 
     for name in ("cat", "dog"):
         np.testing.assert_allclose(one.class_maps[name], other.class_maps[name], atol=1e-6)
     assert len(np.unique(one.class_maps["cat"])) > 10
+
+
+@needs_bytes
+def test_in_8_bits_levels_of_the_decoder_are_in_bytes(tmp_path: Path) -> None:
+    segmenter = modern_segmenter("dinov2")
+    ranges = measure_ranges(segmenter, [IMAGE])
+    set_ranges(segmenter.network, ranges)
+    save_model(tmp_path, segmenter)
+
+    assert any(name.startswith("decoder.entries.") for name in ranges)
+    maps = {
+        precision: load_model(tmp_path, precision=precision)
+        .predict(IMAGE, {"cat"})
+        .class_maps["cat"]
+        for precision in ("32", "bf16", "int8")
+    }
+    assert float(np.abs(maps["int8"] - maps["32"]).mean()) < 0.05
+    assert not np.array_equal(maps["int8"], maps["bf16"])
 
 
 def test_the_description_holds_the_config_and_no_path(saved: Path) -> None:

@@ -8,15 +8,18 @@ Source: Jacob et al., "Quantization and Training of Neural Networks for Efficien
 Integer-Arithmetic-Only Inference", CVPR 2018, section 2, with a zero point of 0.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Convolves, Layer, folded
-from decouplednet.networks.ranges import Ranged
+from decouplednet.networks.folding import Convolves, Kept, Layer, folded, may_fold
+from decouplednet.networks.precision import eight_bits
+from decouplednet.networks.ranges import Ranged, ranges_of
 
+Value = TypeVar("Value")
 _LEVELS = 255  # of an unsigned byte, above 0
 _WEIGHT_LEVELS = 127  # of a signed byte to either side of 0
 
@@ -101,6 +104,22 @@ def byte_convolution(
         kernel, scales, comes / _LEVELS, 0, [1, 1], [padding] * 2, [1, 1], 1, None
     )
     return ByteConvolution(packed, scales, bias.detach().float(), padding, comes, goes)
+
+
+def in_bytes(part: nn.Module, kept: Kept[Value], make: Callable[[], Value]) -> Value | None:
+    """Return what a part computes in 8 bits, made once for its weights and ranges.
+
+    Args:
+        part: a network that may hold places of known range.
+        kept: keeps what is made.
+        make: makes it.
+
+    Returns:
+        None where the context asks for no 8 bits, see ``eight_bits``, or the part learns.
+    """
+    if not (eight_bits() and may_fold(part)):
+        return None
+    return kept.get(part.state_dict().values(), make, tuple(ranges_of(part).items()))
 
 
 def byte_layers(layers: Sequence[nn.Module], comes: float | None) -> list[Layer] | None:

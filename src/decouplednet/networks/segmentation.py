@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from decouplednet.networks.folding import Folded, Group, Kept, fold, in_turn, may_fold
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
-from decouplednet.networks.precision import eight_bits, working_type
-from decouplednet.networks.quantisation import byte_layers
-from decouplednet.networks.ranges import RangedInput, RangedReLU, ranges_of
+from decouplednet.networks.precision import working_type
+from decouplednet.networks.quantisation import byte_layers, in_bytes
+from decouplednet.networks.ranges import RangedInput, RangedReLU
 from decouplednet.networks.vgg import CONVOLUTIONS, Encoded, Widths
 
 
@@ -29,7 +29,8 @@ class DeconvolutionNetwork(nn.Module):
         super().__init__()
         self.groups = nn.ModuleList(nn.Sequential(*layers) for layers in _groups(widths))
         self.entry = RangedInput()
-        self._folded: Kept[tuple[Group, ...]] = Kept()
+        self._folded: Kept[Sequence[Group]] = Kept()
+        self._in_bytes: Kept[Sequence[Group]] = Kept()
         self.score = nn.Conv2d(widths[0], 2, kernel_size=1)
         initialise(self)
 
@@ -53,26 +54,26 @@ class DeconvolutionNetwork(nn.Module):
 
         For prediction the normalisations are folded in; or all is in bytes, see ``eight_bits``.
         """
+        groups = [*self._sequences()]
         if not may_fold(self):
-            return [[self.entry], *([*group] for group in self._sequences())]
+            return [[self.entry], *([*group] for group in groups)]
+        byte_groups = in_bytes(self, self._in_bytes, lambda: self._quantised(groups))
+        if byte_groups:
+            return byte_groups
         dtype = working_type(device, self.score.weight.dtype)
-        ranges = tuple(ranges_of(self).items()) if eight_bits() else ()
         tensors = self.groups.state_dict().values()
-        return self._folded.get(tensors, lambda: self._fold(dtype), dtype, ranges)
+        return self._folded.get(
+            tensors, lambda: [[], *([*_fold_group(group, dtype)] for group in groups)], dtype
+        )
 
-    def _fold(self, dtype: torch.dtype) -> tuple[Group, ...]:
-        groups = list(self._sequences())
-        in_bytes = self._bytes(groups) if eight_bits() else None
-        return in_bytes or ([], *([*_fold_group(group, dtype)] for group in groups))
-
-    def _bytes(self, groups: Sequence[nn.Sequential]) -> tuple[Group, ...] | None:
-        """Return the same in bytes from g to the last ReLU; None where a range is not known."""
+    def _quantised(self, groups: Sequence[nn.Sequential]) -> Sequence[Group]:
+        """Return the same in bytes from g to the last ReLU; none where a range is not known."""
         layers = byte_layers([*chain.from_iterable(groups)], self.entry.largest)
         if layers is None:
-            return None
+            return []
         rest = iter(layers)
         counts = (1, *reversed(CONVOLUTIONS))  # bytes are made of g before it is unpooled
-        return tuple([*islice(rest, count)] for count in counts)
+        return [[*islice(rest, count)] for count in counts]
 
     def _sequences(self) -> Iterator[nn.Sequential]:
         for group in self.groups:

@@ -8,12 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.networks.convolution import normalised_convolution
-from decouplednet.networks.folding import Group, Kept, in_turn, may_fold
+from decouplednet.networks.folding import Group, Kept, in_turn
 from decouplednet.networks.image_index import of_maps, with_maps
 from decouplednet.networks.initialisation import Initialise
-from decouplednet.networks.precision import eight_bits
-from decouplednet.networks.quantisation import byte_layers
-from decouplednet.networks.ranges import RangedInput, range_of, ranges_of
+from decouplednet.networks.quantisation import byte_layers, in_bytes
+from decouplednet.networks.ranges import RangedInput, range_of
 from decouplednet.networks.vgg import Encoded
 
 
@@ -113,11 +112,7 @@ class SkipDecoder(nn.Module):
         laterals = [*zip(self.skip_entries, self.laterals, strict=True)]
         levels = [*zip(self.entries, self.levels, strict=True)]
         plain = [*zip(laterals, levels, strict=True)]
-        if not (eight_bits() and may_fold(self)):
-            return plain
-        ranges = tuple(ranges_of(self).items())
-        tensors = self.state_dict().values()
-        return self._in_bytes.get(tensors, lambda: _quantised(plain), ranges)
+        return in_bytes(self, self._in_bytes, lambda: _quantised(plain)) or plain
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
         """Return the scores of each map; see ``Decoder``."""
@@ -129,10 +124,10 @@ Entered = tuple[nn.Module, nn.Module]
 
 
 def _quantised(parts: Iterable[tuple[Entered, Entered]]) -> tuple[tuple[Group, Group], ...]:
-    return tuple((_in_bytes(*lateral), _in_bytes(*level)) for lateral, level in parts)
+    return tuple((_block_in_bytes(*lateral), _block_in_bytes(*level)) for lateral, level in parts)
 
 
-def _in_bytes(entry: nn.Module, block: nn.Module) -> Group:
+def _block_in_bytes(entry: nn.Module, block: nn.Module) -> Group:
     """Return the convolutions of a block in 8 bits; as they are where a range is not known."""
     layers = [one for one in block.modules() if not list(one.children())]
     return byte_layers(layers, range_of(entry)) or [entry, block]

@@ -8,11 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.errors import ModelError
-from decouplednet.networks.folding import Group, Kept, in_turn, may_fold
+from decouplednet.networks.folding import Group, Kept, in_turn
 from decouplednet.networks.initialisation import Initialise, he
-from decouplednet.networks.precision import eight_bits
-from decouplednet.networks.quantisation import byte_layers
-from decouplednet.networks.ranges import Ranged, RangedReLU, range_of, ranges_of
+from decouplednet.networks.quantisation import byte_layers, in_bytes
+from decouplednet.networks.ranges import Ranged, RangedReLU, range_of
 
 Widths = tuple[int, int, int, int, int]
 
@@ -74,7 +73,7 @@ class VGG(nn.Module):
         self.features = nn.ModuleList(_layers(widths, batch_norm))
         if stride < STRIDE:
             self.features[-1] = nn.MaxPool2d(3, stride=1, padding=1, return_indices=True)
-        self._in_bytes: Kept[tuple[Group | None, ...]] = Kept()
+        self._in_bytes: Kept[Sequence[Group | None]] = Kept()
         initialise(self)
 
     @property
@@ -114,10 +113,11 @@ class VGG(nn.Module):
         """
         # Pooling with indices takes 17 times as long on the CPU in the other memory format.
         x = x.contiguous(memory_format=torch.channels_last)
-        switches, skips, in_bytes = [], [], self._byte_groups()
+        switches, skips = [], []
+        byte_groups = in_bytes(self, self._in_bytes, self._quantised) or [None] * GROUPS
         for group in groups:
             *convolutions, pooling = self.group(group)
-            x = in_turn(in_bytes[group] or convolutions, x)
+            x = in_turn(byte_groups[group] or convolutions, x)
             if group in self.skip_groups:
                 skips.append(x)
             x, origin = pooling(x)
@@ -125,14 +125,8 @@ class VGG(nn.Module):
                 switches.append(origin)
         return Encoded(x, tuple(switches), tuple(skips))
 
-    def _byte_groups(self) -> Sequence[Group | None]:
-        """Return the convolutions of each group in 8 bits, where that is wanted and possible."""
-        if not (eight_bits() and may_fold(self)):
-            return [None] * GROUPS
-        ranges = tuple(ranges_of(self).items())
-        return self._in_bytes.get(self.state_dict().values(), self._quantised, ranges)
-
-    def _quantised(self) -> tuple[Group | None, ...]:
+    def _quantised(self) -> Sequence[Group | None]:
+        """Return the convolutions of each group in 8 bits; None where a range is not known."""
         # The first convolution sees an image, of either sign, and costs little.
         entry = 1 + next(i for i, one in enumerate(self.features) if isinstance(one, Ranged))
         comes, made = range_of(self.features[entry - 1]), list[Group | None]()
@@ -142,7 +136,7 @@ class VGG(nn.Module):
             layers = byte_layers(convolutions[len(first) :], comes)
             made.append(None if layers is None else [*first, *layers])
             comes = range_of(convolutions[-1])
-        return tuple(made)
+        return made
 
     def group(self, number: int) -> list[nn.Module]:
         """Return the layers of one of the five groups, counted from 0, its pooling last."""
