@@ -7,7 +7,7 @@ Differs: all of their convolutions learn, as the library leaves them, those with
 at ``classifier.convolution_rate`` of the step size.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import torch
@@ -153,6 +153,9 @@ def peer(name: str, title: str, build: Build) -> BaselineTraining:
         usual=SEEN_TWICE,
     )
 
+
+BUILDS: Mapping[str, Build] = {"smp-unet": unet, "smp-deeplabv3plus": deeplabv3plus}
+"""Of the peers, by the names that files have for them."""
 
 PEERS = (
     peer("smp-unet", "smp U-Net, masks only", unet),

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from decouplednet.benchmark import run as running
-from decouplednet.benchmark.run import Wanted, benchmark
+from decouplednet.benchmark.run import Wanted, benchmark, precisions_on
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.inference import devices
 
@@ -42,7 +42,7 @@ def test_every_precision_of_the_processor_is_timed(
     monkeypatch.setattr(devices, "bf16_in", lambda: bf16)
     monkeypatch.setattr(devices, "int8_in", lambda: int8)
 
-    found = running._precisions(torch.device("cpu"))
+    found = precisions_on(torch.device("cpu"))
 
     assert found == [None, *[torch.bfloat16] * bf16, *[torch.int8] * int8]
 

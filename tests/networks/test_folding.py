@@ -1,3 +1,4 @@
+import pickle
 from copy import deepcopy
 
 import pytest
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 from decouplednet.networks.folding import Convolves, Folded, Kept, fold
 from decouplednet.networks.initialisation import he
 from decouplednet.networks.segmentation import DeconvolutionNetwork
+from decouplednet.networks.shortcuts import layer_by_layer
 from decouplednet.networks.vgg import VGG
 from tests.networks.small import WIDTHS, images
 
@@ -44,6 +46,57 @@ def test_a_folded_convolution_equals_its_layers(kind: type[Convolves], bias: boo
 
     torch.testing.assert_close(got, norm(layer(x)).relu(), rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(alone, layer(x).relu(), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize(("side", "padding"), [(1, 0), (3, 1), (5, 2), (3, 0)])
+@pytest.mark.parametrize("kind", [nn.Conv2d, nn.ConvTranspose2d])
+def test_in_the_processor_s_order_it_computes_the_same(
+    kind: type[Convolves], side: int, padding: int
+) -> None:
+    torch.manual_seed(0)
+    layer, norm = kind(4, 6, side, padding=padding), nn.BatchNorm2d(6)
+    unsettled(norm)
+    x = torch.randn(3, 4, 7, 9)
+    with torch.inference_mode():
+        expected = norm(layer(x)).relu()
+
+    once = fold(layer, norm, torch.float32)
+    halved = fold(layer, norm, torch.bfloat16)
+
+    with torch.inference_mode():
+        got, rough = once(x), halved(x)
+    assert once.weight.is_mkldnn is torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]  # torch's own
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-5)
+    assert rough.dtype == torch.bfloat16
+    torch.testing.assert_close(rough.float(), expected, rtol=0.02, atol=0.05)
+
+
+def test_an_encoder_predicts_the_same_folded_and_not() -> None:
+    torch.manual_seed(1)
+    for batch_norm in (False, True):
+        vgg, image = VGG(WIDTHS, batch_norm), images(2)
+        unsettled(vgg)
+        with torch.inference_mode():
+            got = vgg(image)
+            again = vgg.run_groups(vgg.run_groups(image, range(2)).pool5, range(2, 5))
+            with layer_by_layer():
+                expected = vgg(image)
+        torch.testing.assert_close(got.pool5, expected.pool5, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(again.pool5, expected.pool5, rtol=1e-4, atol=1e-5)
+        for switch, other in zip(got.switches, expected.switches, strict=True):
+            assert float((switch == other).double().mean()) > 0.99
+
+
+def test_what_is_kept_is_not_sent_to_another_process() -> None:
+    decoder, g, switches = decoder_and_inputs()
+    with torch.inference_mode():
+        expected = decoder(g, switches)
+
+    sent = pickle.loads(pickle.dumps(decoder))  # noqa: S301  # its own words
+
+    assert sent._folded._value is None
+    with torch.inference_mode():
+        torch.testing.assert_close(sent(g, switches), expected)
 
 
 def test_a_normalisation_that_cannot_be_folded_is_refused() -> None:

@@ -6,21 +6,29 @@ from typing import Any
 
 from rich.table import Table
 
+from decouplednet.benchmark.exported import ONNX_RUNTIME, OPENVINO
 from decouplednet.benchmark.growth import Growth, linear_fit
 from decouplednet.benchmark.stages import STAGES
 from decouplednet.benchmark.timing import Timing, ratios, total
 
 FORMAT_VERSION = 2
-_OTHERS = {"original": "original", "settled": "original, tuned"}
-
+_OTHERS = {
+    "original": "original",
+    "settled": "original, tuned",
+    ONNX_RUNTIME: "ours, float32 in ONNX Runtime",
+    OPENVINO: "ours, float32 in OpenVINO",
+}
 
 Whole = Mapping[int, Mapping[str, Timing]]
 
 
 def precisions(whole: Whole) -> tuple[str, ...]:
-    """Return the precisions of ours among the ways to compute whole images."""
-    ways = next(iter(whole.values()))
-    return tuple(way for way in ways if way not in _OTHERS)
+    """Return the precisions in which torch computes ours, of the ways to compute whole images."""
+    return tuple(way for way in _ways(whole) if way not in _OTHERS)
+
+
+def _ways(whole: Whole) -> tuple[str, ...]:
+    return tuple(next(iter(whole.values())))
 
 
 def fastest(whole: Whole) -> str:
@@ -50,7 +58,8 @@ class Report:
         ceilings: FLOP/s of the fastest convolution, by precision.
         stages: by K and name, in float32.
         whole: seconds of an image by K and way: ``original``, ``settled`` (the same with every
-            simple setting right), and each precision of ours, ``float32`` first.
+            simple setting right), each precision of ours, ``float32`` first, and the exported
+            programs whose packages are installed.
         difference: largest, of softmax values, between the ways in float64.
         folder: seconds of predicting a folder, and of its computing alone.
         training: seconds of a step, plain and own.
@@ -97,7 +106,7 @@ class Report:
             "mode": self.mode,
             "speedup_over_original": {
                 **self._speedups(self.mode),
-                "by_precision": {word: self._speedups(word) for word in precisions(self.whole)},
+                "by_way": {way: self._speedups(way) for way in _ways(self.whole)},
             },
             "share_of_convolution_ceiling": self.share_of_ceiling(3),
             "predict_over_stages": self._predict_over_stages().median,
@@ -158,7 +167,7 @@ class Report:
         table.add_column("way", no_wrap=True)
         for count in counts:
             table.add_column(f"K = {count}", justify="right")
-        for way in (*_OTHERS, *precisions(self.whole)):
+        for way in _ways(self.whole):
             cells = [
                 f"{1e3 * self.whole[k][way].median:.0f} ({self.speedup(k, way).median:.1f} x)"
                 for k in counts

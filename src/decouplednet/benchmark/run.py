@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 import torch
 
 from decouplednet.benchmark.ceiling import convolutions
+from decouplednet.benchmark.exported import Program, programs
 from decouplednet.benchmark.folder import folder_and_computing, photographs
 from decouplednet.benchmark.growth import growth_of, memory_of_folder
 from decouplednet.benchmark.memory import is_measurable, peak_memory
@@ -81,10 +82,12 @@ def benchmark(wanted: Wanted) -> Report:
     """
     device = torch.device("cpu")
     exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
-    subjects = {precision_word(one): replace(exact, precision=one) for one in _precisions(device)}
+    subjects = {precision_word(one): replace(exact, precision=one) for one in precisions_on(device)}
     with TemporaryDirectory(prefix="decouplednet-") as folder:
         stages = {k: _stages(exact, k, Path(folder), wanted) for k in IDENTIFIED}
-    whole = {k: _ways(subjects, k, wanted) for k in IDENTIFIED}
+    with TemporaryDirectory(prefix="decouplednet-") as folder:
+        others = programs(exact, Path(folder))
+        whole = {k: _ways(subjects, others, k, wanted) for k in IDENTIFIED}
     quick, usual = subjects[fastest(whole)], choose_precision("auto", device)
     return Report(
         about=_about(wanted),
@@ -123,25 +126,35 @@ def _stages(subject: Subject, count: int, folder: Path, wanted: Wanted) -> dict[
     return {name: Stage(timed[name], operations_of(once)) for name, once in work.items()}
 
 
-def _precisions(device: torch.device) -> Sequence[torch.dtype | None]:
-    """Return the precisions that this machine can compute in, float32 first."""
+def precisions_on(device: torch.device) -> Sequence[torch.dtype | None]:
+    """Return the precisions that this machine computes in, float32 first.
+
+    Args:
+        device: where.
+    """
     found = [None, choose_precision("auto", device)]
     with suppress(DeviceError):
         found.append(choose_precision("int8", device))
     return list(dict.fromkeys(found))
 
 
-def _ways(subjects: Mapping[str, Subject], count: int, wanted: Wanted) -> dict[str, Timing]:
+def _ways(
+    subjects: Mapping[str, Subject], others: Mapping[str, Program], count: int, wanted: Wanted
+) -> dict[str, Timing]:
     exact = subjects["float32"]
     asked, image = passes_of(count, exact.classes), exact.image
 
     def own(subject: Subject) -> Work:
         return lambda: own_maps(subject.network, image, asked, subject.precision)
 
+    def by(program: Program) -> Work:
+        return lambda: program(asked)
+
     work: dict[str, Work] = {
         "original": lambda: original_maps(exact.plain_network, image, asked),
         "settled": lambda: settled_maps(exact.network, image, asked),
         **{precision: own(subject) for precision, subject in subjects.items()},
+        **{name: by(program) for name, program in others.items()},
     }
     return _in_turns(work, wanted, f"whole images, K = {count}")
 

@@ -1,6 +1,6 @@
 """What one image costs, stage by stage, for K identified classes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count
 
 from decouplednet.annotations.images import read_image
 from decouplednet.annotations.masks import write_mask
@@ -28,9 +28,24 @@ STAGES = (*OF_IMAGES, *OF_CLASSES, "fuse", "write")
 """In the order in which an image goes through them."""
 
 
+def _convolution_flop(
+    x: Sequence[int],
+    weight: Sequence[int],
+    *more: object,
+    out_shape: Sequence[int],
+    **named: object,
+) -> int:
+    del more, named
+    return int(conv_flop_count(list(x), list(weight), list(out_shape)))
+
+
+_COUNTED = {torch.ops.mkldnn._convolution_pointwise: _convolution_flop}
+"""Operations that torch's own counter does not know."""
+
+
 def operations_of(work: Work) -> float:
     """Return the FLOP of convolutions and matrix products, a multiply-add counted as two."""
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping=_COUNTED) as counter:
         work()
     return float(counter.get_total_flops())
 

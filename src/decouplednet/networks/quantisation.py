@@ -8,16 +8,24 @@ Source: Jacob et al., "Quantization and Training of Neural Networks for Efficien
 Integer-Arithmetic-Only Inference", CVPR 2018, section 2, with a zero point of 0.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Convolves, Kept, Layer, folded, may_fold
+from decouplednet.networks.folding import (
+    Convolves,
+    Kept,
+    Layer,
+    blocks,
+    folded,
+    may_fold,
+    padding_of,
+)
 from decouplednet.networks.precision import eight_bits
-from decouplednet.networks.ranges import Ranged, ranges_of
+from decouplednet.networks.ranges import range_of, ranges_of
 
 Value = TypeVar("Value")
 _LEVELS = 255  # of an unsigned byte, above 0
@@ -136,12 +144,13 @@ def byte_layers(layers: Sequence[nn.Module], comes: float | None) -> list[Layer]
     if comes is None:
         return None
     made: list[Layer] = [ToBytes(comes)]
-    *inner, last = _blocks(layers)
+    *inner, last = blocks(layers)
     for convolution, norm, relu in inner:
-        if relu.largest is None:
+        goes = range_of(relu)
+        if goes is None:
             return None
-        made.append(_in_bytes(convolution, norm, comes, relu.largest))
-        comes = relu.largest
+        made.append(_in_bytes(convolution, norm, comes, goes))
+        comes = goes
     convolution, norm, _ = last
     return [*made, _in_bytes(convolution, norm, comes, None)]
 
@@ -150,23 +159,4 @@ def _in_bytes(
     convolution: Convolves, norm: nn.BatchNorm2d | None, comes: float, goes: float | None
 ) -> Layer:
     weight, bias = folded(convolution, norm)
-    return byte_convolution(weight, bias, int(convolution.padding[0]), comes, goes)
-
-
-Block = tuple[Convolves, nn.BatchNorm2d | None, Ranged]
-
-
-def _blocks(layers: Sequence[nn.Module]) -> Iterator[Block]:
-    """Yield each convolution with its normalisation, if any, and its ReLU."""
-    convolution: Convolves | None = None
-    norm: nn.BatchNorm2d | None = None
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            convolution, norm = layer, None
-        elif isinstance(layer, nn.BatchNorm2d):
-            norm = layer
-        elif isinstance(layer, Ranged) and convolution is not None:
-            yield convolution, norm, layer
-            convolution = None
-        else:
-            raise TypeError(f"{type(layer).__name__} stands in no chain of convolutions")
+    return byte_convolution(weight, bias, padding_of(convolution), comes, goes)

@@ -1,12 +1,12 @@
 """The segmentation network: a deconvolution network, the mirror of VGG-16."""
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice, pairwise
+from itertools import chain, islice
 
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Folded, Group, Kept, fold, in_turn, may_fold
+from decouplednet.networks.folding import Group, Kept, folded_layers, in_turn, may_fold
 from decouplednet.networks.image_index import of_maps
 from decouplednet.networks.initialisation import Initialise
 from decouplednet.networks.precision import working_type
@@ -63,7 +63,7 @@ class DeconvolutionNetwork(nn.Module):
         dtype = working_type(device, self.score.weight.dtype)
         tensors = self.groups.state_dict().values()
         return self._folded.get(
-            tensors, lambda: [[], *([*_fold_group(group, dtype)] for group in groups)], dtype
+            tensors, lambda: [[], *(folded_layers(group, dtype) for group in groups)], dtype
         )
 
     def _quantised(self, groups: Sequence[nn.Sequential]) -> Sequence[Group]:
@@ -100,13 +100,6 @@ def _groups(widths: Widths) -> Iterator[list[nn.Module]]:
                 RangedReLU(inplace=True),
             ]
         yield layers
-
-
-def _fold_group(group: nn.Sequential, dtype: torch.dtype) -> Iterator[Folded]:
-    """Yield a convolution for every transposed convolution of a group."""
-    for layer, norm in pairwise(group):
-        if isinstance(layer, nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d):
-            yield fold(layer, norm, dtype)
 
 
 def unpool(x: Tensor, switches: Tensor) -> Tensor:

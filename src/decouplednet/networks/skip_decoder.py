@@ -8,9 +8,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from decouplednet.networks.convolution import normalised_convolution
-from decouplednet.networks.folding import Group, Kept, in_turn
+from decouplednet.networks.folding import Group, Kept, folded_layers, in_turn, may_fold
 from decouplednet.networks.image_index import of_maps, with_maps
 from decouplednet.networks.initialisation import Initialise
+from decouplednet.networks.precision import working_type
 from decouplednet.networks.quantisation import byte_layers, in_bytes
 from decouplednet.networks.ranges import RangedInput, range_of
 from decouplednet.networks.vgg import Encoded
@@ -73,7 +74,8 @@ class SkipDecoder(nn.Module):
         self.grids = grids
         self.laterals, self.levels = nn.ModuleList(), nn.ModuleList()
         self.skip_entries, self.entries = nn.ModuleList(), nn.ModuleList()
-        self._in_bytes: Kept[tuple[tuple[Group, Group], ...]] = Kept()
+        self._folded: Kept[Sequence[tuple[Group, Group]]] = Kept()
+        self._in_bytes: Kept[Sequence[tuple[Group, Group]]] = Kept()
         for skip, level in zip(reversed(skip_channels), levels, strict=False):
             self.laterals.append(normalised_convolution(skip, level.lateral, 1))
             inputs = [channels + level.lateral, *[level.width] * (level.convolutions - 1)]
@@ -95,7 +97,7 @@ class SkipDecoder(nn.Module):
         """
         images, place = with_maps(image_index, len(skips[0]) if skips else 1)
         x = g
-        every = zip(self._to_apply(), reversed(skips), strict=True)
+        every = zip(self._to_apply(g.device), reversed(skips), strict=True)
         for number, ((lateral, level), skip) in enumerate(every):
             (of_images,) = of_maps(images, skip)
             narrowed = in_turn(lateral, of_images)
@@ -107,12 +109,21 @@ class SkipDecoder(nn.Module):
             x = in_turn(level, torch.cat([grown, beside], dim=1))
         return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
 
-    def _to_apply(self) -> Sequence[tuple[Group, Group]]:
-        """Return the layers of each lateral and of its level; in 8 bits where that is wanted."""
+    def _to_apply(self, device: torch.device) -> Sequence[tuple[Group, Group]]:
+        """Return the layers of each lateral and of its level.
+
+        For prediction with their normalisations folded in, or in 8 bits where that is wanted.
+        """
         laterals = [*zip(self.skip_entries, self.laterals, strict=True)]
         levels = [*zip(self.entries, self.levels, strict=True)]
         plain = [*zip(laterals, levels, strict=True)]
-        return in_bytes(self, self._in_bytes, lambda: _quantised(plain)) or plain
+        if not may_fold(self):
+            return plain
+        dtype = working_type(device, self.score.weight.dtype)
+        tensors = self.state_dict().values()
+        return in_bytes(self, self._in_bytes, lambda: _quantised(plain, dtype)) or self._folded.get(
+            tensors, lambda: _folded(plain, dtype), dtype
+        )
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
         """Return the scores of each map; see ``Decoder``."""
@@ -123,14 +134,29 @@ class SkipDecoder(nn.Module):
 Entered = tuple[nn.Module, nn.Module]
 
 
-def _quantised(parts: Iterable[tuple[Entered, Entered]]) -> tuple[tuple[Group, Group], ...]:
-    return tuple((_block_in_bytes(*lateral), _block_in_bytes(*level)) for lateral, level in parts)
+def _folded(
+    parts: Iterable[tuple[Entered, Entered]], dtype: torch.dtype
+) -> Sequence[tuple[Group, Group]]:
+    return [(_block(lateral[1], dtype), _block(level[1], dtype)) for lateral, level in parts]
 
 
-def _block_in_bytes(entry: nn.Module, block: nn.Module) -> Group:
-    """Return the convolutions of a block in 8 bits; as they are where a range is not known."""
-    layers = [one for one in block.modules() if not list(one.children())]
-    return byte_layers(layers, range_of(entry)) or [entry, block]
+def _quantised(
+    parts: Iterable[tuple[Entered, Entered]], dtype: torch.dtype
+) -> Sequence[tuple[Group, Group]]:
+    return [(_in_bytes(*lateral, dtype), _in_bytes(*level, dtype)) for lateral, level in parts]
+
+
+def _in_bytes(entry: nn.Module, block: nn.Module, dtype: torch.dtype) -> Group:
+    """Return the convolutions of a block in 8 bits; folded where a range is not known."""
+    return byte_layers(_layers(block), range_of(entry)) or _block(block, dtype)
+
+
+def _block(block: nn.Module, dtype: torch.dtype) -> Group:
+    return folded_layers(_layers(block), dtype)
+
+
+def _layers(block: nn.Module) -> list[nn.Module]:
+    return [one for one in block.modules() if not list(one.children())]
 
 
 def _resized(x: Tensor, height: int, width: int) -> Tensor:

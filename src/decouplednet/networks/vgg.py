@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from decouplednet.errors import ModelError
-from decouplednet.networks.folding import Group, Kept, in_turn
+from decouplednet.networks.folding import Group, Kept, folded_layers, in_turn, may_fold
 from decouplednet.networks.initialisation import Initialise, he
+from decouplednet.networks.precision import working_type
 from decouplednet.networks.quantisation import byte_layers, in_bytes
 from decouplednet.networks.ranges import Ranged, RangedReLU, range_of
 
@@ -73,6 +74,7 @@ class VGG(nn.Module):
         self.features = nn.ModuleList(_layers(widths, batch_norm))
         if stride < STRIDE:
             self.features[-1] = nn.MaxPool2d(3, stride=1, padding=1, return_indices=True)
+        self._folded: Kept[Sequence[Group]] = Kept()
         self._in_bytes: Kept[Sequence[Group | None]] = Kept()
         initialise(self)
 
@@ -114,16 +116,29 @@ class VGG(nn.Module):
         # Pooling with indices takes 17 times as long on the CPU in the other memory format.
         x = x.contiguous(memory_format=torch.channels_last)
         switches, skips = [], []
-        byte_groups = in_bytes(self, self._in_bytes, self._quantised) or [None] * GROUPS
+        prepared = self._prepared(x.device)
         for group in groups:
             *convolutions, pooling = self.group(group)
-            x = in_turn(byte_groups[group] or convolutions, x)
+            x = in_turn(prepared[group] or convolutions, x)
             if group in self.skip_groups:
                 skips.append(x)
             x, origin = pooling(x)
             if not self.skip_groups:
                 switches.append(origin)
         return Encoded(x, tuple(switches), tuple(skips))
+
+    def _prepared(self, device: torch.device) -> Sequence[Group | None]:
+        """Return the convolutions of each group as prediction computes them; None as written."""
+        if not may_fold(self):
+            return [None] * GROUPS
+        byte_groups = in_bytes(self, self._in_bytes, self._quantised)
+        if byte_groups and any(byte_groups):
+            return byte_groups
+        dtype = working_type(device, next(self.parameters()).dtype)
+        return self._folded.get(self.state_dict().values(), lambda: self._fold(dtype), dtype)
+
+    def _fold(self, dtype: torch.dtype) -> Sequence[Group]:
+        return [folded_layers(self.group(number)[:-1], dtype) for number in range(GROUPS)]
 
     def _quantised(self) -> Sequence[Group | None]:
         """Return the convolutions of each group in 8 bits; None where a range is not known."""

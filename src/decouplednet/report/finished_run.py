@@ -40,6 +40,7 @@ class Facts(BaseModel):
         precision: what Lightning calls it.
         seconds: of each part of the run.
         updates: that each stage made.
+        waiting: share of the time of its steps in which each stage awaited images.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -54,6 +55,7 @@ class Facts(BaseModel):
     precision: str | None = None
     seconds: Mapping[str, float] = {}
     updates: Mapping[str, int] = {}
+    waiting: Mapping[str, float] = {}
 
 
 class Outcome(BaseModel):

@@ -96,6 +96,7 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
     facts = run.facts
     seconds = (f"{_part_of_run(name)}: {duration(time)}" for name, time in facts.seconds.items())
     updates = (f"{stage_title(name)}: {made}" for name, made in facts.updates.items())
+    waiting = (f"{stage_title(name)}: {share:.1%}" for name, share in facts.waiting.items())
     versions = (f"{name} {number}" for name, number in facts.versions.items())
     rows = (
         ("Folder", str(run.path.resolve())),
@@ -106,6 +107,7 @@ def _facts(run: FinishedRun) -> tuple[tuple[str, str], ...]:
         ("Images kept for scoring", str(len(facts.roles.validation))),
         ("Time", "; ".join(seconds)),
         ("Updates", "; ".join(updates)),
+        ("Waiting for images", "; ".join(waiting).replace("%", " %")),
         ("Seed", str(facts.seed)),
         ("Computed on", ", ".join(word for word in (facts.device, facts.precision) if word)),
         ("Versions", ", ".join(versions)),

@@ -1,6 +1,7 @@
 """One optimisation run by Lightning: checkpoints, resuming, smaller steps when memory runs out."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from decouplednet.training.trainer import (
     patience_left,
     trainer_for,
 )
+from decouplednet.training.waiting import STATE, share_waited
 
 
 def fit(
@@ -56,7 +58,7 @@ def fit(
         patience: epochs without gain on ``held_out`` before the stage stops; the best epoch's
             weights are kept.
         fewest: images that a step may have.
-        clock: ends the stage where its settings give ``minutes``.
+        clock: times its steps, and ends the stage where its settings give ``minutes``.
 
     Raises:
         DataError: a checkpoint cannot be written.
@@ -70,7 +72,7 @@ def fit(
     finished = _has_ended(stage, last) or not patience_left(last, patience)
     while not finished:
         stage.feed = Feed(examples, images, compute.workers)
-        trainer = trainer_for(stage, folder, curve, compute, patience)
+        trainer = trainer_for(stage, folder, curve, compute, patience, clock)
         finished = _finishes(trainer, stage, last, held_out)
         if not finished:
             images = smaller_step(images, stage.settings, compute.devices, stage.name, fewest)
@@ -141,10 +143,12 @@ class Effort:
     Args:
         updates: of the weights.
         seconds: of its training.
+        waiting: share of the time of its steps in which their images were awaited; None: not timed.
     """
 
     updates: int
     seconds: float
+    waiting: float | None = None
 
 
 def effort_of(*folders: Path) -> Effort:
@@ -157,13 +161,15 @@ def effort_of(*folders: Path) -> Effort:
     Raises:
         TrainingError: the last checkpoint is damaged.
     """
-    updates, seconds = 0, 0.0
+    updates, seconds, waiting = 0, 0.0, list[Mapping[str, float]]()
     for last in (folder / f"{LAST}.ckpt" for folder in folders):
         if last.exists():
             checkpoint = read_checkpoint(last)
             updates += int(checkpoint["global_step"])
             seconds += float(checkpoint.get(SECONDS, 0.0))
-    return Effort(updates, seconds)
+            callbacks = checkpoint.get("callbacks", {})
+            waiting += [callbacks[STATE]] if STATE in callbacks else []
+    return Effort(updates, seconds, share_waited(waiting))
 
 
 def is_out_of_memory(fault: BaseException) -> bool:

@@ -251,6 +251,8 @@ def train_stages(plan: Plan, folder: RunFolder, facts: dict[str, Any], watch: Wa
         if name not in facts["seconds"]:
             effort = effort_of_stage(name, plan, folder)
             facts.setdefault("updates", {})[name] = effort.updates
+            if effort.waiting is not None:
+                facts.setdefault("waiting", {})[name] = round(effort.waiting, 3)
             watch.note(name, effort.seconds)
     return _segmenter(network, plan, facts, watch)
 

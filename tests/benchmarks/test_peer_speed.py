@@ -1,0 +1,63 @@
+"""The program that times peers: what it times, its JSON, its table and its faults."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from benchmarks.peer_packages import PackageError
+from benchmarks.peer_speed import run
+from decouplednet.inference import devices
+from tests.benchmarks.small_peer import small
+
+WORDS = ["--preset", "tiny", "--side", "64", "--classes", "5", "--repetitions", "2"]
+
+
+def there() -> None:
+    """Load nothing: the peer of these tests needs no package."""
+
+
+def test_every_precision_of_ours_and_of_a_peer_is_timed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "bf16_in", lambda: True)
+    monkeypatch.setattr(devices, "int8_in", lambda: False)
+    file = tmp_path / "speed.json"
+
+    assert run([*WORDS, "--out", str(file)], there, {"smp-small": small}) == 0
+
+    found = json.loads(file.read_text())
+    assert list(found["whole"]) == [
+        *("tiny, float32, K = 1", "tiny, float32, K = 3", "smp-small, float32"),
+        *("tiny, bf16, K = 1", "tiny, bf16, K = 3", "smp-small, bf16"),
+    ]
+    assert all(len(timing["each"]) == 2 for timing in found["whole"].values())
+    assert (found["side"], found["classes"]) == (64, 5)
+    assert found["threads"] == torch.get_num_threads()
+    printed = capsys.readouterr().out
+    median = 1e3 * found["whole"]["smp-small, bf16"]["seconds"]
+    (line,) = (row for row in printed.splitlines() if "smp-small, bf16" in row)
+    assert f" {median:.0f} " in line
+
+
+def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*WORDS, "--quiet"], there, {"smp-small": small}) == 0
+
+    captured = capsys.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_a_missing_package_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def missing() -> None:
+        raise PackageError("segmentation_models_pytorch is not installed here; make one")
+
+    assert run(WORDS, missing) == 1
+    assert capsys.readouterr().err == (
+        "benchmarks: segmentation_models_pytorch is not installed here; make one\n"
+    )
+
+
+def test_a_side_that_the_preset_cannot_take_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--side", "65", "--preset", "tiny"], there, {"smp-small": small}) == 1
+    assert capsys.readouterr().err.startswith("benchmarks: preset tiny: height 65 must be a")
