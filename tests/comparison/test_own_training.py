@@ -121,11 +121,11 @@ def test_the_improved_method_has_all_that_the_paper_has_not() -> None:
 @pytest.mark.parametrize(
     ("given", "third"),
     [
-        (("minutes=19",), False),
+        (("minutes=29",), False),
         (("classifier.minutes=1", "segmenter.minutes=9"), False),
         (("minutes=10", "self_training.enabled=true"), True),
-        (("minutes=20",), True),
-        (("minutes=20", "self_training.enabled=false"), False),
+        (("minutes=30",), True),
+        (("minutes=30", "self_training.enabled=false"), False),
         (("classifier.updates=9", "segmenter.updates=9"), True),
     ],
 )

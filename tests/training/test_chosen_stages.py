@@ -35,7 +35,7 @@ def machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Machine:
     return slowed_machine(monkeypatch, tmp_path / "cache")
 
 
-@pytest.mark.parametrize(("minutes", "stages"), [(60, 3), (40, 2)], ids=["enough", "too short"])
+@pytest.mark.parametrize(("minutes", "stages"), [(90, 3), (40, 2)], ids=["enough", "too short"])
 def test_a_run_that_chooses_its_stages_takes_its_minutes(
     minutes: int,
     stages: int,
@@ -64,7 +64,7 @@ def test_a_run_that_goes_on_chooses_nothing_anew(
     machine: Machine, shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plans: list[Plan] = []
-    settings = preset_left_open(*SETTINGS, "minutes=60")
+    settings = preset_left_open(*SETTINGS, "minutes=90")
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
