@@ -15,20 +15,15 @@ from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.images import read_image
 from decouplednet.annotations.record import Record
 from decouplednet.classes import ClassList
-from decouplednet.errors import DataError, DeviceError, ModelError
+from decouplednet.errors import DataError, DeviceError
 from decouplednet.evaluation.evaluate import evaluate, evaluate_both, evaluate_records
-from decouplednet.inference import devices
-from decouplednet.inference.activation_ranges import measure_ranges
 from decouplednet.inference.batches import batched
 from decouplednet.inference.model_folder import save_model
 from decouplednet.inference.prediction import Prediction
-from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.segmenter import Segmenter
 from decouplednet.networks.presets import preset_named
-from decouplednet.networks.ranges import set_ranges
 from tests.evaluation.shapes import SIZES, masks, write_data
 from tests.inference.small import answer, small_frame, small_segmenter
-from tests.machine import needs_bytes
 
 SAME_NAME = {1: 3, 2: None, 3: 1}
 """Id in the data (dog, bird, cat) to id in the model (cat, cow, dog)."""
@@ -164,44 +159,6 @@ def test_the_threshold_moves_the_gate(data: Path) -> None:
 
     assert usual.scored[0].identified == ("cat", "cow", "dog")
     assert high.scored[0].identified == ("dog",)
-
-
-def test_the_precision_reaches_the_predictor(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    used = []
-    original = Predictor.predict
-
-    def spy(self: Predictor, *args: object, **more: object) -> object:
-        used.append(self.precision)
-        return original(self, *args, **more)  # type: ignore[arg-type] # handed on as they came
-
-    monkeypatch.setattr(Predictor, "predict", spy)
-
-    evaluate(small_segmenter(), data, split="val", precision="bf16")
-    evaluate(small_segmenter(), data, split="val")
-
-    assert used == [torch.bfloat16, None]
-
-
-@needs_bytes
-def test_8_bits_are_scored_as_they_are_predicted(data: Path) -> None:
-    segmenter = small_segmenter()
-    images = [read_image(data / "images" / f"{name}.png") for name in masks()]
-    set_ranges(segmenter.network, measure_ranges(segmenter, images))
-
-    scores = evaluate(segmenter, data, split="val", precision="int8")
-
-    in_bytes = replace(segmenter, precision=torch.int8)
-    assert np.array_equal(scores.counts, expected_counts(in_bytes, data, 255))
-    assert not np.array_equal(scores.counts, expected_counts(segmenter, data, 255))
-
-
-def test_8_bits_of_a_model_without_ranges_are_refused(
-    data: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(devices, "int8_in", lambda: True)
-
-    with pytest.raises(ModelError, match=r"^precision int8: the model knows no ranges of its"):
-        evaluate(small_segmenter(), data, split="val", precision="int8")
 
 
 def test_a_segmenter_is_moved_to_the_device_asked_for(
