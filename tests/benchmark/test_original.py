@@ -47,9 +47,8 @@ def test_all_ways_give_the_same_maps(preset: str, side: int, count: int) -> None
 
 
 @needs_bytes
-@pytest.mark.parametrize(("preset", "side"), [("tiny", 64), ("tiny-skip", 96)])
-def test_a_network_in_bytes_knows_its_ranges(preset: str, side: int) -> None:
-    exact = small_subject(preset, side)
+def test_a_network_in_bytes_knows_its_ranges() -> None:
+    exact = small_subject("tiny-skip", 96)  # without switches, which would move
     rough, asked = replace(exact, precision=torch.int8), passes_of(2, 6)
 
     expected = own_maps(exact.network, exact.image, asked)
@@ -57,8 +56,7 @@ def test_a_network_in_bytes_knows_its_ranges(preset: str, side: int) -> None:
     halved = own_maps(exact.network, exact.image, asked, beside_bytes())
 
     assert not ranges_of(exact.network)
-    # Switches of random weights move where two values are nearly equal.
-    assert float(torch.corrcoef(torch.stack([got.flatten(), expected.flatten()]))[0, 1]) > 0.7
+    assert float((got - expected).abs().mean()) < 0.05 * float(expected.std())
     assert not torch.equal(got, halved)
 
 

@@ -10,6 +10,7 @@ from benchmarks.peer_packages import PackageError
 from benchmarks.peer_speed import run
 from decouplednet.inference import devices
 from tests.benchmarks.small_peer import small
+from tests.machine import needs_bytes
 
 WORDS = ["--preset", "tiny", "--side", "64", "--classes", "5", "--repetitions", "2"]
 
@@ -39,6 +40,20 @@ def test_every_precision_of_ours_and_of_a_peer_is_timed(
     median = 1e3 * found["whole"]["smp-small, bf16"]["seconds"]
     (line,) = (row for row in printed.splitlines() if "smp-small, bf16" in row)
     assert f" {median:.0f} " in line
+
+
+@needs_bytes
+def test_8_bits_are_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "bf16_in", lambda: False)
+    file = tmp_path / "speed.json"
+
+    words = [*WORDS, "--quiet", "--out", str(file)]
+    assert run(words, there, {"smp-small": small}) == 0
+
+    assert list(json.loads(file.read_text())["whole"]) == [
+        *("tiny, float32, K = 1", "tiny, float32, K = 3", "smp-small, float32"),
+        *("tiny, int8, K = 1", "tiny, int8, K = 3"),
+    ]
 
 
 def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks.folding import Convolves, Folded, Kept, fold
+from decouplednet.networks import folding
+from decouplednet.networks.folding import Convolves, Folded, Kept, fold, folded_layers
 from decouplednet.networks.initialisation import he
 from decouplednet.networks.segmentation import DeconvolutionNetwork
 from decouplednet.networks.shortcuts import layer_by_layer
@@ -85,6 +86,72 @@ def test_an_encoder_predicts_the_same_folded_and_not() -> None:
         torch.testing.assert_close(again.pool5, expected.pool5, rtol=1e-4, atol=1e-5)
         for switch, other in zip(got.switches, expected.switches, strict=True):
             assert float((switch == other).double().mean()) > 0.99
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("of", ["weight", "bias"])
+def test_numbers_that_are_not_finite_do_not_become_zeros(of: str, dtype: torch.dtype) -> None:
+    layer = nn.Conv2d(3, 4, 3, padding=1)
+    with torch.no_grad():
+        layer.get_parameter(of)[1] = float("nan")
+
+    with torch.inference_mode():
+        got = fold(layer, None, dtype)(torch.randn(1, 3, 5, 6).to(dtype))
+
+    assert bool(got[:, 1].isnan().all())
+    assert bool(got[:, 0].isfinite().all())
+
+
+def test_without_onednn_it_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder, g, switches = decoder_and_inputs()
+    with torch.inference_mode():
+        expected = decoder(g, switches)
+
+    monkeypatch.setattr(folding, "_in_onednn", lambda _: False)
+    plain = deepcopy(decoder)
+    with torch.inference_mode():
+        torch.testing.assert_close(plain(g, switches), expected)
+    assert plain._folded._value
+    first = plain._folded._value[1][0]
+    assert isinstance(first, Folded)
+    assert not first.weight.is_mkldnn
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        nn.Conv2d(4, 6, 3, stride=2),
+        nn.Conv2d(4, 6, 3, dilation=2),
+        nn.ConvTranspose2d(4, 6, 3, groups=2),
+    ],
+)
+def test_a_convolution_that_is_not_plain_is_refused(layer: Convolves) -> None:
+    with pytest.raises(TypeError, match=r"^a convolution with a stride, a dilation or groups$"):
+        fold(layer, None, torch.float32)
+
+
+@pytest.mark.parametrize(
+    ("layers", "message"),
+    [
+        ([nn.Conv2d(2, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 3)], "ends without a ReLU"),
+        ([nn.Conv2d(2, 2, 3), nn.Conv2d(2, 2, 3), nn.ReLU()], "^Conv2d stands in no chain"),
+        ([nn.ReLU()], "^ReLU stands in no chain"),
+    ],
+)
+def test_layers_that_are_no_chain_are_refused(layers: list[nn.Module], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        folded_layers(layers, torch.float32)
+
+
+def test_nothing_is_kept_of_tensors_whose_changes_are_not_counted() -> None:
+    kept: Kept[float] = Kept()
+    with torch.inference_mode():
+        tensor = torch.ones(2)
+        first = kept.get([tensor], lambda: float(tensor.sum()))
+        tensor.mul_(3)
+        second = kept.get([tensor], lambda: float(tensor.sum()))
+
+    assert (first, second) == (2.0, 6.0)
 
 
 def test_what_is_kept_is_not_sent_to_another_process() -> None:

@@ -233,6 +233,38 @@ def test_nothing_is_in_bytes_while_it_learns() -> None:
     assert torch.equal(pool5, expected)
 
 
+@pytest.mark.parametrize("worst", [float("nan"), float("inf"), -float("inf")])
+def test_activations_that_are_not_finite_do_not_become_bytes(worst: float) -> None:
+    with pytest.raises(ModelError) as fault:
+        ToBytes(1.0)(torch.tensor([0.5, worst, 0.25]))
+
+    assert str(fault.value) == (
+        "precision int8: activations of the network are not finite; compute with precision 32, "
+        "and if that does not help, train again"
+    )
+
+
+@needs_bytes
+def test_weights_that_are_not_finite_do_not_become_bytes() -> None:
+    weight = torch.ones(2, 3, 1, 1)
+    weight[1, 2] = float("nan")
+
+    with pytest.raises(ModelError) as fault:
+        byte_convolution(weight, torch.zeros(2), 0, comes=1.0, goes=None)
+
+    assert str(fault.value) == (
+        "precision int8: weights of the network are not finite; train again"
+    )
+
+
+def test_no_maps_have_no_range() -> None:
+    entry = nn.Sequential(RangedInput())
+    with watched(entry) as seen:
+        entry(torch.zeros(0, 3, 2, 2))
+
+    assert seen.ranges() == {}
+
+
 def test_layers_that_form_no_chain_are_refused() -> None:
     layers = [nn.Conv2d(2, 2, 3), nn.Dropout(), RangedReLU()]
 

@@ -91,8 +91,8 @@ def changed_weights(before: nn.Module, after: nn.Module) -> int:
 
 
 LEAST_MINUTES_OF_THREE = 30.0
-"""Of a cell: in 10 and in 16 minutes of training two stages scored higher than three on two CPU
-cores, in 80 three did. See "In half an hour" in docs/explanation/what-was-tried.md."""
+"""Of a cell: a line between 26, in which three stages scored no more than two on two CPU cores, and
+80, in which they did. See "In half an hour" in docs/explanation/what-was-tried.md."""
 LEAST_PROBABILITY = 0.1
 """Under a soft veto, a class is looked for from this probability."""
 SEEN_TWICE: dict[str, object] = {"prediction.flip": True}

@@ -4,6 +4,7 @@ import torch
 
 from decouplednet.errors import DeviceError
 from decouplednet.networks.processor import bf16_in, int8_in
+from decouplednet.networks.quantisation import multiplies_bytes
 
 DEVICES = ("auto", "cpu", "cuda")
 PRECISIONS = ("auto", "32", "bf16", "fp16", "int8")
@@ -64,6 +65,11 @@ def precision_word(precision: torch.dtype | None) -> str:
 def _check_bytes(device: torch.device) -> None:
     if device.type != "cpu":
         raise DeviceError("precision int8 is computed on the CPU alone; choose device cpu or bf16")
+    if not multiplies_bytes():
+        raise DeviceError(
+            f"precision int8 needs convolutions of bytes, which torch {torch.__version__} has not; "
+            "install a newer torch with oneDNN, or choose bf16 or 32"
+        )
     if not int8_in():
         raise DeviceError(
             "precision int8 needs a processor that is known to multiply bytes (VNNI or AMX); "

@@ -37,22 +37,26 @@ class Folded:
             return F.conv2d(x, self.weight, self.bias, padding=self.padding).relu_()
         sides = [self.padding] * 2
         x = x.to(self.bias.dtype).contiguous(memory_format=torch.channels_last)
+        # oneDNN's own ReLU would make 0 of NaN, which then nobody could tell.
         convolved: Tensor = torch.ops.mkldnn._convolution_pointwise(
-            x, self.weight, self.bias, sides, [1, 1], [1, 1], 1, "relu", [], ""
+            x, self.weight, self.bias, sides, [1, 1], [1, 1], 1, "none", [], ""
         )
-        return convolved
+        return convolved.relu_()
 
 
 def fold(layer: Convolves, norm: nn.BatchNorm2d | None, dtype: torch.dtype) -> Folded:
-    """Return a convolution, its batch normalisation and its ReLU as one operation.
+    """Return a convolution with its batch normalisation and its ReLU.
 
     On the CPU its kernel is brought once into the order in which oneDNN multiplies, which
     PyTorch's own convolution does at every call: a fifth of its time where maps are small.
 
     Args:
-        layer: of stride 1.
+        layer: a plain convolution, see ``folded``.
         norm: see ``folded``.
         dtype: of the result.
+
+    Raises:
+        TypeError: as ``folded``.
     """
     weight, bias = folded(layer, norm)
     weight = weight.detach().to(dtype).contiguous(memory_format=torch.channels_last)
@@ -78,9 +82,14 @@ def folded(layer: Convolves, norm: nn.BatchNorm2d | None) -> tuple[Tensor, Tenso
     that of evaluation: ``(y - mean) / sqrt(variance + epsilon) * weight + bias`` of each channel.
 
     Args:
-        layer: of stride 1.
+        layer: of stride 1, not dilated, one group.
         norm: with running statistics; None: nothing follows.
+
+    Raises:
+        TypeError: the layer has a stride, a dilation or groups, or the normalisation no statistics.
     """
+    if (*layer.stride, *layer.dilation, layer.groups) != (1,) * 5:
+        raise TypeError("a convolution with a stride, a dilation or groups")
     weight = layer.weight
     if isinstance(layer, nn.ConvTranspose2d):
         weight = weight.transpose(0, 1).flip(2, 3)
@@ -105,11 +114,14 @@ def blocks(layers: Iterable[nn.Module]) -> Iterator[Block]:
 
     Args:
         layers: convolution, batch normalisation or none, ReLU, and again.
+
+    Raises:
+        TypeError: something else stands there, or a convolution has no ReLU.
     """
     convolution: Convolves | None = None
     norm: nn.BatchNorm2d | None = None
     for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d) and convolution is None:
             convolution, norm = layer, None
         elif isinstance(layer, nn.BatchNorm2d):
             norm = layer
@@ -118,10 +130,12 @@ def blocks(layers: Iterable[nn.Module]) -> Iterator[Block]:
             convolution = None
         else:
             raise TypeError(f"{type(layer).__name__} stands in no chain of convolutions")
+    if convolution is not None:
+        raise TypeError("a chain of convolutions ends without a ReLU")
 
 
 def folded_layers(layers: Iterable[nn.Module], dtype: torch.dtype) -> Group:
-    """Return one operation for each convolution of a chain, see ``fold``.
+    """Return the convolutions of a chain, each with what follows it, see ``fold``.
 
     Args:
         layers: as for ``blocks``.
@@ -147,7 +161,9 @@ def may_fold(part: nn.Module) -> bool:
 class Kept(Generic[Value]):
     """What was made of some tensors, kept until one of them changes. A copy of it keeps nothing.
 
-    Nor does what another process gets of it.
+    Nor does what another process gets of it. Nothing is kept of tensors made in inference mode,
+    whose changes torch does not count; changes through ``.data`` are not counted either, and pass
+    unseen.
     """
 
     def __init__(self) -> None:
@@ -170,12 +186,11 @@ class Kept(Generic[Value]):
             make: makes it.
             more: what else it depends on.
         """
-        now = (*more, *((tensor.data_ptr(), _version(tensor)) for tensor in tensors))
+        every = [*tensors]
+        if any(tensor.is_inference() for tensor in every):
+            return make()
+        now = (*more, *((tensor.data_ptr(), tensor._version) for tensor in every))
         if self._value is None or now != self._of:
             self._value = None  # its memory is free while the next is made
             self._value, self._of = make(), now
         return self._value
-
-
-def _version(tensor: Tensor) -> int:
-    return 0 if tensor.is_inference() else tensor._version

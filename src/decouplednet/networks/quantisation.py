@@ -15,6 +15,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from decouplednet.errors import ModelError
 from decouplednet.networks.folding import (
     Convolves,
     Kept,
@@ -32,6 +33,12 @@ _LEVELS = 255  # of an unsigned byte, above 0
 _WEIGHT_LEVELS = 127  # of a signed byte to either side of 0
 
 
+def multiplies_bytes() -> bool:
+    """Return whether this torch has the convolutions of bytes that are used here: since 2.8."""
+    names = ("qconv_prepack", "qconv_pointwise")
+    return all(hasattr(torch.ops.onednn, name) for name in names)
+
+
 @dataclass(frozen=True, slots=True)
 class ToBytes:
     """Activations to bytes; what is below 0 becomes 0.
@@ -43,9 +50,22 @@ class ToBytes:
     largest: float
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Return uint8 of the same shape and layout."""
+        """Return uint8 of the same shape and layout.
+
+        Raises:
+            ModelError: an activation is not finite; as a byte it would not be seen to be.
+        """
+        if not _finite(x):
+            raise ModelError(
+                "precision int8: activations of the network are not finite; compute with precision "
+                "32, and if that does not help, train again"
+            )
         # In bfloat16, whole numbers above 128 would be rounded twice.
         return (x.float() * (_LEVELS / self.largest)).round_().clamp_(0, _LEVELS).to(torch.uint8)
+
+
+def _finite(x: Tensor) -> bool:
+    return bool(x.sum().isfinite())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -104,7 +124,12 @@ def byte_convolution(
         padding: zeros around the input.
         comes: what 255 stands for in the input.
         goes: the same for the output; None: float32 comes out.
+
+    Raises:
+        ModelError: a number is not finite; as a byte it would not be seen to be.
     """
+    if not (_finite(weight) and _finite(bias)):
+        raise ModelError("precision int8: weights of the network are not finite; train again")
     peak = weight.detach().float().abs().amax(dim=(1, 2, 3))
     scales = torch.where(peak > 0, peak, 1.0) / _WEIGHT_LEVELS
     kernel = (weight.detach().float() / scales[:, None, None, None]).round().to(torch.int8)

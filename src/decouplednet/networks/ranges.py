@@ -74,6 +74,8 @@ class Watched:
 
     def note(self, name: str, activations: Tensor) -> None:
         """Note what passes a place."""
+        if not activations.numel():
+            return
         least, largest = (float(extreme) for extreme in activations.aminmax())
         before = self.extremes.get(name, (least, largest))
         self.extremes[name] = min(least, before[0]), max(largest, before[1])

@@ -20,8 +20,8 @@ ENOUGH = 0.5
 MOST_BESIDE = 0.4
 # The last update may end late, and so may take no more than a tenth of its stage.
 LEAST_UPDATES = 10
-# Those of recipes/cpu-2h.toml, of which half do, see ENOUGH. With 329 on two CPU cores three stages
-# scored less than two in the same time: "In half an hour" in docs/explanation/what-was-tried.md.
+# Those of recipes/cpu-2h.toml, of which half do, see ENOUGH: a line between 641, with which three
+# stages scored no more than two, and 1,400; docs/explanation/what-was-tried.md, "In half an hour".
 LEAST_STUDENT_UPDATES = 1400
 # A window of stage 3 beside one of stage 2 of the same size, convolutions learning too: measured
 # for preset skip with three groups, on a CPU.
