@@ -107,11 +107,11 @@ def test_the_mirrored_view_counts_in_prediction_unless_the_recipe_says_otherwise
     ("given", "groups"),
     [
         (("minutes=10",), 0),
-        (("minutes=19.9",), 0),
-        (("minutes=20",), 3),
+        (("minutes=29.9",), 0),
+        (("minutes=30",), 3),
         (("minutes=10", "self_training.trained_groups=2"), 2),
         (("minutes=10", "self_training.enabled=true"), 0),
-        (("minutes=20", "self_training.enabled=false"), 3),
+        (("minutes=30", "self_training.enabled=false"), 3),
         ((), 3),
     ],
 )

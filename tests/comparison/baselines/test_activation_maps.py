@@ -123,7 +123,7 @@ def test_no_view_is_smaller_than_what_the_head_sees_at_once() -> None:
         replace(predictor(128), network=sees_three, kernel=3, scales=(0.3, 0.01)),
         list[int](),
     )
-    one.network.get_submodule("encoder.features.0").register_forward_pre_hook(
+    one.network.get_submodule("encoder").register_forward_pre_hook(
         lambda _, given: seen.append(given[0].shape[-1])
     )
 
