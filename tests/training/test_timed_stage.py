@@ -181,7 +181,7 @@ class Ticking:
 def test_two_devices_end_at_the_same_update_by_the_clock_of_the_first(
     shapes: Path, tmp_path: Path
 ) -> None:
-    changes = ("segmenter.minutes=0.2", "compute.devices=2", "segmenter.images_per_step=2")
+    changes = ("segmenter.minutes=0.6", "compute.devices=2", "segmenter.images_per_step=2")
     network, plan, folder = start(shapes, tmp_path, *TIMED, *changes)
     freeze(network.classifier)
     stage = MaskStage(network, plan.settings.segmenter, seed=0)
@@ -193,5 +193,5 @@ def test_two_devices_end_at_the_same_update_by_the_clock_of_the_first(
         compute=plan.machine,
         clock=Ticking(),
     )
-    # One reading an update, and one a checkpoint: 12 seconds of the first device's clock.
+    # Three readings an update, and one a checkpoint: 36 seconds of the first device's clock.
     assert 8 <= effort_of(folder.checkpoints / "segmenter").updates <= 12
