@@ -53,7 +53,7 @@ def test_a_network_in_bytes_knows_its_ranges() -> None:
 
     expected = own_maps(exact.network, exact.image, asked)
     got = own_maps(rough.network, rough.image, asked, torch.int8)
-    halved = own_maps(exact.network, exact.image, asked, beside_bytes())
+    halved = own_maps(exact.network, exact.image, asked, beside_bytes(torch.int8))
 
     assert not ranges_of(exact.network)
     assert float((got - expected).abs().mean()) < 0.05 * float(expected.std())

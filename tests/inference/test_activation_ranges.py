@@ -128,32 +128,30 @@ def test_a_model_without_ranges_is_not_loaded_in_8_bits(
     )
 
 
-def test_a_torch_without_convolutions_of_bytes_is_named(
-    model: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "multiplies_bytes",
+            "precision int8 needs convolutions of bytes, which torch "
+            f"{torch.__version__} has not; install a newer torch with oneDNN, or choose bf16 or 32",
+        ),
+        (
+            "int8_in",
+            "precision int8 needs a processor that is known to multiply bytes (VNNI or AMX); "
+            "choose bf16 or 32",
+        ),
+    ],
+)
+def test_what_does_not_multiply_bytes_is_named(
+    name: str, message: str, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(devices, "multiplies_bytes", lambda: False)
+    monkeypatch.setattr(devices, name, lambda: False)
 
     with pytest.raises(DeviceError) as fault:
         load_model(model, precision="int8")
 
-    assert str(fault.value) == (
-        f"precision int8 needs convolutions of bytes, which torch {torch.__version__} has not; "
-        "install a newer torch with oneDNN, or choose bf16 or 32"
-    )
-
-
-def test_a_processor_that_does_not_multiply_bytes_is_named(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(devices, "int8_in", lambda: False)
-
-    with pytest.raises(DeviceError) as fault:
-        load_model(model, precision="int8")
-
-    assert str(fault.value) == (
-        "precision int8 needs a processor that is known to multiply bytes (VNNI or AMX); choose "
-        "bf16 or 32"
-    )
+    assert str(fault.value) == message
 
 
 @pytest.mark.parametrize(

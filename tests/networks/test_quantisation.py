@@ -1,5 +1,6 @@
 """Chains of convolutions in 8 bits, against sums of integers and against the layers in float32."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -124,21 +125,12 @@ def test_later_groups_alone_are_in_bytes_too() -> None:
     assert not torch.equal(got.float(), expected)
 
 
-@needs_bytes
-def test_a_decoder_in_bytes_is_near_the_decoder() -> None:
+def decoder_and_inputs() -> tuple[DeconvolutionNetwork, tuple[Tensor, tuple[Tensor, ...]]]:
     torch.manual_seed(10)
     encoded = VGG(WIDTHS)(images(2))
-    decoder, g = DeconvolutionNetwork(WIDTHS, he), encoded.pool5.detach()
+    decoder = DeconvolutionNetwork(WIDTHS, he)
     unsettled(decoder)
-    given = (g, encoded.switches)
-    with torch.inference_mode():
-        expected = decoder(*given)
-    set_ranges(decoder, watched_ranges(decoder, *given))
-
-    got = in_bytes(decoder, *given)
-
-    assert near(got, expected, 0.1)
-    assert not torch.allclose(got.float(), expected, atol=1e-6)
+    return decoder, (encoded.pool5.detach(), encoded.switches)
 
 
 def skip_decoder_and_inputs() -> tuple[SkipDecoder, tuple[Tensor, tuple[Tensor, ...], Tensor]]:
@@ -156,15 +148,18 @@ def skip_decoder_and_inputs() -> tuple[SkipDecoder, tuple[Tensor, tuple[Tensor, 
 
 
 @needs_bytes
-def test_a_skip_decoder_in_bytes_is_near_the_decoder() -> None:
-    decoder, given = skip_decoder_and_inputs()
+@pytest.mark.parametrize(
+    ("made", "share"), [(decoder_and_inputs, 0.1), (skip_decoder_and_inputs, 0.05)]
+)
+def test_a_decoder_in_bytes_is_near_the_decoder(made: Callable[[], Any], share: float) -> None:
+    decoder, given = made()
     with torch.inference_mode():
         expected = decoder(*given)
     set_ranges(decoder, watched_ranges(decoder, *given))
 
     got = in_bytes(decoder, *given)
 
-    assert near(got, expected, 0.05)
+    assert near(got, expected, share)
     assert not torch.allclose(got.float(), expected, atol=1e-6)
 
 
@@ -173,9 +168,7 @@ def test_parts_whose_ranges_are_not_known_stay_as_they_are() -> None:
     torch.manual_seed(10)
     vgg = VGG(WIDTHS)
     unsettled(vgg)
-    encoded = vgg(images(2))
-    decoder = DeconvolutionNetwork(WIDTHS, he)
-    unsettled(decoder)
+    decoder, inputs_of_decoder = decoder_and_inputs()
     skipping, given = skip_decoder_and_inputs()
     every = watched_ranges(skipping, *given)
     entry = {"skip_entries.0", "skip_entries.1", "entries.0", "entries.1"}
@@ -183,11 +176,11 @@ def test_parts_whose_ranges_are_not_known_stay_as_they_are() -> None:
 
     for part, inputs in (
         (vgg, (images(2),)),
-        (decoder, (encoded.pool5.detach(), encoded.switches)),
+        (decoder, inputs_of_decoder),
         (skipping, given),
     ):
         got = in_bytes(part, *inputs)
-        with torch.inference_mode(), mixed_precision(CPU, beside_bytes()):
+        with torch.inference_mode(), mixed_precision(CPU, beside_bytes(torch.int8)):
             expected = part(*inputs)
         first = got.pool5 if isinstance(got, Encoded) else got
         second = expected.pool5 if isinstance(expected, Encoded) else expected
@@ -226,7 +219,7 @@ def test_nothing_is_in_bytes_while_it_learns() -> None:
 
     with mixed_precision(CPU, torch.int8):
         pool5 = vgg(image).pool5  # with gradient
-    with mixed_precision(CPU, beside_bytes()):
+    with mixed_precision(CPU, beside_bytes(torch.int8)):
         expected = vgg(image).pool5
 
     assert pool5.requires_grad

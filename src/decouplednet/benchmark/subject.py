@@ -52,7 +52,7 @@ class Subject:
             with watched(network) as seen:
                 own_maps(network, self.image, asked)
             set_ranges(network, seen.ranges())
-        halved = beside_bytes() if self.precision is torch.int8 else self.precision
+        halved = beside_bytes(self.precision)
         if halved is not None:
             halve_large_weights(network, halved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs

@@ -18,7 +18,7 @@ def prepare_int8(
     images: Path | str,
     *,
     count: int = 32,
-    device: str = "cpu",
+    device: str = "auto",
     progress: Progress = iter,
 ) -> dict[str, float]:
     """Measure the ranges of a model's activations on photographs, and write them into its folder.

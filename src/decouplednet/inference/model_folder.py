@@ -153,7 +153,7 @@ def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torc
     if not has_large_weights(network):
         return choose_precision(precision, device)
     reduced = None if precision == "auto" else choose_precision(precision, device)
-    halved = beside_bytes() if reduced is torch.int8 else reduced
+    halved = beside_bytes(reduced)
     if halved is not None and device.type == "cpu":
         halve_large_weights(network, halved)
     return reduced

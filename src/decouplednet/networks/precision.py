@@ -22,7 +22,7 @@ def mixed_precision(device: torch.device, precision: torch.dtype | None) -> Iter
             the type of ``beside_bytes`` elsewhere.
     """
     in_bytes = precision is torch.int8
-    dtype = beside_bytes() if in_bytes else precision
+    dtype = beside_bytes(precision)
     token = _EIGHT_BITS.set(in_bytes)
     try:
         with torch.autocast(device.type, dtype=dtype, enabled=dtype is not None):
@@ -31,11 +31,16 @@ def mixed_precision(device: torch.device, precision: torch.dtype | None) -> Iter
         _EIGHT_BITS.reset(token)
 
 
-def beside_bytes() -> torch.dtype | None:
-    """Return the type of matrix products that are not in 8 bits where others are.
+def beside_bytes(precision: torch.dtype | None) -> torch.dtype | None:
+    """Return the type of the matrix products that are not in 8 bits; None for float32.
 
-    bfloat16 where the processor multiplies it; None, for float32, where it would be slower.
+    Args:
+        precision: that is asked for. For ``torch.int8`` the others are in bfloat16 where the
+            processor multiplies it, and in float32 where that would be slower; else they are in
+            the precision itself.
     """
+    if precision is not torch.int8:
+        return precision
     return torch.bfloat16 if bf16_in() else None
 
 

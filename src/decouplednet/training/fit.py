@@ -72,7 +72,7 @@ def fit(
     finished = _has_ended(stage, last) or not patience_left(last, patience)
     while not finished:
         stage.feed = Feed(examples, images, compute.workers)
-        trainer = trainer_for(stage, folder, curve, compute, patience, clock)
+        trainer = trainer_for(stage, folder, curve, compute, patience)
         finished = _finishes(trainer, stage, last, held_out)
         if not finished:
             images = smaller_step(images, stage.settings, compute.devices, stage.name, fewest)

@@ -23,19 +23,19 @@ class Pace:
     Args:
         updates: that the schedule is made for.
         seconds: that the stage may take, earlier attempts included; None: the updates decide.
-        clock: only used with ``seconds`` and for ``taken``.
+        clock: by which the stage is timed.
     """
 
     def __init__(self, updates: int, seconds: float | None, clock: Clock) -> None:
         self.updates = updates
         self.seconds = seconds
-        self._clock = clock
+        self.clock = clock
         self._begun = clock()
         self._share = 0.0
 
     def taken(self) -> float:
         """Return the seconds since the stage began, those of earlier attempts included."""
-        return self._clock() - self._begun
+        return self.clock() - self._begun
 
     def continue_from(self, seconds: float) -> None:
         """Count what earlier attempts took; what this one took until now stays counted.
@@ -43,7 +43,7 @@ class Pace:
         Args:
             seconds: that were taken until the checkpoint from which the stage goes on.
         """
-        self._begun = min(self._begun, self._clock() - seconds)
+        self._begun = min(self._begun, self.clock() - seconds)
         self.look()
 
     def look(self, agreed: Callable[[float], float] = itself) -> None:

@@ -17,7 +17,6 @@ from decouplednet.training.averaging import Averaging
 from decouplednet.training.checkpoints import WholeCheckpoints, read_checkpoint
 from decouplednet.training.curve import Curve
 from decouplednet.training.machine import Machine
-from decouplednet.training.pace import Clock
 from decouplednet.training.progress import StageProgress
 from decouplednet.training.stages import HELD_OUT_IOU, Stage
 from decouplednet.training.waiting import Waiting
@@ -87,12 +86,7 @@ def only_trouble_is_told() -> Iterator[None]:
 
 @only_trouble_is_told()
 def trainer_for(
-    stage: Stage,
-    folder: Path,
-    curve: Path,
-    compute: Machine,
-    patience: int | None,
-    clock: Clock,
+    stage: Stage, folder: Path, curve: Path, compute: Machine, patience: int | None
 ) -> Trainer:
     """Return what trains a stage, with a checkpoint and a row of the curve at every epoch.
 
@@ -102,7 +96,6 @@ def trainer_for(
         curve: the file of the learning curve.
         compute: where.
         patience: epochs without gain on held-out examples before the stage stops; None: never.
-        clock: by which the steps are timed.
     """
     settings, images, pace = stage.settings, stage.feed.images_per_step, stage.pace
     epochs = math.ceil(pace.updates / settings.updates_per_epoch)
@@ -113,7 +106,7 @@ def trainer_for(
         precision=compute.precision_word,  # type: ignore[arg-type]  # Lightning lists each word
         max_epochs=epochs if pace.seconds is None else -1,  # -1: the clock alone decides
         accumulate_grad_batches=settings.images_per_update // (images * compute.devices),
-        callbacks=_callbacks(stage, folder, curve, compute, patience, clock),
+        callbacks=_callbacks(stage, folder, curve, compute, patience),
         logger=False,
         num_sanity_val_steps=0,
         enable_model_summary=False,
@@ -145,12 +138,7 @@ def faults_are_ours(trainer: Trainer) -> Iterator[None]:
 
 
 def _callbacks(
-    stage: Stage,
-    folder: Path,
-    curve: Path,
-    compute: Machine,
-    patience: int | None,
-    clock: Clock,
+    stage: Stage, folder: Path, curve: Path, compute: Machine, patience: int | None
 ) -> list[Callback]:
     rows = Curve(curve, stage.name, stage.settings)
     callbacks: list[Callback] = [
@@ -177,4 +165,4 @@ def _callbacks(
     last = ModelCheckpoint(
         folder, LAST, save_on_train_epoch_end=True, enable_version_counter=False, save_top_k=1
     )
-    return [*callbacks, Waiting(clock), last]
+    return [*callbacks, Waiting(stage.pace.clock), last]
