@@ -81,7 +81,8 @@ def test_written_settings_read_back_the_same(tmp_path: Path) -> None:
         ("side = 0\nseed = -1\n", "side = 0: expected a number above 0 (1 more such fault)"),
         (
             'preset = "big"\n',
-            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'tiny', 'tiny-skip' or 'modern'",
+            "preset = \"big\": expected 'light', 'vgg16', 'skip', 'fast', 'tiny', "
+            "'tiny-skip' or 'modern'",
         ),
         (
             'preset = "modern"\n',

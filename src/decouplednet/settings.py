@@ -34,7 +34,7 @@ from decouplednet.stage_settings import (
     Share,
 )
 
-PresetName = Literal["light", "vgg16", "skip", "tiny", "tiny-skip", "modern"]
+PresetName = Literal["light", "vgg16", "skip", "fast", "tiny", "tiny-skip", "modern"]
 Scale = Annotated[float, Field(gt=0, le=8)]
 """Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
 MOST_SCALES = 8
@@ -151,7 +151,7 @@ class Settings(Frozen):
     side: Count | None = Field(
         None,
         description="side of the square frame, in pixels, a multiple of the preset's stride: 16 "
-        "for skip, the backbone's for modern, 32 for the others; None: the preset's",
+        "for skip and fast, the backbone's for modern, 32 for the others; None: the preset's",
     )
     minutes: Minutes | None = Field(
         None,

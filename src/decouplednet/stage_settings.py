@@ -127,7 +127,7 @@ class ClassifierSettings(StageSettings):
         None,
         description="how the scores of all positions become one: the maximum, a soft maximum, or "
         "the mean of the highest; other than max spreads f_cls over more positions. None: top-k "
-        "for the presets skip and modern, max, as in the paper, for the others",
+        "for the presets skip, fast and modern, max, as in the paper, for the others",
     )
     pooling_sharpness: float | None = Field(
         None, ge=BLUNTEST, le=MOST, description="sharpness of pooling = log-sum-exp; None: 4"
@@ -189,8 +189,8 @@ class SegmenterSettings(StageSettings):
         ge=0,
         lt=1,
         description="share of the samples that are learnt without f_cls, by class evidence alone, "
-        "so that a class can be found whose f_cls no mask taught; for the presets skip, tiny-skip "
-        "and modern. None: 0.5 with data.masks_classes and such a preset, else 0",
+        "so that a class can be found whose f_cls no mask taught; for the presets skip, fast, "
+        "tiny-skip and modern. None: 0.5 with data.masks_classes and such a preset, else 0",
     )
     augmentation: AugmentationSettings = AugmentationSettings()
     statistics_batches: CountOrZero = Field(

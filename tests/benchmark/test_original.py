@@ -24,6 +24,7 @@ EACH = [
     ("tiny-skip", 96),
     pytest.param("light", 96, marks=pytest.mark.slow),
     pytest.param("skip", 112, marks=pytest.mark.slow),
+    pytest.param("fast", 112, marks=pytest.mark.slow),
     pytest.param("vgg16", 224, marks=pytest.mark.slow),
 ]
 

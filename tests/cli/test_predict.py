@@ -10,9 +10,10 @@ import torch
 from PIL import Image
 
 from decouplednet.cli.predict import predict
-from decouplednet.errors import DataError, DeviceError, ModelError, UsageError
+from decouplednet.errors import DataError, DeviceError, ModelError, SettingsError, UsageError
 from decouplednet.inference.activation_ranges import prepare_int8
 from decouplednet.inference.devices import choose_precision, precision_word
+from decouplednet.inference.model_folder import load_model
 from tests.cli.conftest import runner
 from tests.machine import needs_bytes
 
@@ -215,3 +216,23 @@ def test_a_prepared_model_labels_in_8_bits(model: Path, images: Path, tmp_path: 
     said = run(prepared, images, "--out", tmp_path / "out", "--precision", "int8").stdout
 
     assert said == f"label maps: {tmp_path / 'out'}/ (3 images in int8; 1 file skipped)\n"
+
+
+def test_large_images_are_seen_in_tiles(model: Path, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (71, 133, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+
+    out = ("--out", tmp_path / "out", "--tile", "48", "--precision", "32")
+    result = run(model, tmp_path / "large.png", *out)
+
+    expected = load_model(model).predict(pixels, tile=48).label_map
+    with Image.open(tmp_path / "out/large.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), expected)
+    assert result.stderr == ""
+
+
+def test_a_tile_that_shows_nothing_is_refused(model: Path, images: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^tile = 8: expected at least 32 pixels$"):
+        run(model, images, "--out", tmp_path / "out", "--tile", "8")
+
+    assert not (tmp_path / "out").exists()

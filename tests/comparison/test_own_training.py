@@ -85,7 +85,9 @@ def test_the_faithful_methods_have_two_stages_and_the_papers_prediction(shapes: 
         assert its.classifier.pooling_top_share is None
 
 
-@pytest.mark.parametrize(("given", "faithful"), [("skip", "light"), ("tiny-skip", "tiny")])
+@pytest.mark.parametrize(
+    ("given", "faithful"), [("skip", "light"), ("fast", "light"), ("tiny-skip", "tiny")]
+)
 def test_the_faithful_methods_decode_by_switches_whatever_the_recipe(
     given: str, faithful: str
 ) -> None:

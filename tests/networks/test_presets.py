@@ -6,6 +6,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from decouplednet.benchmark.original import own_maps, passes_of
+from decouplednet.benchmark.stages import operations_of
+from decouplednet.benchmark.subject import Subject
 from decouplednet.errors import SettingsError
 from decouplednet.networks import presets
 from decouplednet.networks.decouplednet import DecoupledNet, freeze
@@ -18,6 +21,7 @@ from decouplednet.networks.presets import (
     Build,
     Preset,
     check_side,
+    fast,
     light,
     preset_named,
     skip,
@@ -88,6 +92,36 @@ def test_skip_has_light_s_encoder_and_head_and_a_smaller_bridge_and_decoder() ->
     assert 2 < plain / learnt < 4
 
 
+def test_fast_has_skip_s_classifier_and_a_narrower_bridge_and_decoder_that_ends_earlier() -> None:
+    with torch.device("meta"):
+        network, like = fast(20), skip(20)
+
+    shapes = {key: tuple(tensor.shape) for key, tensor in network.state_dict().items()}
+    assert parameters(network.classifier) == parameters(like.classifier)
+    assert shapes["bridge.layers.0.0.weight"] == (256, 2 * 512 + 2, 3, 3)
+    assert shapes["bridge.layers.1.0.weight"] == (128, 256, 3, 3)
+    kernels = [shape for key, shape in shapes.items() if re.match(r"decoder\.l.*\.0\.weight", key)]
+    assert kernels == [
+        (96, 512, 1, 1),
+        (64, 512, 1, 1),
+        (48, 256, 1, 1),
+        (160, 128 + 96, 3, 3),
+        (160, 160, 3, 3),
+        (96, 160 + 64, 3, 3),
+        (64, 96 + 48, 3, 3),
+    ]
+    assert shapes["decoder.score.weight"] == (2, 64, 1, 1)
+
+
+@pytest.mark.slow
+def test_an_image_of_three_classes_costs_fast_a_tenth_of_vgg16_s_operations() -> None:
+    def operations(name: str) -> float:
+        subject = Subject(name, 6, preset_named(name).side, None, torch.device("cpu"))
+        return operations_of(lambda: own_maps(subject.network, subject.image, passes_of(3, 6)))
+
+    assert operations("fast") < operations("vgg16") / 10
+
+
 def test_sides_weights_and_kernels_are_the_published_ones() -> None:
     table = [
         (p.name, p.side, p.default_weights, p.kernel, p.bridge_kernel, p.stride) for p in PRESETS
@@ -97,16 +131,18 @@ def test_sides_weights_and_kernels_are_the_published_ones() -> None:
         ("light", 160, "imagenet", 3, 3, 32),
         ("vgg16", 320, "imagenet", 7, 7, 32),
         ("skip", 160, "imagenet", 5, 1, 16),
+        ("fast", 208, "imagenet", 5, 1, 16),
         ("tiny", 96, "none", 1, 1, 32),
         ("tiny-skip", 96, "none", 1, 1, 32),
     ]
 
 
-def test_skip_alone_of_these_pools_the_highest_scores_by_default() -> None:
+def test_skip_and_fast_alone_of_these_pool_the_highest_scores_by_default() -> None:
     assert {p.name: p.pooling for p in PRESETS} == {
         "light": "max",
         "vgg16": "max",
         "skip": "top-k",
+        "fast": "top-k",
         "tiny": "max",
         "tiny-skip": "max",
     }
@@ -134,7 +170,7 @@ def test_the_kernel_of_a_preset_is_what_its_head_sees(preset: Preset) -> None:
     assert network.classifier.encoder.stride == preset.stride
 
 
-@pytest.mark.parametrize("build", [vgg16, light, skip, tiny, tiny_skip])
+@pytest.mark.parametrize("build", [vgg16, light, skip, fast, tiny, tiny_skip])
 def test_the_number_of_classes_the_dropout_and_the_pooling_can_be_chosen(build: Build) -> None:
     with torch.device("meta"):
         network = build(11, dropout=0.25, pooling=TopKPooling(top_share=0.5))
@@ -152,11 +188,18 @@ def test_only_the_tiny_ones_normalise_inside_the_encoder() -> None:
         encoders = [p.build(2).classifier.encoder for p in PRESETS]
 
     normalised = [any(isinstance(m, nn.BatchNorm2d) for m in e.modules()) for e in encoders]
-    assert normalised == [False, False, False, True, True]
+    assert normalised == [False, False, False, False, True, True]
 
 
 def test_presets_are_found_by_name() -> None:
-    built = {"light": light, "vgg16": vgg16, "skip": skip, "tiny": tiny, "tiny-skip": tiny_skip}
+    built = {
+        "light": light,
+        "vgg16": vgg16,
+        "skip": skip,
+        "fast": fast,
+        "tiny": tiny,
+        "tiny-skip": tiny_skip,
+    }
 
     assert {name: preset_named(name).build for name in built} == built
 
@@ -164,7 +207,9 @@ def test_presets_are_found_by_name() -> None:
 def test_an_unknown_preset_is_refused_with_the_nearest() -> None:
     with pytest.raises(SettingsError, match=r"^there is no preset 'vgg'; did you mean vgg16\?$"):
         preset_named("vgg")
-    message = r"^there is no preset 'resnet'; the presets are light, vgg16, skip, tiny, tiny-skip$"
+    message = (
+        r"^there is no preset 'resnet'; the presets are light, vgg16, skip, fast, tiny, tiny-skip$"
+    )
     with pytest.raises(SettingsError, match=message):
         preset_named("resnet")
 
@@ -194,7 +239,7 @@ def test_one_seed_gives_one_network() -> None:
 
 @pytest.mark.parametrize(
     ("preset", "initialise"),
-    [(vgg16, gaussian), (light, he), (skip, he), (tiny, he), (tiny_skip, he)],
+    [(vgg16, gaussian), (light, he), (skip, he), (fast, he), (tiny, he), (tiny_skip, he)],
 )
 def test_new_layers_start_by_the_paper_in_vgg16_and_by_he_elsewhere(
     preset: Build, initialise: Initialise, monkeypatch: pytest.MonkeyPatch
@@ -231,6 +276,7 @@ def test_new_layers_start_by_the_paper_in_vgg16_and_by_he_elsewhere(
         "tiny",
         "tiny-skip",
         pytest.param("skip", marks=pytest.mark.slow),
+        pytest.param("fast", marks=pytest.mark.slow),
         pytest.param("light", marks=pytest.mark.slow),
         pytest.param("vgg16", marks=pytest.mark.slow),
     ],

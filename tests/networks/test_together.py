@@ -20,6 +20,7 @@ CLASSES = 3
         ("tiny-skip", 96, 64),
         pytest.param("light", 96, 128, marks=pytest.mark.slow),
         pytest.param("skip", 112, 80, marks=pytest.mark.slow),
+        pytest.param("fast", 112, 80, marks=pytest.mark.slow),
         pytest.param("vgg16", 256, 224, marks=pytest.mark.slow),
     ],
 )

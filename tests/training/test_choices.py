@@ -195,7 +195,7 @@ def test_dropping_all_that_a_bridge_sees_of_a_class_is_refused() -> None:
 
     message = (
         "segmenter.saliency_dropout = 0.3: without f_cls the bridge of preset light knows nothing "
-        "of a class; leave it out, or choose preset skip, tiny-skip or modern"
+        "of a class; leave it out, or choose preset skip, fast, tiny-skip or modern"
     )
     with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
         _chosen(settings)

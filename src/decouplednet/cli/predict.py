@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from decouplednet.inference.given_tags import GivenTags
     from decouplednet.inference.label_maps import Written
+    from decouplednet.inference.reading import PredictsImages
+    from decouplednet.inference.segmenter import Segmenter
     from decouplednet.inference.sources import Sources
 
 
@@ -48,6 +50,15 @@ Threshold = Annotated[
         show_default=False,
     ),
 ]
+Tile = Annotated[
+    int | None,
+    typer.Option(
+        help="See images larger than this in tiles of so many pixels a side; the usual is to see "
+        "every image as a whole.",
+        metavar="PIXELS",
+        show_default=False,
+    ),
+]
 Overlay = Annotated[bool, typer.Option("--overlay", help="Also write pictures into OUT/overlays/.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
 
@@ -58,6 +69,7 @@ def predict(
     out: Out,
     tags: Tags = None,
     threshold: Threshold = None,
+    tile: Tile = None,
     overlay: Overlay = False,
     device: Device = "auto",
     precision: Precision = "auto",
@@ -79,13 +91,14 @@ def predict(
     segmenter = load_model(model, choose_device(device), precision)
     names = frozenset(source.name for source in sources.images)
     given = read_given_tags(tags, segmenter.classes, names) if tags else None
+    alone = tile is not None and len(sources.images) == 1  # then its tiles are what takes long
     written = write_label_maps(
-        segmenter.predictor(threshold=threshold),
+        _predictor(segmenter, threshold, tile, quiet=quiet or not alone),
         sources.images,
         out,
         given=given.of if given else None,
         overlay=overlay,
-        progress=bar("images", quiet),
+        progress=bar("images", quiet or alone),
     )
     if not quiet:
         computed = precision_word(segmenter.precision)
@@ -95,6 +108,19 @@ def predict(
         typer.echo(failure, err=True)
     if written.failures:
         raise typer.Exit(1)
+
+
+def _predictor(
+    segmenter: "Segmenter", threshold: float | None, tile: int | None, *, quiet: bool
+) -> "PredictsImages":
+    from decouplednet.inference.tiles import TiledPredictor
+    from decouplednet.progress import bar
+
+    predictor = segmenter.predictor(threshold=threshold)
+    if tile is None:
+        return predictor
+    shown = bar("rows of tiles", quiet)
+    return TiledPredictor(predictor=predictor, tile=tile, progress=shown)
 
 
 def _lines(

@@ -104,7 +104,11 @@ _WITH_SKIPS: dict[PresetName, PresetName] = {
 }
 
 
-_WITH_SWITCHES: dict[PresetName, PresetName] = {"skip": "light", "tiny-skip": "tiny"}
+_WITH_SWITCHES: dict[PresetName, PresetName] = {
+    "skip": "light",
+    "fast": "light",
+    "tiny-skip": "tiny",
+}
 _ADDED: dict[str, object] = {
     "self_training.enabled": False,
     "data.calibration_share": 0.0,

@@ -21,7 +21,7 @@ from decouplednet.errors import DataError
 from decouplednet.inference.batches import IMAGES_AT_ONCE, PIXELS_AT_ONCE, ahead, batched
 from decouplednet.inference.legend import LEGEND, legend
 from decouplednet.inference.prediction import Prediction
-from decouplednet.inference.predictor import Predictor
+from decouplednet.inference.reading import PredictsImages
 from decouplednet.inference.results_folder import (
     HEADER,
     SCORES,
@@ -65,7 +65,7 @@ class Written:
 
 
 def write_label_maps(
-    predictor: Predictor,
+    predictor: PredictsImages,
     sources: Sequence[Source],
     out: Path,
     *,
@@ -164,7 +164,7 @@ def _waiting(pending: Iterable[tuple[int, object]]) -> int:
 
 
 def _predicted(
-    predictor: Predictor, sources: Iterable[Source], given: Mapping[str, frozenset[str]]
+    predictor: PredictsImages, sources: Iterable[Source], given: Mapping[str, frozenset[str]]
 ) -> Iterator[_Seen | DataError]:
     """Yield each image that can be read with its prediction, and what is wrong with the others."""
     for batch in ahead(batched(_read_each(sources), weigh=_pixels)):

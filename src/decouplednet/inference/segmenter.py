@@ -13,6 +13,7 @@ from decouplednet.inference.pixels import AnyImage, pixels_of
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.tiles import TiledPredictor
 from decouplednet.networks.decouplednet import DecoupledNet
 
 
@@ -94,6 +95,7 @@ class Segmenter:
         image: AnyImage,
         tags: Collection[str] | None = None,
         threshold: float | None = None,
+        tile: int | None = None,
     ) -> Prediction:
         """Return what is in one image and where, at its own size.
 
@@ -102,10 +104,14 @@ class Segmenter:
             tags: the classes known to be in the image, which replace the gate; none of them in an
                 empty collection. None: the network decides.
             threshold: a class is identified above this probability, in [0, 1]; None: the model's.
+            tile: an image larger than this is seen in tiles of so many pixels a side, see
+                ``TiledPredictor``; None: every image is seen as a whole.
 
         Raises:
             DataError: the image cannot be read, or a tag is no class of the model; the message
                 names the nearest one.
-            SettingsError: the threshold is no probability.
+            SettingsError: the threshold is no probability, or the tile is too small.
         """
-        return self.predictor(threshold=threshold).predict([pixels_of(image)], [tags])[0]
+        predictor = self.predictor(threshold=threshold)
+        by = predictor if tile is None else TiledPredictor(predictor=predictor, tile=tile)
+        return by.predict([pixels_of(image)], [tags])[0]

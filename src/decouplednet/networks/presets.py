@@ -18,7 +18,6 @@ from decouplednet.networks.vgg import GROUPS, STRIDE, VGG, VGG16_WIDTHS, Widths
 
 DROPOUT = 0.5
 TINY_WIDTHS: Widths = (8, 16, 32, 64, 128)
-_SKIP_GROUPS = range(1, GROUPS)  # the skip of the first group would be as large as the image
 
 
 class Build(Protocol):
@@ -118,6 +117,20 @@ def skip(
     return _with_skips(VGG16_WIDTHS, head, bridge_widths=(512, 256), levels=LEVELS, stride=16)
 
 
+def fast(
+    class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
+) -> DecoupledNet:
+    """Return skip with a narrower bridge and a decoder that ends on a grid of 4 pixels.
+
+    Differs: as skip; made so that an image costs a tenth of what it costs vgg16.
+    """
+    head = _light_head(class_count, dropout, pooling, dilation=2)
+    levels = (Level(96, 160, 2), Level(64, 96, 1), Level(48, 64, 1))
+    return _with_skips(
+        VGG16_WIDTHS, head, bridge_widths=(256, 128), levels=levels, stride=16, first_skip=2
+    )
+
+
 def tiny_skip(
     class_count: int, *, dropout: float = DROPOUT, pooling: Pooling = MAX_POOLING
 ) -> DecoupledNet:
@@ -137,6 +150,17 @@ PRESETS = (
         kernel=5,
         bridge_kernel=1,
         build=skip,
+        stride=16,
+        pooling="top-k",
+        evidence=True,
+    ),
+    Preset(
+        "fast",
+        208,
+        "imagenet",
+        kernel=5,
+        bridge_kernel=1,
+        build=fast,
         stride=16,
         pooling="top-k",
         evidence=True,
@@ -263,13 +287,18 @@ def _with_skips(
     levels: Sequence[Level],
     batch_norm: bool = False,
     stride: Literal[16, 32] = STRIDE,
+    first_skip: int = 1,
 ) -> DecoupledNet:
-    """Put a head together with an encoder that keeps skips and what decodes by them."""
-    encoder = VGG(widths, batch_norm, skip_groups=_SKIP_GROUPS, stride=stride)
+    """Put a head together with an encoder that keeps skips and what decodes by them.
+
+    The first skip is usually that of the second group; the first group's is as large as the image.
+    """
+    groups = range(first_skip, GROUPS)
+    encoder = VGG(widths, batch_norm, skip_groups=groups, stride=stride)
     bridge = PaddedBridge(channels=widths[-1], widths=bridge_widths, evidence=True, initialise=he)
     decoder = SkipDecoder(
         channels=bridge_widths[-1],
-        skip_channels=[widths[group] for group in _SKIP_GROUPS],
+        skip_channels=[widths[group] for group in groups],
         stride=stride,
         initialise=he,
         levels=levels,

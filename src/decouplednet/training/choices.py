@@ -136,7 +136,7 @@ def _check_dropout(settings: Settings, preset: Preset) -> None:
     if dropout and not preset.evidence:
         raise SettingsError(
             f"segmenter.saliency_dropout = {dropout:g}: without f_cls the bridge of preset "
-            f"{preset.name} knows nothing of a class; leave it out, or choose preset skip, "
+            f"{preset.name} knows nothing of a class; leave it out, or choose preset skip, fast, "
             "tiny-skip or modern"
         )
 
