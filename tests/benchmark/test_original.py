@@ -84,7 +84,7 @@ def test_the_original_runs_two_and_k_whole_networks(
     count: int, encoded: int, decoded: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     subject, calls = small_subject(), {"encode": 0, "decode": 0}
-    encode, scores = original._encode, original.plain_scores
+    encode, scores = original.plain_encoding, original.plain_scores
 
     def counted_encode(*given: object) -> object:
         calls["encode"] += 1
@@ -94,7 +94,7 @@ def test_the_original_runs_two_and_k_whole_networks(
         calls["decode"] += 1
         return scores(*given)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(original, "_encode", counted_encode)
+    monkeypatch.setattr(original, "plain_encoding", counted_encode)
     monkeypatch.setattr(original, "plain_scores", counted_decode)
 
     original_maps(subject.plain_network, subject.image, passes_of(count, 6))
@@ -115,4 +115,4 @@ def test_bf16_gives_about_the_same_maps(subject: Subject) -> None:
 
 def test_another_encoder_has_no_original() -> None:
     with pytest.raises(TypeError, match=r"^Identity is no VGG$"):
-        original._encode(nn.Identity(), torch.zeros(1, 3, 32, 32))
+        original.plain_encoding(nn.Identity(), torch.zeros(1, 3, 32, 32))

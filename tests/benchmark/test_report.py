@@ -36,6 +36,7 @@ def report(*, measurable: bool = True) -> Report:
         difference=2e-7,
         folder={"computing": Timing((9.0, 9.0)), "folder": Timing((10.0, 10.0))},
         training={"plain": Timing((4.0, 6.0)), "own": Timing((2.0, 2.0))},
+        tag_training={"plain": Timing((8.0, 6.0)), "own": Timing((1.0, 2.0))},
         memory={"float32": 1_500_000_000, "bf16": 1_400_000_000} if measurable else {},
         growth=Growth(
             classes={20: Timing((1.0,)), 2000: Timing((1.04,))},
@@ -55,6 +56,8 @@ def test_the_json_holds_the_figures_by_their_names() -> None:
     assert found["share_of_convolution_ceiling"] == pytest.approx(160 / 4 / 80)
     assert found["predict_over_stages"] == pytest.approx(0.9)
     assert found["training_speedup"] == pytest.approx(2.5)
+    assert found["training_speedup_from_kept_features"] == pytest.approx(5.5)
+    assert found["tag_training"]["plain"]["each"] == [8.0, 6.0]
     assert found["peak_memory_gb"] == 1.5
     assert found["stages"]["k3"]["encoder"] == {
         "seconds": 1.0,
@@ -99,6 +102,7 @@ def test_the_tables_say_the_same() -> None:
         ("encoder and decoder at K = 3", "50 % of the ceiling"),
         ("predicting a folder", "90 % of its time is computing"),
         ("training step, stage 2", "2.50 times as fast as a plain float32 loop"),
+        ("the same of stage 1, features kept", "5.50 times"),
         ("peak memory at K = 5, once loaded, bf16", "1.40 GB"),
         ("2000 classes known in place of 20", "1.04 times as long"),
         ("most memory after a tenth of a folder, against that", "+1 MB"),

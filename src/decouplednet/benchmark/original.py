@@ -102,11 +102,11 @@ def own_passes(asked: Tensor) -> tuple[Tensor, Tensor]:
 
 def plain_trace(classifier: Classifier, image: Tensor) -> Traced:
     """Return what ``Classifier.trace`` does, in the layout of (B, 3, H, W) images."""
-    encoded = _encode(classifier.encoder, image)
+    encoded = plain_encoding(classifier.encoder, image)
     return Traced(encoded, *classifier.head.trace(encoded.pool5))
 
 
-def _encode(encoder: object, image: Tensor) -> Encoded:
+def plain_encoding(encoder: object, image: Tensor) -> Encoded:
     """Return what a VGG makes of an image in the layout that it has."""
     if not isinstance(encoder, VGG):
         raise TypeError(f"{type(encoder).__name__} is no VGG")

@@ -62,7 +62,8 @@ class Report:
             programs whose packages are installed.
         difference: largest, of softmax values, between the ways in float64.
         folder: seconds of predicting a folder, and of its computing alone.
-        training: seconds of a step, plain and own.
+        training: seconds of a step of stage 2, plain and own.
+        tag_training: likewise of stage 1; the own one has the features of the convolutions kept.
         memory: bytes at most, by precision; empty where that cannot be measured.
         growth: with classes and side.
         resident: bytes after each tenth of a folder; empty where that was not measured.
@@ -75,6 +76,7 @@ class Report:
     difference: float
     folder: Mapping[str, Timing]
     training: Mapping[str, Timing]
+    tag_training: Mapping[str, Timing]
     memory: Mapping[str, int]
     growth: Growth
     resident: tuple[int, ...]
@@ -111,6 +113,7 @@ class Report:
             "share_of_convolution_ceiling": self.share_of_ceiling(3),
             "predict_over_stages": self._predict_over_stages().median,
             "training_speedup": self._training_speedup().median,
+            "training_speedup_from_kept_features": self._tag_speedup().median,
             "peak_memory_gb": _gigabytes(self.memory.get("float32")),
             "peak_memory_gb_by_precision": {
                 name: _gigabytes(size) for name, size in self.memory.items()
@@ -127,6 +130,7 @@ class Report:
             },
             "folder": {name: _seconds(timing) for name, timing in self.folder.items()},
             "training": {name: _seconds(timing) for name, timing in self.training.items()},
+            "tag_training": {name: _seconds(timing) for name, timing in self.tag_training.items()},
             "growth": self._growth(),
         }
 
@@ -143,6 +147,9 @@ class Report:
 
     def _training_speedup(self) -> Timing:
         return ratios(self.training["plain"], self.training["own"])
+
+    def _tag_speedup(self) -> Timing:
+        return ratios(self.tag_training["plain"], self.tag_training["own"])
 
     def _growth(self) -> dict[str, Any]:
         several = {k: ways["float32"].median for k, ways in self.whole.items() if k > 1}
@@ -212,6 +219,8 @@ class Report:
         yield "predicting a folder", f"{computing:.0f} % of its time is computing"
         step = self._training_speedup().median
         yield "training step, stage 2", f"{step:.2f} times as fast as a plain float32 loop"
+        step = self._tag_speedup().median
+        yield "the same of stage 1, features kept", f"{step:.2f} times"
         for name, size in self.memory.items():
             yield f"peak memory at K = 5, once loaded, {name}", f"{size / 1e9:.2f} GB"
         classes = self.growth.classes

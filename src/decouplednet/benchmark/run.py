@@ -18,7 +18,7 @@ from decouplednet.benchmark.report import Report, Stage, fastest
 from decouplednet.benchmark.stages import operations_of, stages_of
 from decouplednet.benchmark.subject import Subject
 from decouplednet.benchmark.timing import Timing, Work, in_turns
-from decouplednet.benchmark.training import training_steps
+from decouplednet.benchmark.training import tag_steps, training_steps
 from decouplednet.classes import MOST_CLASSES
 from decouplednet.errors import DeviceError, UsageError
 from decouplednet.inference.devices import choose_precision, precision_word
@@ -100,6 +100,7 @@ def benchmark(wanted: Wanted) -> Report:
         difference=_difference(exact),
         folder=_folder(quick, wanted),
         training=_in_turns(training_steps(exact, usual), wanted, "training"),
+        tag_training=_in_turns(tag_steps(exact, usual), wanted, "training from tags"),
         memory={
             name: peak_memory(one, MEMORY_CLASSES)
             for name, one in (subjects.items() if is_measurable() else ())

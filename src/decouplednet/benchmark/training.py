@@ -1,4 +1,4 @@
-"""A training step of stage 2, as the project takes it and as a plain loop would."""
+"""Training steps of stages 1 and 2, as the project takes them and as a plain loop would."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,15 +6,18 @@ from dataclasses import replace
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import default_collate
 
-from decouplednet.benchmark.original import plain_scores, plain_trace
+from decouplednet.benchmark.original import plain_encoding, plain_scores, plain_trace
 from decouplednet.benchmark.subject import Subject
 from decouplednet.dataset.masked import MaskedExample
 from decouplednet.networks.decouplednet import DecoupledNet
 from decouplednet.networks.precision import mixed_precision
 from decouplednet.networks.shortcuts import layer_by_layer
-from decouplednet.stage_settings import SegmenterSettings
-from decouplednet.training.stages import MaskStage
+from decouplednet.stage_settings import ClassifierSettings, SegmenterSettings
+from decouplednet.training.classifier import UpperClassifier
+from decouplednet.training.kept_features import Frozen, KeptFeatures
+from decouplednet.training.stages import MaskStage, TagStage
 
 IMAGES = 4
 """Of a step."""
@@ -22,8 +25,58 @@ IMAGES = 4
 Step = Callable[[], float]
 
 
+def tag_steps(subject: Subject, precision: torch.dtype | None) -> dict[str, Step]:
+    """Return a step of stage 1 with frozen convolutions: their features kept, and computed anew.
+
+    Forward, backward and one step of the same optimiser for the head, of the same batch and tags;
+    each returns its loss.
+
+    Args:
+        subject: in float32; copies of its networks learn.
+        precision: of the project's own step and of the features that it keeps; None for float32.
+    """
+    learning = replace(subject)
+    batch = _batch(learning)
+    return {
+        "plain": _plain_of_tags(learning, batch),
+        "own": _own_of_tags(learning, batch, precision),
+    }
+
+
+def _own_of_tags(subject: Subject, batch: MaskedExample, precision: torch.dtype | None) -> Step:
+    network = subject.network
+    upper = UpperClassifier(network.classifier, trained_groups=0)
+    frozen = Frozen(upper.below, "", subject.device, precision)
+    features = torch.from_numpy(frozen.features(batch.image))[:, None]
+    kept = KeptFeatures(features, batch.tags, subject.seed)
+    weight = torch.ones(batch.tags.shape[1], device=subject.device)
+    stage = TagStage(upper, ClassifierSettings(), weight=weight, seed=subject.seed)
+    network.classifier.head.requires_grad_(True).train()
+
+    def loss() -> Tensor:
+        seen, tags = default_collate([kept[draw] for draw in range(IMAGES)])
+        with mixed_precision(subject.device, precision):
+            return stage.loss((seen.to(subject.device), tags))
+
+    return _step(network, loss)
+
+
+def _plain_of_tags(subject: Subject, batch: MaskedExample) -> Step:
+    network = subject.plain_network
+    classifier = network.classifier
+    classifier.head.requires_grad_(True).train()
+
+    def loss() -> Tensor:
+        with layer_by_layer():
+            with torch.no_grad():
+                pool5 = plain_encoding(classifier.encoder, batch.image).pool5
+            return F.binary_cross_entropy_with_logits(classifier.head(pool5), batch.tags)
+
+    return _step(network, loss)
+
+
 def training_steps(subject: Subject, precision: torch.dtype | None) -> dict[str, Step]:
-    """Return a step of either kind: forward, backward and one step of the same optimiser.
+    """Return a step of stage 2 of either kind: forward, backward and one step of one optimiser.
 
     The classification network stands still in both, both see the same batch, and each returns its
     loss.

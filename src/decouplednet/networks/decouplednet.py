@@ -10,8 +10,8 @@ from decouplednet.networks.part import Part
 from decouplednet.networks.saliency import class_saliency
 from decouplednet.networks.vgg import Encoded
 
-PIXELS_AT_ONCE = 4 * 320 * 320
-"""Of the maps that the CPU decodes together for prediction: four in the paper's frame."""
+PIXELS_AT_ONCE = 320 * 320
+"""Of the maps that the CPU decodes together for prediction: one in the paper's frame."""
 
 
 class Bridging(Part, Protocol):

@@ -40,7 +40,7 @@ class SkipDecoder(nn.Module):
     """Grow activation maps skip by skip and tell foreground from background.
 
     Skips are the same for all classes of an image, so their 1 x 1 convolutions are computed once
-    an image, however many maps it has.
+    an image for all its maps that are decoded together.
 
     Args:
         channels: of g.
