@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decouplednet.annotations.images import find_images, image_size, name_of, read_image
+from decouplednet.annotations.images import (
+    allowing_pixels,
+    find_images,
+    image_size,
+    name_of,
+    read_image,
+)
 from decouplednet.errors import DataError
 from tests.annotations import folders
 
@@ -264,3 +270,20 @@ def test_a_name_that_no_list_could_hold_is_refused(
 )
 def test_names_lose_only_the_extensions_of_images(path: str, name: str) -> None:
     assert name_of(path) == name
+
+
+def test_more_pixels_may_be_read_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (9, 8)).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 71)
+
+    with allowing_pixels(0), pytest.raises(DataError, match=r"more than 71 pixels$"):
+        read_image(tmp_path / "large.png")
+    with allowing_pixels(72):
+        assert read_image(tmp_path / "large.png").shape == (8, 9, 3)
+    with pytest.raises(DataError, match=r"more than 71 pixels$"):
+        read_image(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", None)  # as some programs set it
+    with allowing_pixels(1):
+        assert read_image(tmp_path / "large.png").shape == (8, 9, 3)

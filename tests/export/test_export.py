@@ -138,10 +138,11 @@ def test_the_script_names_tags_that_are_no_class(exported: Path) -> None:
         ("tiny-skip", TopKPooling(top_share=0.3), RICH, "openvino"),
         ("tiny", LogSumExpPooling(sharpness=3.0), PLAIN, "openvino"),
         ("skip", TopKPooling(top_share=0.25), RICH, "onnx"),
+        ("fast", TopKPooling(top_share=0.25), PLAIN, "openvino"),
         ("light", TopKPooling(top_share=1.0), PLAIN, "onnx"),
     ],
 )
-def test_every_preset_and_pooling_is_exported_to_both(
+def test_presets_and_poolings_are_exported_to_both(
     tmp_path: Path, preset: str, pooling: Pooling, procedure: Procedure, to: Format
 ) -> None:
     segmenter = untrained(preset, procedure, pooling)

@@ -1,49 +1,33 @@
-import tracemalloc
+import re
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from decouplednet.errors import DataError, ModelError, SettingsError
+from decouplednet.inference import tiles
+from decouplednet.inference.batches import batched
 from decouplednet.inference.predictor import Predictor
-from decouplednet.inference.tiles import OVERLAP, TiledPredictor, stretches
+from decouplednet.inference.tiles import TiledPredictor
 from tests.inference.small import NAMES, answer, small_network, small_segmenter
 from tests.inference.test_predictor import count_passes, draw, predictor
+from tests.inference.test_tiling import plain_places, plain_weight
 from tests.networks.small import paper_parts
 
 TILE = 40
-LENGTHS = [(1, 40), (40, 40), (41, 40), (70, 40), (101, 40), (1003, 47), (5000, 333)]
+THRESHOLD = 0.82
 SHADES = np.linspace(0, 255, 73 * 101 * 3).reshape(73, 101, 3).astype(np.uint8)
 
 
 def tiled(predicts: Predictor | None = None, tile: int = TILE) -> TiledPredictor:
     return TiledPredictor(predictor=predicts or predictor(small_network(seed=1)), tile=tile)
-
-
-def plain_places(length: int, tile: int) -> list[tuple[int, int]]:
-    """Return the ends of tiles as the documentation says, in words of its own."""
-    count = 1
-    while length > tile + (count - 1) * (tile - tile // OVERLAP):
-        count += 1
-    side = min(tile, length)
-    room = (length - side) / max(1, count - 1)
-    return [(round(number * room), round(number * room) + side) for number in range(count)]
-
-
-def plain_weight(pixel: int, ends: tuple[int, int], length: int, tile: int) -> float:
-    """Return how much a tile counts at a pixel, before the weights are made to sum to 1."""
-    first, after = ends
-    if not first <= pixel < after:
-        return 0.0
-    to_ends = [float(tile // OVERLAP)]
-    if first > 0:
-        to_ends.append(pixel - first + 0.5)
-    if after < length:
-        to_ends.append(after - pixel - 0.5)
-    return min(to_ends)
 
 
 def plain_maps(
@@ -67,29 +51,6 @@ def plain_maps(
     return {name: of_class / total for name, of_class in maps.items()}
 
 
-@pytest.mark.parametrize(("length", "tile"), LENGTHS)
-def test_tiles_cover_a_side_evenly_and_their_weights_sum_to_one(length: int, tile: int) -> None:
-    found = stretches(length, tile)
-    total = np.zeros(length)
-    for stretch in found:
-        assert len(stretch.weights) == len(stretch.pixels) == min(length, tile)
-        assert (stretch.weights > 0).all()
-        total[stretch.part] += stretch.weights
-
-    np.testing.assert_allclose(total, 1, atol=1e-6)
-    assert [(one.pixels.start, one.pixels.stop) for one in found] == plain_places(length, tile)
-    overlaps = [one.pixels.stop - other.pixels.start for one, other in pairwise(found)]
-    assert all(overlap >= tile // OVERLAP for overlap in overlaps)
-
-
-def test_a_weight_falls_linearly_where_tiles_overlap() -> None:
-    first, second, _ = stretches(100, 40)
-
-    assert first.weights[:30].tolist() == [1.0] * 30
-    np.testing.assert_allclose(first.weights[30:], np.arange(9.5, 0, -1) / 10, atol=1e-6)
-    np.testing.assert_allclose(second.weights[:10], np.arange(0.5, 10) / 10, atol=1e-6)
-
-
 @pytest.mark.parametrize("image", [draw((73, 101)), SHADES, draw((101, 33), seed=4)])
 def test_maps_are_the_weighted_means_of_those_of_the_tiles(image: NDArray[np.uint8]) -> None:
     predicts = predictor(small_network(seed=1))
@@ -105,7 +66,7 @@ def test_maps_are_the_weighted_means_of_those_of_the_tiles(image: NDArray[np.uin
     assert {name for name in NAMES if expected[name].any()} <= set(found.identified)
 
 
-def test_no_seam_is_seen_where_all_tiles_say_the_same() -> None:
+def test_tiles_that_say_the_same_are_one_map() -> None:
     network = small_network(seed=1)
     answer(network, (0.9, 0.2, 0.8))
     _, decoder = paper_parts(network)
@@ -121,14 +82,15 @@ def test_no_seam_is_seen_where_all_tiles_say_the_same() -> None:
 def test_images_as_small_as_a_tile_are_predicted_together_as_a_whole() -> None:
     predicts = predictor(small_network(seed=1))
     images = [draw((40, 13)), draw((77, 40), seed=1), draw((11, 40), seed=2)]
-    small, other = (predicts.predict([image])[0] for image in (images[0], images[2]))
+    (small,), (other,) = predicts.predict(images[:1]), predicts.predict(images[2:], [{"cow"}])
 
-    found = tiled(predicts).predict(images, [None, {"cat"}, None])
+    found = tiled(predicts).predict(images, [None, {"cat"}, {"cow"}])
 
     np.testing.assert_array_equal(found[0].label_map, small.label_map)
     np.testing.assert_array_equal(found[2].label_map, other.label_map)
     assert found[1].label_map.shape == (77, 40)
     assert found[1].identified == ("cat",)
+    assert found[2].identified == ("cow",)
 
 
 def test_a_class_counts_as_highly_as_in_the_tile_where_it_is_most_probable() -> None:
@@ -160,7 +122,7 @@ def watch(predicts: Predictor, monkeypatch: pytest.MonkeyPatch) -> list[set[str]
 
 
 def test_a_tile_is_told_the_tags_that_it_shows(monkeypatch: pytest.MonkeyPatch) -> None:
-    predicts, image = predictor(small_network(seed=1), threshold=0.5), draw((61, 90))
+    predicts, image = predictor(small_network(seed=1), threshold=THRESHOLD), draw((61, 90))
     crops = [
         image[slice(*down), slice(*across)]
         for down in plain_places(61, TILE)
@@ -168,7 +130,8 @@ def test_a_tile_is_told_the_tags_that_it_shows(monkeypatch: pytest.MonkeyPatch) 
     ]
     scores = [predicts.predict([crop])[0].scores for crop in crops]
     names = {"cat", "dog"}
-    expected = [{name for name in names if of_tile[name] > 0.5} for of_tile in scores]
+    expected = [{name for name in names if of_tile[name] > THRESHOLD} for of_tile in scores]
+    assert expected != [{name for name in names if of_tile[name] > 0.5} for of_tile in scores]
     for name in names:
         if not any(name in told for told in expected):
             expected[int(np.argmax([of_tile[name] for of_tile in scores]))].add(name)
@@ -200,46 +163,61 @@ def test_an_image_without_tags_is_background() -> None:
 
     assert (found.identified, dict(found.class_maps)) == ((), {})
     assert not found.label_map.any()
-    assert passes["decoder"] == 0
+    assert (passes["decoder"], passes["encoder"]) == (
+        0,
+        6,
+    )  # each tile is seen once, for its scores
 
 
 def test_maps_that_nobody_wants_are_not_kept() -> None:
     image = draw((73, 101))
-    (kept,) = tiled().predict([image])
-    (left,) = tiled().predict([image], class_maps=False)
+    small = image[:30, :30]
+    kept, of_small = tiled().predict([image, small])
+    left, left_of_small = tiled().predict([image, small], class_maps=False)
 
     np.testing.assert_array_equal(left.label_map, kept.label_map)
     assert left.identified == kept.identified == tuple(kept.class_maps)
+    assert of_small.class_maps
     assert not left.class_maps
+    assert not left_of_small.class_maps
 
 
-def test_memory_does_not_grow_with_the_height_of_an_image() -> None:
-    predicts = tiled(predictor(small_network(seed=1)))
-    peaks = []
-    for height in (300, 1500):
-        image = draw((height, 90))
-        tracemalloc.start()
-        predicts.predict([image], class_maps=False)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+def test_as_many_tiles_are_seen_together_as_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[int] = []
+    whole, scores = Predictor.predict, Predictor.scores
 
-    label_maps = 2 * 90 * (1500 - 300)  # the strips, and they in one
-    assert peaks[1] - peaks[0] < label_maps + 100_000 < 1200 * 90 * 4  # the maps of one class
+    def predicting(self: Predictor, images: Sequence[object], *rest: object, **named: object):  # type: ignore[no-untyped-def]
+        together.append(len(images))
+        return whole(self, images, *rest, **named)  # type: ignore[arg-type]
+
+    def scoring(self: Predictor, images: Sequence[object]) -> torch.Tensor:
+        together.append(-len(images))
+        return scores(self, images)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Predictor, "predict", predicting)
+    monkeypatch.setattr(Predictor, "scores", scoring)
+    most = 2 * 40 * 40
+    monkeypatch.setattr(tiles, "batched", partial(batched, most=most))
+
+    tiled().predict([draw((40, 130))], [{"cat"}])
+
+    assert together == [0, -2, -2, 2, 2]  # no image is seen as a whole
 
 
 def test_rows_of_tiles_are_shown() -> None:
     seen: list[int] = []
 
-    def progress(rows: Sequence[tuple[object, int]]) -> Sequence[tuple[object, int]]:
+    def progress(rows: Sequence[int]) -> Sequence[int]:
         seen.append(len(rows))
         return rows
 
-    predicts = predictor(small_network(seed=1))
-    TiledPredictor(predictor=predicts, tile=TILE, progress=progress).predict(  # type: ignore[arg-type]
-        [draw((101, 40)), draw((30, 30))]
-    )
+    watched = replace(tiled(), progress=progress)
+    rows = len(plain_places(101, TILE))
 
-    assert seen == [len(plain_places(101, TILE))]
+    watched.predict([draw((101, 40)), draw((30, 30))])
+    assert seen == [rows]
+    watched.predict([draw((101, 40))], [{"cat"}])
+    assert seen == [rows, rows, rows]  # the tiles are read twice
 
 
 def test_a_model_sees_an_image_in_tiles() -> None:
@@ -249,14 +227,52 @@ def test_a_model_sees_an_image_in_tiles() -> None:
     np.testing.assert_array_equal(model.predict(image, tile=TILE).label_map, expected.label_map)
 
 
-def test_a_tile_that_shows_nothing_is_refused() -> None:
-    with pytest.raises(SettingsError, match=r"^tile = 31: expected at least 32 pixels$"):
-        tiled(tile=31)
+def test_a_large_file_is_read_for_its_tiles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = small_segmenter(seed=1)
+    Image.fromarray(draw((73, 101))).save(tmp_path / "large.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 5000)
+
+    with pytest.raises(DataError, match=r"large.png: not a readable image: more than 5000 pixels"):
+        model.predict(tmp_path / "large.png")
+    assert model.predict(tmp_path / "large.png", tile=TILE).label_map.shape == (73, 101)
+    assert Image.MAX_IMAGE_PIXELS == 5000
+    monkeypatch.setattr("decouplednet.inference.segmenter.MOST_PIXELS", 6000)
+    with pytest.raises(DataError, match=r"large.png: not a readable image: more than 6000 pixels"):
+        model.predict(tmp_path / "large.png", tile=TILE)
+
+
+def test_it_is_a_predictor_of_its_model_s_classes() -> None:
+    predicts = predictor(small_network(), others="background")
+
+    assert tiled(predicts).classes is predicts.classes
+    assert tiled(predicts).others == "background"
+
+
+@pytest.mark.parametrize(
+    ("tile", "shown"),
+    [(31, "31"), (-40, "-40"), (True, "True"), (40.0, "40.0"), ("40", "'40'"), (None, "None")],
+)
+def test_a_tile_in_which_nothing_can_be_seen_is_refused(tile: Any, shown: str) -> None:
+    message = f"tile = {shown}: expected a whole number of pixels, at least 32"
+    with pytest.raises(SettingsError, match=f"^{re.escape(message)}$"):
+        tiled(tile=tile)
+
+
+def test_a_small_type_of_integer_is_a_number_like_others() -> None:
+    image = draw((61, 300))
+    (expected,) = tiled().predict([image])
+
+    (found,) = tiled(tile=np.uint8(40)).predict([image])  # type: ignore[arg-type]  # as numpy gives
+
+    np.testing.assert_array_equal(found.label_map, expected.label_map)
 
 
 @pytest.mark.parametrize("shape", [(90, 90), (0, 90, 3), (90, 90, 4), ()])
 def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(DataError, match=r"^an image is \(H, W, 3\) uint8 with at least one pixel"):
+    message = f"an image is (H, W, 3) uint8 with at least one pixel; this one is {shape} uint8"
+    with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
         tiled().predict([np.zeros(shape, np.uint8)])
 
 

@@ -187,6 +187,10 @@ def test_f_cls_of_a_class_that_is_not_shown_is_withheld() -> None:
     assert not torch.allclose(got, everything, atol=1e-3)
 
 
+def test_maps_in_the_paper_s_frame_are_decoded_one_by_one() -> None:
+    assert decouplednet.PIXELS_AT_ONCE // preset_named("vgg16").side ** 2 == 1
+
+
 @pytest.mark.parametrize(("pixels", "at_once"), [(1, [1] * 5), (64 * 96 * 2, [2, 2, 1])])
 def test_few_maps_are_decoded_at_once(
     pixels: int, at_once: list[int], monkeypatch: pytest.MonkeyPatch

@@ -169,6 +169,7 @@ def test_a_plan_keeps_its_choices(shapes: Path) -> None:
     [
         ("skip", False, (), 0.5),
         ("skip", True, (), None),
+        ("fast", False, (), 0.5),
         ("tiny-skip", False, ("segmenter.saliency_dropout=0.2",), 0.2),
         ("light", False, (), None),
     ],

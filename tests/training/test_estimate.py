@@ -44,6 +44,14 @@ def test_the_cost_of_skip_is_that_of_its_layers() -> None:
     assert cost.segmenter == pytest.approx(2 * (bridge + laterals + levels + 6400 * 64 * 2))
 
 
+def test_the_cost_of_fast_is_that_of_its_layers() -> None:
+    cost = cost_of(preset_named("fast"), 6, 160)
+    bridge = 100 * 9 * (1026 * 256 + 256 * 128)
+    laterals = 100 * 512 * 96 + 400 * 512 * 64 + 1600 * 256 * 48
+    levels = 9 * (100 * (224 * 160 + 160 * 160) + 400 * 224 * 96 + 1600 * 144 * 64)
+    assert cost.segmenter == pytest.approx(2 * (bridge + laterals + levels + 1600 * 64 * 2))
+
+
 def test_a_part_keeps_the_inputs_of_its_convolutions_once_and_its_switches() -> None:
     first = cost_of(preset_named("light"), 3, 96).group_sizes[0]
     assert first.weights == 3 * 64 * 9 + 64 + 64 * 64 * 9 + 64

@@ -215,6 +215,22 @@ def opened(path: Path) -> Iterator[Image.Image]:
         raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
 
 
+@contextmanager
+def allowing_pixels(most: int) -> Iterator[None]:
+    """Let images of so many pixels be read while the context lasts, in all threads.
+
+    Args:
+        most: 0, or fewer than are allowed anyway, changes nothing.
+    """
+    before = Image.MAX_IMAGE_PIXELS
+    if before is not None:
+        Image.MAX_IMAGE_PIXELS = max(before, most)
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
 def refuse_series(image: Image.Image) -> None:
     """Refuse a file that holds several pictures, such as an animation; an MPO's previews pass.
 

@@ -53,8 +53,8 @@ Threshold = Annotated[
 Tile = Annotated[
     int | None,
     typer.Option(
-        help="See images larger than this in tiles of so many pixels a side; the usual is to see "
-        "every image as a whole.",
+        help="See an image whose longer side has more pixels in tiles of so many, at least 32; "
+        "without it every image is seen as a whole.",
         metavar="PIXELS",
         show_default=False,
     ),
@@ -80,11 +80,13 @@ def predict(
     Label maps keep the paths of their images. predictions.csv, image,class,score, has a row for
     each image and class. Images that cannot be read are named; the exit status is then 1.
     """
+    from decouplednet.annotations.images import allowing_pixels
     from decouplednet.inference.devices import choose_device, precision_word
     from decouplednet.inference.given_tags import read_given_tags
     from decouplednet.inference.label_maps import write_label_maps
     from decouplednet.inference.model_folder import load_model
     from decouplednet.inference.sources import find_sources
+    from decouplednet.inference.tiles import MOST_PIXELS
     from decouplednet.progress import bar
 
     sources = find_sources(images, out)
@@ -92,14 +94,12 @@ def predict(
     names = frozenset(source.name for source in sources.images)
     given = read_given_tags(tags, segmenter.classes, names) if tags else None
     alone = tile is not None and len(sources.images) == 1  # then its tiles are what takes long
-    written = write_label_maps(
-        _predictor(segmenter, threshold, tile, quiet=quiet or not alone),
-        sources.images,
-        out,
-        given=given.of if given else None,
-        overlay=overlay,
-        progress=bar("images", quiet or alone),
-    )
+    predictor = _predictor(segmenter, threshold, tile, quiet=quiet or not alone)
+    told, shown = given.of if given else None, bar("images", quiet or alone)
+    with allowing_pixels(0 if tile is None else MOST_PIXELS):
+        written = write_label_maps(
+            predictor, sources.images, out, given=told, overlay=overlay, progress=shown
+        )
     if not quiet:
         computed = precision_word(segmenter.precision)
         for line in _lines(out, written, sources, given, computed, overlay=overlay):

@@ -88,11 +88,7 @@ class Frame(BaseModel):
         Raises:
             DataError: ``image`` is no (H, W, 3) uint8 array, or has no pixels.
         """
-        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
-            raise DataError(
-                "an image is (H, W, 3) uint8 with at least one pixel; "
-                f"this one is {image.shape} {image.dtype}"
-            )
+        check_pixels(image)
         return self.fill(cut_image(image, view or self._all(image)))
 
     def mask(self, mask: NDArray[np.uint8], view: View | None = None) -> Tensor:
@@ -172,6 +168,22 @@ class Frame(BaseModel):
     def _all(self, pixels: NDArray[np.uint8]) -> View:
         size = (pixels.shape[0], pixels.shape[1])
         return View(whole(size), self.place(size).placed)
+
+
+def check_pixels(image: NDArray[np.uint8]) -> None:
+    """Refuse what is no image.
+
+    Args:
+        image: should be (H, W, 3) RGB.
+
+    Raises:
+        DataError: it is no (H, W, 3) uint8 array, or has no pixels.
+    """
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+        raise DataError(
+            "an image is (H, W, 3) uint8 with at least one pixel; "
+            f"this one is {image.shape} {image.dtype}"
+        )
 
 
 def torchvision_frame(side: int) -> Frame:

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import torch
 
+from decouplednet.annotations.images import allowing_pixels
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import ModelError
@@ -13,7 +14,7 @@ from decouplednet.inference.pixels import AnyImage, pixels_of
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Procedure
-from decouplednet.inference.tiles import TiledPredictor
+from decouplednet.inference.tiles import MOST_PIXELS, TiledPredictor
 from decouplednet.networks.decouplednet import DecoupledNet
 
 
@@ -114,4 +115,6 @@ class Segmenter:
         """
         predictor = self.predictor(threshold=threshold)
         by = predictor if tile is None else TiledPredictor(predictor=predictor, tile=tile)
-        return by.predict([pixels_of(image)], [tags])[0]
+        with allowing_pixels(0 if tile is None else MOST_PIXELS):
+            pixels = pixels_of(image)
+        return by.predict([pixels], [tags])[0]

@@ -122,7 +122,8 @@ def fast(
 ) -> DecoupledNet:
     """Return skip with a narrower bridge and a decoder that ends on a grid of 4 pixels.
 
-    Differs: as skip; made so that an image costs a tenth of what it costs vgg16.
+    Differs: as skip. Made so that an image of three classes at 208 pixels takes a tenth of the
+        operations that it takes vgg16 at 320.
     """
     head = _light_head(class_count, dropout, pooling, dilation=2)
     levels = (Level(96, 160, 2), Level(64, 96, 1), Level(48, 64, 1))
@@ -156,7 +157,7 @@ PRESETS = (
     ),
     Preset(
         "fast",
-        208,
+        160,
         "imagenet",
         kernel=5,
         bridge_kernel=1,
