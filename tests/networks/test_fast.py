@@ -35,7 +35,8 @@ def test_fast_has_skip_s_classifier_and_a_narrower_bridge_and_decoder_that_ends_
 def test_an_image_of_three_classes_costs_fast_a_tenth_of_vgg16_s_operations() -> None:
     def operations(name: str, side: int) -> float:
         subject = Subject(name, 6, side, None, torch.device("cpu"))
-        return operations_of(lambda: own_maps(subject.network, subject.image, passes_of(3, 6)))
+        network, image = subject.network, subject.image
+        return operations_of(lambda: own_maps(network, image, passes_of(3, 6)))
 
     fast_at_208 = operations("fast", 208)
     assert fast_at_208 < operations("vgg16", 320) / 10
