@@ -138,7 +138,6 @@ def test_the_script_names_tags_that_are_no_class(exported: Path) -> None:
         ("tiny-skip", TopKPooling(top_share=0.3), RICH, "openvino"),
         ("tiny", LogSumExpPooling(sharpness=3.0), PLAIN, "openvino"),
         ("skip", TopKPooling(top_share=0.25), RICH, "onnx"),
-        ("fast", TopKPooling(top_share=0.25), RICH, "openvino"),
         ("light", TopKPooling(top_share=1.0), PLAIN, "onnx"),
     ],
 )

@@ -7,7 +7,11 @@ from decouplednet.networks.pooling import MAX_POOLING, Pooling, TopKPooling
 from tests.export.small import untrained
 from tests.inference.small import small_frame
 
-CASES = [("tiny", MAX_POOLING), ("tiny-skip", TopKPooling(top_share=0.4))]
+CASES = [
+    ("tiny", MAX_POOLING),
+    ("tiny-skip", TopKPooling(top_share=0.4)),
+    pytest.param("fast", TopKPooling(top_share=0.25), marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("preset", "pooling"), CASES)
