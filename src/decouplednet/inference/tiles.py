@@ -149,12 +149,10 @@ class TiledPredictor:
             if not looked_for[:, place].any():
                 looked_for[probability[:, place].argmax(), place] = True
         names = self.classes.names
-        of_tiles = [
+        of_tiles = (
             {names[place] for place in given if of_tile[place]} for of_tile in looked_for.tolist()
-        ]
-        return [
-            of_tiles[first : first + len(across)] for first in range(0, len(of_tiles), len(across))
-        ]
+        )
+        return [*batched(of_tiles, len(across))]
 
     def _probability(self, image: Image, down: Stretch, across: Sequence[Stretch]) -> torch.Tensor:
         """Return the (T, L) probabilities of the T tiles of a row."""

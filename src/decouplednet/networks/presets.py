@@ -1,7 +1,7 @@
 """The sizes that networks come in, by name."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from decouplednet.classes import nearest_name
@@ -141,31 +141,22 @@ def tiny_skip(
     return _with_skips(TINY_WIDTHS, head, bridge_widths=(128, 64), levels=levels, batch_norm=True)
 
 
+_SKIP = Preset(
+    "skip",
+    160,
+    "imagenet",
+    kernel=5,
+    bridge_kernel=1,
+    build=skip,
+    stride=16,
+    pooling="top-k",
+    evidence=True,
+)
 PRESETS = (
     Preset("light", 160, "imagenet", kernel=3, bridge_kernel=3, build=light),
     Preset("vgg16", 320, "imagenet", kernel=7, bridge_kernel=7, build=vgg16),
-    Preset(
-        "skip",
-        160,
-        "imagenet",
-        kernel=5,
-        bridge_kernel=1,
-        build=skip,
-        stride=16,
-        pooling="top-k",
-        evidence=True,
-    ),
-    Preset(
-        "fast",
-        160,
-        "imagenet",
-        kernel=5,
-        bridge_kernel=1,
-        build=fast,
-        stride=16,
-        pooling="top-k",
-        evidence=True,
-    ),
+    _SKIP,
+    replace(_SKIP, name="fast", build=fast),
     Preset("tiny", 96, "none", kernel=1, bridge_kernel=1, build=tiny),
     Preset("tiny-skip", 96, "none", kernel=1, bridge_kernel=1, build=tiny_skip, evidence=True),
 )
