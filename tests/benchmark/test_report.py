@@ -4,8 +4,10 @@ import json
 import pytest
 from rich.console import Console
 
+from decouplednet.benchmark.breakdown import Breakdown, Stage
 from decouplednet.benchmark.growth import Growth, linear_fit
-from decouplednet.benchmark.report import Report, Stage
+from decouplednet.benchmark.report import Report
+from decouplednet.benchmark.tables import tables
 from decouplednet.benchmark.timing import Timing
 
 
@@ -30,8 +32,12 @@ def report(*, measurable: bool = True) -> Report:
     }
     return Report(
         about={"preset": "vgg16", "side": 320},
-        ceilings={"float32": 80e9, "bf16": 160e9},
-        stages={0: {"encoder": stages["encoder"]}, 3: stages},
+        breakdowns={
+            "float32": Breakdown(
+                {0: {"encoder": stages["encoder"]}, 3: stages},
+                {k: {"3x3": Stage(Timing((0.1, 0.1)), 8e9)} for k in (0, 3)},
+            )
+        },
         whole={k: ways(k) for k in (0, 1, 2, 3, 5)},
         difference=2e-7,
         folder={"computing": Timing((9.0, 9.0)), "folder": Timing((10.0, 10.0))},
@@ -82,7 +88,7 @@ def test_memory_that_cannot_be_measured_is_null() -> None:
 
 def printed(of: Report) -> str:
     console = Console(file=io.StringIO(), width=120)
-    for table in of.tables():
+    for table in tables(of):
         console.print(table)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()

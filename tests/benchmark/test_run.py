@@ -5,8 +5,10 @@ import torch
 
 from decouplednet.benchmark import run as running
 from decouplednet.benchmark.run import Wanted, benchmark, precisions_on
+from decouplednet.benchmark.timing import Timing, Work
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.inference import devices
+from tests.benchmark.conftest import small_subject
 
 
 @pytest.mark.parametrize(
@@ -61,3 +63,23 @@ def test_a_small_preset_is_measured_from_end_to_end(monkeypatch: pytest.MonkeyPa
     assert set(figures["whole"]) == {"k0", "k1", "k2", "k3"}
     assert 0 < figures["share_of_convolution_ceiling"] < 1
     assert figures["threads"] >= 1
+
+
+def test_the_ceiling_takes_turns_with_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[list[str]] = []
+
+    def noted(work: dict[str, Work], repetitions: int, **_: object) -> dict[str, Timing]:
+        turns.append(list(work))
+        return {name: Timing((1.0,) * repetitions) for name in work}
+
+    monkeypatch.setattr(running, "in_turns", noted)
+    monkeypatch.setattr(running, "IDENTIFIED", (0, 1))
+
+    found = running._breakdown(small_subject(), Wanted(preset="tiny", repetitions=2))
+
+    assert len(turns) == 2
+    for names in turns:
+        assert {"encoder", "3x3 64 at 160", "3x3 512 at 20"} < set(names)
+    assert list(found.stages) == list(found.convolutions) == [0, 1]
+    assert next(iter(found.convolutions[1])) == "3x3 64 at 160"
+    assert "decoder" in found.stages[1]

@@ -8,13 +8,14 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from decouplednet.benchmark.breakdown import Breakdown, Stage
 from decouplednet.benchmark.ceiling import convolutions
 from decouplednet.benchmark.exported import Program, programs
 from decouplednet.benchmark.folder import folder_and_computing, photographs
 from decouplednet.benchmark.growth import growth_of, memory_of_folder
 from decouplednet.benchmark.memory import is_measurable, peak_memory
 from decouplednet.benchmark.original import original_maps, own_maps, passes_of, settled_maps
-from decouplednet.benchmark.report import Report, Stage, fastest
+from decouplednet.benchmark.report import Report, fastest
 from decouplednet.benchmark.stages import operations_of, stages_of
 from decouplednet.benchmark.subject import Subject
 from decouplednet.benchmark.timing import Timing, Work, in_turns
@@ -83,19 +84,14 @@ def benchmark(wanted: Wanted) -> Report:
     device = torch.device("cpu")
     exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
     subjects = {precision_word(one): replace(exact, precision=one) for one in precisions_on(device)}
-    with TemporaryDirectory(prefix="decouplednet-") as folder:
-        stages = {k: _stages(exact, k, Path(folder), wanted) for k in IDENTIFIED}
+    breakdowns = {"float32": _breakdown(exact, wanted)}
     with TemporaryDirectory(prefix="decouplednet-") as folder:
         others = programs(exact, Path(folder))
         whole = {k: _ways(subjects, others, k, wanted) for k in IDENTIFIED}
     quick, usual = subjects[fastest(whole)], choose_precision("auto", device)
     return Report(
         about=_about(wanted),
-        ceilings={
-            precision_word(one): _ceiling(device, one, wanted)
-            for one in dict.fromkeys((None, usual))
-        },
-        stages=stages,
+        breakdowns=breakdowns,
         whole=whole,
         difference=_difference(exact),
         folder=_folder(quick, wanted),
@@ -121,10 +117,24 @@ def _about(wanted: Wanted) -> dict[str, object]:
     }
 
 
-def _stages(subject: Subject, count: int, folder: Path, wanted: Wanted) -> dict[str, Stage]:
-    work = stages_of(subject, count, folder)
-    timed = _in_turns(work, wanted, f"stages, K = {count}")
-    return {name: Stage(timed[name], operations_of(once)) for name, once in work.items()}
+def _breakdown(subject: Subject, wanted: Wanted) -> Breakdown:
+    """Return what each stage takes, the convolutions of the ceiling being timed in the same turns.
+
+    Args:
+        subject: whose network.
+        wanted: how often.
+    """
+    limits = convolutions(subject.device, subject.precision)
+    stages: dict[int, dict[str, Stage]] = {}
+    ceilings: dict[int, dict[str, Stage]] = {}
+    for k in IDENTIFIED:
+        with TemporaryDirectory(prefix="decouplednet-") as folder:
+            work = stages_of(subject, k, Path(folder))
+            convolve = {name: once for name, (once, _) in limits.items()}
+            timed = _in_turns({**work, **convolve}, wanted, f"stages, K = {k}")
+            stages[k] = {name: Stage(timed[name], operations_of(work[name])) for name in work}
+        ceilings[k] = {name: Stage(timed[name], flop) for name, (_, flop) in limits.items()}
+    return Breakdown(stages, ceilings)
 
 
 def precisions_on(device: torch.device) -> Sequence[torch.dtype | None]:
@@ -171,13 +181,6 @@ def _difference(subject: Subject) -> float:
     expected = original_maps(plain, image, asked)
     ways = settled_maps(network, image, asked), own_maps(network, image, asked)
     return float(max((way - expected).abs().max() for way in ways))
-
-
-def _ceiling(device: torch.device, precision: torch.dtype | None, wanted: Wanted) -> float:
-    found = convolutions(device, precision)
-    work = {name: convolve for name, (convolve, _) in found.items()}
-    timed = _in_turns(work, replace(wanted, repetitions=max(5, wanted.repetitions)), "ceiling")
-    return max(found[name][1] / min(timing.seconds) for name, timing in timed.items())
 
 
 def _folder(subject: Subject, wanted: Wanted) -> dict[str, Timing]:

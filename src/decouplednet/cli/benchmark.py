@@ -38,6 +38,7 @@ def benchmark(
     from decouplednet.annotations.files import write_atomically
     from decouplednet.benchmark.run import Wanted
     from decouplednet.benchmark.run import benchmark as measure
+    from decouplednet.benchmark.tables import tables
 
     wanted = Wanted(
         preset=preset,
@@ -52,5 +53,5 @@ def benchmark(
         write_atomically(out, json.dumps(report.to_json(), indent=2).encode() + b"\n")
     if not quiet:
         console = Console()
-        for table in report.tables():
+        for table in tables(report):
             console.print(table)
