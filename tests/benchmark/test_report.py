@@ -6,6 +6,7 @@ from rich.console import Console
 
 from decouplednet.benchmark.breakdown import Breakdown, Stage
 from decouplednet.benchmark.growth import Growth, linear_fit
+from decouplednet.benchmark.peak import Peak
 from decouplednet.benchmark.report import Report
 from decouplednet.benchmark.tables import tables
 from decouplednet.benchmark.timing import Timing
@@ -43,7 +44,12 @@ def report(*, measurable: bool = True) -> Report:
         folder={"computing": Timing((9.0, 9.0)), "folder": Timing((10.0, 10.0))},
         training={"plain": Timing((4.0, 6.0)), "own": Timing((2.0, 2.0))},
         tag_training={"plain": Timing((8.0, 6.0)), "own": Timing((1.0, 2.0))},
-        memory={"float32": 1_500_000_000, "bf16": 1_400_000_000} if measurable else {},
+        memory={
+            "float32": Peak(1_500_000_000, 2_500_000_000),
+            "bf16": Peak(1_400_000_000, 1_900_000_000),
+        }
+        if measurable
+        else {},
         growth=Growth(
             classes={20: Timing((1.0,)), 2000: Timing((1.04,))},
             sides={160: Timing((0.3,)), 320: Timing((1.0,))},
@@ -64,7 +70,9 @@ def test_the_json_holds_the_figures_by_their_names() -> None:
     assert found["training_speedup"] == pytest.approx(2.5)
     assert found["training_speedup_from_kept_features"] == pytest.approx(5.5)
     assert found["tag_training"]["plain"]["each"] == [8.0, 6.0]
-    assert found["peak_memory_gb"] == 1.5
+    assert (found["peak_memory_gb"], found["peak_memory_of_a_batch_gb"]) == (1.5, 2.5)
+    assert found["peak_memory_gb_by_precision"] == {"float32": 1.5, "bf16": 1.4}
+    assert found["peak_memory_of_a_batch_gb_by_precision"] == {"float32": 2.5, "bf16": 1.9}
     assert found["stages"]["k3"]["encoder"] == {
         "seconds": 1.0,
         "spread": 0.0,
@@ -82,7 +90,7 @@ def test_the_json_holds_the_figures_by_their_names() -> None:
 def test_memory_that_cannot_be_measured_is_null() -> None:
     found = report(measurable=False).to_json()
 
-    assert found["peak_memory_gb"] is None
+    assert found["peak_memory_gb"] is found["peak_memory_of_a_batch_gb"] is None
     assert found["growth"]["resident_gb_by_tenth"] == []
 
 
@@ -109,7 +117,7 @@ def test_the_tables_say_the_same() -> None:
         ("predicting a folder", "90 % of its time is computing"),
         ("training step, stage 2", "2.50 times as fast as a plain float32 loop"),
         ("the same of stage 1, features kept", "5.50 times"),
-        ("peak memory at K = 5, once loaded, bf16", "1.40 GB"),
+        ("peak memory at K = 5, once loaded, bf16", "1.40 GB; 8 images at once 1.90 GB"),
         ("2000 classes known in place of 20", "1.04 times as long"),
         ("most memory after a tenth of a folder, against that", "+1 MB"),
     ):

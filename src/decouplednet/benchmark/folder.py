@@ -6,13 +6,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from decouplednet.annotations.images import read_image
 from decouplednet.benchmark.memory import resident
 from decouplednet.benchmark.subject import Subject
 from decouplednet.benchmark.timing import Work
-from decouplednet.inference.batches import batched
+from decouplednet.inference.batches import IMAGES_AT_ONCE, batched
 from decouplednet.inference.label_maps import write_label_maps
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.sources import Source, find_sources
@@ -31,8 +32,7 @@ def photographs(subject: Subject, count: int) -> Iterator[Path]:
     with TemporaryDirectory(prefix="decouplednet-") as root:
         folder = Path(root) / "images"
         folder.mkdir()
-        pixels = subject.photograph()
-        kept = [np.ascontiguousarray(np.roll(pixels, 40 * i, axis=1)) for i in range(DISTINCT)]
+        kept = _distinct(subject, DISTINCT)
         for number in range(count):
             Image.fromarray(kept[number % DISTINCT]).save(folder / f"{number:06}.jpg", quality=90)
         yield folder
@@ -46,7 +46,7 @@ def folder_and_computing(subject: Subject, images: Path, count: int) -> dict[str
         images: folder of photographs.
         count: K, the classes that every image is tagged with.
     """
-    predictor, tags = _predictor(subject), frozenset(subject.class_list.names[:count])
+    predictor, tags = predictor_of(subject), frozenset(subject.class_list.names[:count])
     sources = find_sources(images, images.parent / "out").images
     read = [read_image(source.image) for source in sources]
     batches = list(batched(read, weigh=lambda image: image.shape[0] * image.shape[1]))
@@ -78,14 +78,29 @@ def resident_while_predicting(subject: Subject, count: int) -> list[int]:
             if number in tenths:
                 taken.append(resident())
 
-    predictor = _predictor(subject)
+    predictor = predictor_of(subject)
     with photographs(subject, count) as images:
         sources = find_sources(images, images.parent / "out").images
         write_label_maps(predictor, sources, images.parent / "out", progress=watched)
     return taken
 
 
-def _predictor(subject: Subject) -> Predictor:
+def batch_of(subject: Subject) -> list[NDArray[np.uint8]]:
+    """Return as many photographs, (H, W, 3) RGB, as are predicted together.
+
+    Args:
+        subject: that makes the photographs.
+    """
+    return _distinct(subject, IMAGES_AT_ONCE)
+
+
+def _distinct(subject: Subject, count: int) -> list[NDArray[np.uint8]]:
+    pixels = subject.photograph()
+    return [np.ascontiguousarray(np.roll(pixels, 40 * i, axis=1)) for i in range(count)]
+
+
+def predictor_of(subject: Subject) -> Predictor:
+    """Return what predicts with a subject's network, in its precision."""
     return Predictor(
         network=subject.network,
         classes=subject.class_list,

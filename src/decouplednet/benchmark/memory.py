@@ -1,16 +1,12 @@
-"""The most memory that predicting takes, measured in a process of its own."""
+"""How much memory a process takes, at most and now, and functions in a process of their own."""
 
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-
-from decouplednet.benchmark.original import own_maps, passes_of
-from decouplednet.benchmark.subject import Subject
 
 T = TypeVar("T")
 
@@ -21,18 +17,6 @@ _FORGET_PEAK = "5"  # man 5 proc: resets the peak of the resident set
 def is_measurable() -> bool:
     """Return whether this system says how much memory a process took at most: Linux does."""
     return _STATUS.exists() and _RESET.exists()
-
-
-def peak_memory(subject: Subject, count: int) -> int:
-    """Return the most bytes resident while an image with K classes is predicted.
-
-    Weights and libraries count; what building the network took before does not.
-
-    Args:
-        subject: whose network, with its weights as they lie in a model.
-        count: K.
-    """
-    return in_own_process(_peak, replace(subject), count)
 
 
 def in_own_process(work: Callable[..., T], *given: object) -> T:
@@ -49,15 +33,6 @@ def in_own_process(work: Callable[..., T], *given: object) -> T:
 def _with_threads(threads: int, work: Callable[..., T], *given: object) -> T:
     torch.set_num_threads(threads)
     return work(*given)
-
-
-def _peak(subject: Subject, count: int) -> int:
-    network, image = subject.network, subject.image
-    asked = passes_of(count, subject.classes).to(subject.device)
-    forget_peak()
-    for _ in range(2):  # what is folded at first is kept by then
-        own_maps(network, image, asked, subject.precision)
-    return peak()
 
 
 def forget_peak() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from decouplednet.benchmark.breakdown import Breakdown
 from decouplednet.benchmark.exported import ONNX_RUNTIME, OPENVINO
 from decouplednet.benchmark.growth import Growth, linear_fit
+from decouplednet.benchmark.peak import Peak
 from decouplednet.benchmark.timing import Timing, ratios
 
 FORMAT_VERSION = 2
@@ -50,7 +51,7 @@ class Report:
         folder: seconds of predicting a folder, and of its computing alone.
         training: seconds of a step of stage 2, plain and own.
         tag_training: likewise of stage 1; the own one has the features of the convolutions kept.
-        memory: bytes at most, by precision; empty where that cannot be measured.
+        memory: the most bytes, by precision; empty where that cannot be measured.
         growth: with classes and side.
         resident: bytes after each tenth of a folder; empty where that was not measured.
     """
@@ -62,7 +63,7 @@ class Report:
     folder: Mapping[str, Timing]
     training: Mapping[str, Timing]
     tag_training: Mapping[str, Timing]
-    memory: Mapping[str, int]
+    memory: Mapping[str, Peak]
     growth: Growth
     resident: tuple[int, ...]
 
@@ -97,10 +98,7 @@ class Report:
             "predict_over_stages": self.predict_over_stages().median,
             "training_speedup": self.training_speedup().median,
             "training_speedup_from_kept_features": self.tag_speedup().median,
-            "peak_memory_gb": _gigabytes(self.memory.get("float32")),
-            "peak_memory_gb_by_precision": {
-                name: _gigabytes(size) for name, size in self.memory.items()
-            },
+            **self._memory(),
             "largest_difference": self.difference,
             "convolution_ceiling_gflops": {
                 name: of.ceiling / 1e9 for name, of in self.breakdowns.items()
@@ -128,6 +126,19 @@ class Report:
         """Return the same of stage 1, with the features of the convolutions kept."""
         return ratios(self.tag_training["plain"], self.tag_training["own"])
 
+    def _memory(self) -> dict[str, Any]:
+        exact = self.memory.get("float32")
+        return {
+            "peak_memory_gb": exact and exact.image / 1e9,
+            "peak_memory_of_a_batch_gb": exact and exact.batch / 1e9,
+            "peak_memory_gb_by_precision": {
+                name: of.image / 1e9 for name, of in self.memory.items()
+            },
+            "peak_memory_of_a_batch_gb_by_precision": {
+                name: of.batch / 1e9 for name, of in self.memory.items()
+            },
+        }
+
     def _growth(self) -> dict[str, Any]:
         several = {k: ways["float32"].median for k, ways in self.whole.items() if k > 1}
         first, slope, miss = linear_fit(several)
@@ -135,7 +146,7 @@ class Report:
             "k": {"image_seconds": first, "pass_seconds": slope, "largest_miss": miss},
             "classes": {str(n): _seconds(timing) for n, timing in self.growth.classes.items()},
             "sides": {str(n): _seconds(timing) for n, timing in self.growth.sides.items()},
-            "resident_gb_by_tenth": [_gigabytes(size) for size in self.resident],
+            "resident_gb_by_tenth": [size / 1e9 for size in self.resident],
         }
 
 
@@ -155,7 +166,3 @@ def _stages(of: Breakdown) -> dict[str, Any]:
 
 def _seconds(timing: Timing) -> dict[str, Any]:
     return {"seconds": timing.median, "spread": timing.spread, "each": [*timing.seconds]}
-
-
-def _gigabytes(size: int | None) -> float | None:
-    return None if size is None else size / 1e9

@@ -13,8 +13,9 @@ from decouplednet.benchmark.ceiling import convolutions
 from decouplednet.benchmark.exported import Program, programs
 from decouplednet.benchmark.folder import folder_and_computing, photographs
 from decouplednet.benchmark.growth import growth_of, memory_of_folder
-from decouplednet.benchmark.memory import is_measurable, peak_memory
+from decouplednet.benchmark.memory import is_measurable
 from decouplednet.benchmark.original import original_maps, own_maps, passes_of, settled_maps
+from decouplednet.benchmark.peak import peak_memory
 from decouplednet.benchmark.report import Report, fastest
 from decouplednet.benchmark.stages import operations_of, stages_of
 from decouplednet.benchmark.subject import Subject

@@ -1,5 +1,6 @@
 """The network whose speed is measured: a preset with random weights, which cost what others do."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -34,6 +35,7 @@ class Subject:
         precision: type of the matrix products; None for float32 throughout.
         device: where to compute.
         seed: of weights and image.
+        ranges: of activations, for a precision in 8 bits; None: measured on the image.
     """
 
     preset: str
@@ -42,16 +44,14 @@ class Subject:
     precision: torch.dtype | None
     device: torch.device
     seed: int = 0
+    ranges: Mapping[str, float] | None = None
 
     @cached_property
     def network(self) -> DecoupledNet:
         """The network as it predicts, channels last, its large kernels in the precision."""
         network = self._built()
         if self.precision is torch.int8:
-            asked = passes_of(2, self.classes).to(self.device)
-            with watched(network) as seen:
-                own_maps(network, self.image, asked)
-            set_ranges(network, seen.ranges())
+            set_ranges(network, self._measured(network) if self.ranges is None else self.ranges)
         halved = beside_bytes(self.precision)
         if halved is not None:
             halve_large_weights(network, halved)
@@ -92,6 +92,12 @@ class Subject:
         noise = rng.normal(0, 0.02, (HEIGHT, WIDTH, 3))
         levels = smooth[0].permute(1, 2, 0).numpy() + noise
         return np.asarray(255 * levels.clip(0, 1), np.uint8)
+
+    def _measured(self, network: DecoupledNet) -> dict[str, float]:
+        asked = passes_of(2, self.classes).to(self.device)
+        with watched(network) as seen:
+            own_maps(network, self.image, asked)
+        return seen.ranges()
 
     def _built(self) -> DecoupledNet:
         torch.manual_seed(self.seed)

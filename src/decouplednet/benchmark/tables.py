@@ -7,6 +7,7 @@ from rich.table import Table
 from decouplednet.benchmark.breakdown import Breakdown
 from decouplednet.benchmark.report import OTHERS, Report, ways_of
 from decouplednet.benchmark.stages import STAGES
+from decouplednet.inference.batches import IMAGES_AT_ONCE
 
 
 def tables(report: Report) -> Iterator[Table]:
@@ -78,8 +79,11 @@ def _rest(report: Report) -> Iterator[tuple[str, str]]:
     yield "training step, stage 2", f"{step:.2f} times as fast as a plain float32 loop"
     step = report.tag_speedup().median
     yield "the same of stage 1, features kept", f"{step:.2f} times"
-    for name, size in report.memory.items():
-        yield f"peak memory at K = 5, once loaded, {name}", f"{size / 1e9:.2f} GB"
+    for name, peak in report.memory.items():
+        most = (
+            f"{peak.image / 1e9:.2f} GB; {IMAGES_AT_ONCE} images at once {peak.batch / 1e9:.2f} GB"
+        )
+        yield f"peak memory at K = 5, once loaded, {name}", most
     yield from _growth(report)
 
 
