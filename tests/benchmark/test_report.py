@@ -11,6 +11,8 @@ from decouplednet.benchmark.report import Report
 from decouplednet.benchmark.tables import tables
 from decouplednet.benchmark.timing import Timing
 
+K = ("k0", "k1", "k2", "k3", "k5")
+
 
 def report(*, measurable: bool = True) -> Report:
     """Return a report of round numbers: K classes take the original 2 + K seconds."""
@@ -40,6 +42,7 @@ def report(*, measurable: bool = True) -> Report:
             )
         },
         whole={k: ways(k) for k in (0, 1, 2, 3, 5)},
+        within_bounds=("float32", "bf16"),
         difference=2e-7,
         folder={"computing": Timing((9.0, 9.0)), "folder": Timing((10.0, 10.0))},
         training={"plain": Timing((4.0, 6.0)), "own": Timing((2.0, 2.0))},
@@ -61,7 +64,9 @@ def report(*, measurable: bool = True) -> Report:
 def test_the_json_holds_the_figures_by_their_names() -> None:
     found = json.loads(json.dumps(report().to_json()))
 
-    assert found["speedup_over_original"]["k1"] == found["speedup_over_original"]["k3"] == 8
+    assert found["speedup_over_original"]["k1"] == found["speedup_over_original"]["k3"] == 5
+    assert found["speedup_over_original"]["by_way"]["int8"] == dict.fromkeys(K, 8)
+    assert found["within_accuracy_bounds"] == ["float32", "bf16"]
     assert found["speedup_over_original"]["by_way"]["float32"]["k5"] == 4
     assert found["speedup_over_original"]["by_way"]["bf16"]["k1"] == 5
     assert found["speedup_over_original"]["by_way"]["onnxruntime"]["k2"] == 10
@@ -84,7 +89,7 @@ def test_the_json_holds_the_figures_by_their_names() -> None:
         {"image_seconds": 0.5, "pass_seconds": 0.25, "largest_miss": 0.0}, abs=1e-9
     )
     assert found["growth"]["resident_gb_by_tenth"] == [0.3, 0.301]
-    assert (found["preset"], found["mode"], found["format_version"]) == ("vgg16", "int8", 2)
+    assert (found["preset"], found["mode"], found["format_version"]) == ("vgg16", "bf16", 2)
 
 
 def test_memory_that_cannot_be_measured_is_null() -> None:
@@ -109,6 +114,8 @@ def test_the_tables_say_the_same() -> None:
     for line in (
         ("ours, int8", "250 (8.0 x)", "875 (8.0 x)"),
         ("ours, bf16", "1400 (5.0 x)"),
+        ("precisions within the bounds of accuracy", "float32, bf16"),
+        ("K = 3 in the fastest of them, bf16", "5.0 x the original"),
         ("ours, float32 in ONNX Runtime", "500 (10.0 x)"),
         ("original, tuned", "1500 (2.0 x)"),
         ("encoder", "1000.0 (75 %)"),

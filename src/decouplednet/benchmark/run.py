@@ -23,6 +23,7 @@ from decouplednet.benchmark.timing import Timing, Work, in_turns
 from decouplednet.benchmark.training import tag_steps, training_steps
 from decouplednet.classes import MOST_CLASSES
 from decouplednet.errors import DeviceError, UsageError
+from decouplednet.inference.accuracy import is_within_bounds
 from decouplednet.inference.devices import choose_precision, precision_word
 from decouplednet.networks.presets import check_side, preset_named
 
@@ -89,11 +90,13 @@ def benchmark(wanted: Wanted) -> Report:
     with TemporaryDirectory(prefix="decouplednet-") as folder:
         others = programs(exact, Path(folder))
         whole = {k: _ways(subjects, others, k, wanted) for k in IDENTIFIED}
-    quick, usual = subjects[fastest(whole)], choose_precision("auto", device)
+    known = [w for w, one in subjects.items() if is_within_bounds(wanted.preset, one.precision)]
+    quick, usual = subjects[fastest(whole, known)], choose_precision("auto", device)
     return Report(
         about=_about(wanted),
         breakdowns=breakdowns,
         whole=whole,
+        within_bounds=tuple(known),
         difference=_difference(exact),
         folder=_folder(quick, wanted),
         training=_in_turns(training_steps(exact, usual), wanted, "training"),

@@ -72,6 +72,10 @@ def _by_count(title: str, first: str, counts: Sequence[int]) -> Table:
 
 
 def _rest(report: Report) -> Iterator[tuple[str, str]]:
+    yield "precisions within the bounds of accuracy", ", ".join(report.within_bounds)
+    for count in (1, 3):
+        times = report.speedup(count, report.mode).median
+        yield f"K = {count} in the fastest of them, {report.mode}", f"{times:.1f} x the original"
     yield from _limits(report)
     computing = 100 * report.predict_over_stages().median
     yield "predicting a folder", f"{computing:.0f} % of its time is computing"

@@ -22,6 +22,7 @@ from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
+from decouplednet.inference.accuracy import OF_LARGE_KERNELS
 from decouplednet.inference.devices import choose_device, choose_precision, precision_word
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
@@ -152,7 +153,8 @@ def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torc
     """Return the precision to predict in; large kernels are kept in it where that pays."""
     if not has_large_weights(network):
         return choose_precision(precision, device)
-    reduced = None if precision == "auto" else choose_precision(precision, device)
+    unknown = precision == "auto" and torch.bfloat16 not in OF_LARGE_KERNELS
+    reduced = None if unknown else choose_precision(precision, device)
     halved = beside_bytes(reduced)
     if halved is not None and device.type == "cpu":
         halve_large_weights(network, halved)
