@@ -1,6 +1,6 @@
 """What a benchmark found, as JSON values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ OTHERS = {
 }
 """Ways to compute an image that are no precision of ours in torch, and what people call them."""
 
+Figure = Callable[[Timing], float]
 Whole = Mapping[int, Mapping[str, Timing]]
 
 
@@ -80,28 +81,39 @@ class Report:
         """The fastest precision of ours within the bounds of accuracy."""
         return fastest(self.whole, self.within_bounds)
 
-    def _speedups(self, way: str) -> dict[str, float]:
-        return {f"k{k}": self.speedup(k, way).median for k in self.whole}
+    def _speedups(self, figure: Figure) -> dict[str, Any]:
+        by_way = {
+            way: {f"k{k}": figure(self.speedup(k, way)) for k in self.whole}
+            for way in ways_of(self.whole)
+        }
+        return {**by_way[self.mode], "by_way": by_way}
+
+    def _ratios(self, figure: Figure) -> dict[str, Any]:
+        """Return a figure of each ratio by its name."""
+        return {
+            "speedup_over_original": self._speedups(figure),
+            "share_of_convolution_ceiling": figure(self.share_of_ceiling(3)),
+            "predict_over_stages": figure(self.predict_over_stages()),
+            "training_speedup": figure(self.training_speedup()),
+            "training_speedup_from_kept_features": figure(self.tag_speedup()),
+        }
 
     def share_of_ceiling(self, count: int) -> Timing:
         """Return which share of the ceiling encoder and decoder together reach in float32."""
         return self.breakdowns["float32"].share(count, "encoder", "decoder")
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON values; seconds, and shares in [0, 1]."""
+        """Return everything as JSON values; seconds, and shares in [0, 1].
+
+        Where there is a figure there is its spread: the range of the turns, as a share of it.
+        """
         return {
             "format_version": FORMAT_VERSION,
             **self.about,
             "mode": self.mode,
             "within_accuracy_bounds": [*self.within_bounds],
-            "speedup_over_original": {
-                **self._speedups(self.mode),
-                "by_way": {way: self._speedups(way) for way in ways_of(self.whole)},
-            },
-            "share_of_convolution_ceiling": self.share_of_ceiling(3).median,
-            "predict_over_stages": self.predict_over_stages().median,
-            "training_speedup": self.training_speedup().median,
-            "training_speedup_from_kept_features": self.tag_speedup().median,
+            **self._ratios(lambda ratio: ratio.median),
+            "spread_of_ratios": self._ratios(lambda ratio: ratio.spread),
             **self._memory(),
             "largest_difference": self.difference,
             "convolution_ceiling_gflops": {
@@ -161,6 +173,7 @@ def _stages(of: Breakdown) -> dict[str, Any]:
                 **_seconds(stage.timing),
                 "gflop": stage.operations / 1e9,
                 "share_of_ceiling": of.share(k, name).median,
+                "spread_of_share": of.share(k, name).spread,
             }
             for name, stage in stages.items()
         }

@@ -1,12 +1,13 @@
 """What a benchmark found, as tables to print."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.table import Table
 
 from decouplednet.benchmark.breakdown import Breakdown
 from decouplednet.benchmark.report import OTHERS, Report, ways_of
 from decouplednet.benchmark.stages import STAGES
+from decouplednet.benchmark.timing import Timing
 from decouplednet.inference.batches import IMAGES_AT_ONCE
 
 
@@ -16,7 +17,10 @@ def tables(report: Report) -> Iterator[Table]:
     Args:
         report: what was found.
     """
-    yield _of_ways(report)
+    title = f"One image of {report.about['side']} pixels, milliseconds ± half their range"
+    yield _of_ways(report, title, lambda k, way: _milliseconds(report.whole[k][way], 0))
+    title = "The same, times as fast as the original"
+    yield _of_ways(report, title, lambda k, way: _times(report.speedup(k, way), 1))
     for precision, breakdown in report.breakdowns.items():
         yield _of_stages(breakdown, precision)
     yield _of_operations(report.breakdowns["float32"])
@@ -26,15 +30,10 @@ def tables(report: Report) -> Iterator[Table]:
     yield rest
 
 
-def _of_ways(report: Report) -> Table:
-    title = f"One image of {report.about['side']} pixels, milliseconds"
+def _of_ways(report: Report, title: str, cell: Callable[[int, str], str]) -> Table:
     table = _by_count(title, "way", list(report.whole))
     for way in ways_of(report.whole):
-        cells = [
-            f"{1e3 * of[way].median:.0f} ({report.speedup(k, way).median:.1f} x)"
-            for k, of in report.whole.items()
-        ]
-        table.add_row(OTHERS.get(way, f"ours, {way}"), *cells)
+        table.add_row(OTHERS.get(way, f"ours, {way}"), *(cell(k, way) for k in report.whole))
     return table
 
 
@@ -50,9 +49,21 @@ def _stage(breakdown: Breakdown, count: int, name: str) -> str:
     stage = breakdown.stages[count].get(name)
     if stage is None:
         return ""
-    took = f"{1e3 * stage.timing.median:.1f}"
+    took = _milliseconds(stage.timing, 1)
     share = 100 * breakdown.share(count, name).median
     return f"{took} ({share:.0f} %)" if stage.operations else took
+
+
+def _milliseconds(timing: Timing, digits: int) -> str:
+    return f"{1e3 * timing.median:.{digits}f}{timing.about}"
+
+
+def _times(ratio: Timing, digits: int) -> str:
+    return f"{ratio.median:.{digits}f} x{ratio.about}"
+
+
+def _percent(share: Timing) -> str:
+    return f"{100 * share.median:.0f} %{share.about}"
 
 
 def _of_operations(breakdown: Breakdown) -> Table:
@@ -74,15 +85,15 @@ def _by_count(title: str, first: str, counts: Sequence[int]) -> Table:
 def _rest(report: Report) -> Iterator[tuple[str, str]]:
     yield "precisions within the bounds of accuracy", ", ".join(report.within_bounds)
     for count in (1, 3):
-        times = report.speedup(count, report.mode).median
-        yield f"K = {count} in the fastest of them, {report.mode}", f"{times:.1f} x the original"
+        times = _times(report.speedup(count, report.mode), 1)
+        yield f"K = {count} in the fastest of them, {report.mode}, against the original", times
     yield from _limits(report)
-    computing = 100 * report.predict_over_stages().median
-    yield "predicting a folder", f"{computing:.0f} % of its time is computing"
-    step = report.training_speedup().median
-    yield "training step, stage 2", f"{step:.2f} times as fast as a plain float32 loop"
-    step = report.tag_speedup().median
-    yield "the same of stage 1, features kept", f"{step:.2f} times"
+    yield "computing, of the time to predict a folder", _percent(report.predict_over_stages())
+    yield (
+        "training step of stage 2, against a plain float32 loop",
+        _times(report.training_speedup(), 2),
+    )
+    yield "the same of stage 1, features kept", _times(report.tag_speedup(), 2)
     for name, peak in report.memory.items():
         most = (
             f"{peak.image / 1e9:.2f} GB; {IMAGES_AT_ONCE} images at once {peak.batch / 1e9:.2f} GB"
@@ -94,8 +105,8 @@ def _rest(report: Report) -> Iterator[tuple[str, str]]:
 def _limits(report: Report) -> Iterator[tuple[str, str]]:
     for name, of in report.breakdowns.items():
         yield f"convolution ceiling, {name}", f"{of.ceiling / 1e9:.0f} GFLOP/s"
-    share = 100 * report.share_of_ceiling(3).median
-    yield "encoder and decoder at K = 3", f"{share:.0f} % of the ceiling"
+    share = _percent(report.share_of_ceiling(3))
+    yield "encoder and decoder at K = 3 in float32, of the ceiling", share
     yield "largest difference of the ways in float64", f"{report.difference:.1g} of 1"
 
 
@@ -105,7 +116,7 @@ def _growth(report: Report) -> Iterator[tuple[str, str]]:
     times = classes[many].median / classes[few].median
     yield f"{many} classes known in place of {few}", f"{times:.2f} times as long"
     for side, timing in report.growth.sides.items():
-        yield f"one class at {side} pixels", f"{1e3 * timing.median:.0f} ms"
+        yield f"one class at {side} pixels, milliseconds", _milliseconds(timing, 0)
     if report.resident:
         grown = (max(report.resident) - report.resident[0]) / 1e6
         yield "most memory after a tenth of a folder, against that", f"{grown:+.0f} MB"

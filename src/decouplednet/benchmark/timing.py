@@ -31,6 +31,15 @@ class Timing:
         """How far the slowest lies above the fastest, as a share of the median."""
         return (max(self.seconds) - min(self.seconds)) / self.median if self.median else 0.0
 
+    @property
+    def about(self) -> str:
+        """How far the repetitions lie around the median: half their range, to be printed after it.
+
+        >>> Timing((9.0, 10.0, 11.0)).about, Timing((9.0,)).about
+        (' ± 10 %', '')
+        """
+        return f" ± {50 * self.spread:.0f} %" if len(self.seconds) > 1 else ""
+
 
 def in_turns(
     work: Mapping[str, Work],
