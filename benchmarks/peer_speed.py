@@ -5,7 +5,8 @@ Needs the environment of ``benchmarks.segmentation_models``. In the project's fo
     environment/bin/python -m benchmarks.peer_speed --preset vgg16 --out FILE.json
 
 Weights are random. A peer scores all classes in one pass; this project makes one pass for each
-class that it identifies, and one for all together.
+class that it identifies, and one for all together. How many times as long it takes as a peer is the
+median of the ratios of the same turn.
 """
 
 import json
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     import torch
 
     from benchmarks.peers import Build
+    from decouplednet.benchmark.run import Wanted
     from decouplednet.benchmark.subject import Subject
     from decouplednet.benchmark.timing import Timing, Work
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""Since 2 the file holds ``ours_over_peer``."""
+
 IDENTIFIED = (1, 3)
 """K, of the images of this project."""
 
@@ -75,21 +79,23 @@ def run(
             quiet=given.quiet,
         )
         found = measure(wanted, builds or BUILDS)
+        compared = over_peers(wanted, builds or BUILDS, found)
         if given.out:
-            write_atomically(given.out, json.dumps(to_json(wanted, found), indent=2).encode())
+            content = to_json(wanted, found, compared)
+            write_atomically(given.out, json.dumps(content, indent=2).encode())
     except UserError as fault:
         sys.stderr.write(f"benchmarks: {' '.join(str(fault).split())}\n")
         return FAILED
     if not given.quiet:
-        show(found)
+        show(found, compared)
     return DONE
 
 
-def measure(wanted: Any, builds: "Mapping[str, Build]") -> "dict[str, Timing]":
+def measure(wanted: "Wanted", builds: "Mapping[str, Build]") -> "dict[str, Timing]":
     """Return the seconds of an image by each way: ours with K classes, and each peer.
 
     Args:
-        wanted: a ``Wanted`` of the benchmark: preset, side, classes, repetitions, bars.
+        wanted: preset, side, classes, repetitions and bars.
         builds: the peers by name.
     """
     import torch
@@ -97,19 +103,62 @@ def measure(wanted: Any, builds: "Mapping[str, Build]") -> "dict[str, Timing]":
     from decouplednet.benchmark.run import precisions_on
     from decouplednet.benchmark.subject import Subject
     from decouplednet.benchmark.timing import in_turns
-    from decouplednet.inference.devices import precision_word
 
     device = torch.device("cpu")
     exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
     work: dict[str, Work] = {}
     for precision in precisions_on(device):
-        subject, word = replace(exact, precision=precision), precision_word(precision)
+        subject = replace(exact, precision=precision)
         for count in IDENTIFIED:
-            work[f"{wanted.preset}, {word}, K = {count}"] = _own(subject, count)
+            work[_own_way(wanted.preset, precision, count)] = _own(subject, count)
         if precision is not torch.int8:  # ours alone computes in 8 bits
             for name, build in builds.items():
-                work[f"{name}, {word}"] = _peer(build, subject)
+                work[_peer_way(name, precision)] = _peer(build, subject)
     return in_turns(work, wanted.repetitions, quiet=wanted.quiet, title="whole images")
+
+
+def over_peers(
+    wanted: "Wanted", builds: "Mapping[str, Build]", found: "Mapping[str, Timing]"
+) -> "dict[str, dict[str, Timing]]":
+    """Return how many times as long ours takes as each peer, turn by turn.
+
+    Both are in the same precision; ours in 8 bits is compared with peers in the precision that
+    ours has beside its bytes.
+
+    Args:
+        wanted: as for ``measure``.
+        builds: likewise.
+        found: as from it.
+
+    Returns:
+        By the way of the peer, and by ours.
+    """
+    import torch
+
+    from decouplednet.benchmark.run import precisions_on
+    from decouplednet.benchmark.timing import ratios
+    from decouplednet.networks.precision import beside_bytes
+
+    compared: dict[str, dict[str, Timing]] = {}
+    for name in builds:
+        for precision in precisions_on(torch.device("cpu")):
+            peer = _peer_way(name, beside_bytes(precision))
+            for count in IDENTIFIED:
+                own = _own_way(wanted.preset, precision, count)
+                compared.setdefault(peer, {})[own] = ratios(found[own], found[peer])
+    return compared
+
+
+def _own_way(preset: str, precision: "torch.dtype | None", count: int) -> str:
+    from decouplednet.inference.devices import precision_word
+
+    return f"{preset}, {precision_word(precision)}, K = {count}"
+
+
+def _peer_way(name: str, precision: "torch.dtype | None") -> str:
+    from decouplednet.inference.devices import precision_word
+
+    return f"{name}, {precision_word(precision)}"
 
 
 def _own(subject: "Subject", count: int) -> "Work":
@@ -137,12 +186,17 @@ def _peer(build: "Build", subject: "Subject") -> "Work":
     return compute
 
 
-def to_json(wanted: Any, found: "Mapping[str, Timing]") -> dict[str, Any]:
-    """Return everything as JSON values; seconds.
+def to_json(
+    wanted: "Wanted",
+    found: "Mapping[str, Timing]",
+    compared: "Mapping[str, Mapping[str, Timing]]",
+) -> dict[str, Any]:
+    """Return everything as JSON values; seconds, and ratios of them.
 
     Args:
         wanted: as for ``measure``.
         found: as from it.
+        compared: as from ``over_peers``.
     """
     import torch
 
@@ -157,25 +211,39 @@ def to_json(wanted: Any, found: "Mapping[str, Timing]") -> dict[str, Any]:
             way: {"seconds": timing.median, "spread": timing.spread, "each": [*timing.seconds]}
             for way, timing in found.items()
         },
+        "ours_over_peer": {
+            peer: {
+                own: {"ratio": ratio.median, "spread": ratio.spread} for own, ratio in ours.items()
+            }
+            for peer, ours in compared.items()
+        },
     }
 
 
-def show(found: "Mapping[str, Timing]") -> None:
-    """Print the table.
+def show(found: "Mapping[str, Timing]", compared: "Mapping[str, Mapping[str, Timing]]") -> None:
+    """Print the tables.
 
     Args:
         found: as from ``measure``.
+        compared: as from ``over_peers``.
     """
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title="One image, milliseconds")
+    console, table = Console(), Table(title="One image, milliseconds ± half their range")
     table.add_column("way")
     table.add_column("median", justify="right")
-    table.add_column("spread", justify="right")
     for way, timing in found.items():
-        table.add_row(way, f"{1e3 * timing.median:.0f}", f"{100 * timing.spread:.0f} %")
-    Console().print(table)
+        table.add_row(way, f"{1e3 * timing.median:.0f}{timing.about}")
+    console.print(table)
+    table = Table(title="How many times as long ours takes")
+    table.add_column("ours")
+    table.add_column("peer")
+    table.add_column("ratio", justify="right")
+    for peer, ours in compared.items():
+        for own, ratio in ours.items():
+            table.add_row(own, peer, f"{ratio.median:.2f}{ratio.about}")
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import torch
 
 from benchmarks.peer_packages import PackageError
 from benchmarks.peer_speed import run
+from decouplednet.benchmark import timing
+from decouplednet.benchmark.timing import Timing
 from decouplednet.inference import devices
+from decouplednet.networks import precision
 from tests.benchmarks.small_peer import small
 from tests.machine import needs_bytes
 
@@ -38,13 +41,66 @@ def test_every_precision_of_ours_and_of_a_peer_is_timed(
     assert found["threads"] == torch.get_num_threads()
     printed = capsys.readouterr().out
     median = 1e3 * found["whole"]["smp-small, bf16"]["seconds"]
-    (line,) = (row for row in printed.splitlines() if "smp-small, bf16" in row)
-    assert f" {median:.0f} " in line
+    line = next(row for row in printed.splitlines() if "smp-small, bf16" in row)
+    assert f" {median:.0f} ± " in line
+
+
+def in_seconds(monkeypatch: pytest.MonkeyPatch, seconds: dict[str, tuple[float, ...]]) -> None:
+    """Let every way take the seconds that are said."""
+
+    def timed(work: dict[str, object], repetitions: int, **_: object) -> dict[str, Timing]:
+        assert list(work) == list(seconds)
+        return {way: Timing(seconds[way]) for way in work}
+
+    monkeypatch.setattr(timing, "in_turns", timed)
+
+
+def test_ours_is_compared_with_a_peer_turn_by_turn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(devices, "bf16_in", lambda: True)
+    monkeypatch.setattr(precision, "bf16_in", lambda: True)
+    monkeypatch.setattr(devices, "int8_in", lambda: True)
+    in_seconds(
+        monkeypatch,
+        {
+            "tiny, float32, K = 1": (6.0, 9.0),
+            "tiny, float32, K = 3": (8.0, 12.0),
+            "smp-small, float32": (2.0, 3.0),
+            "tiny, bf16, K = 1": (1.0, 3.0),
+            "tiny, bf16, K = 3": (4.0, 4.0),
+            "smp-small, bf16": (1.0, 1.0),
+            "tiny, int8, K = 1": (0.5, 0.5),
+            "tiny, int8, K = 3": (1.5, 1.5),
+        },
+    )
+    file = tmp_path / "speed.json"
+
+    assert run([*WORDS, "--out", str(file)], there, {"smp-small": small}) == 0
+
+    found = json.loads(file.read_text())
+    assert found["format_version"] == 2
+    assert found["ours_over_peer"] == {
+        "smp-small, float32": {
+            "tiny, float32, K = 1": {"ratio": 3.0, "spread": 0.0},
+            "tiny, float32, K = 3": {"ratio": 4.0, "spread": 0.0},
+        },
+        "smp-small, bf16": {
+            "tiny, bf16, K = 1": {"ratio": 2.0, "spread": 1.0},
+            "tiny, bf16, K = 3": {"ratio": 4.0, "spread": 0.0},
+            "tiny, int8, K = 1": {"ratio": 0.5, "spread": 0.0},
+            "tiny, int8, K = 3": {"ratio": 1.5, "spread": 0.0},
+        },
+    }
+    printed = capsys.readouterr().out
+    row = ("tiny, bf16, K = 1", "smp-small, bf16", "2.00 ± 50 %")
+    assert any(all(part in line for part in row) for line in printed.splitlines())
 
 
 @needs_bytes
 def test_8_bits_are_ours_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(devices, "bf16_in", lambda: False)
+    monkeypatch.setattr(precision, "bf16_in", lambda: False)
     file = tmp_path / "speed.json"
 
     words = [*WORDS, "--quiet", "--out", str(file)]
