@@ -39,7 +39,11 @@ def report(*, measurable: bool = True) -> Report:
             "float32": Breakdown(
                 {0: {"encoder": stages["encoder"]}, 3: stages},
                 {k: {"3x3": Stage(Timing((0.1, 0.1)), 8e9)} for k in (0, 3)},
-            )
+            ),
+            "bf16": Breakdown(
+                {3: {"encoder": Stage(Timing((0.5, 0.7)), 60e9)}},
+                {3: {"3x3": Stage(Timing((0.05, 0.05)), 8e9)}},
+            ),
         },
         whole={k: ways(k) for k in (0, 1, 2, 3, 5)},
         within_bounds=("float32", "bf16"),
@@ -87,6 +91,19 @@ def test_the_json_holds_the_figures_by_their_names() -> None:
         "share_of_ceiling": 0.75,
         "spread_of_share": 0.0,
     }
+    assert found["stages_in_mode"] == {
+        "k3": {
+            "encoder": {
+                "seconds": pytest.approx(0.6),
+                "spread": pytest.approx(1 / 3),
+                "each": [0.5, 0.7],
+                "gflop": 60.0,
+                "share_of_ceiling": pytest.approx((0.75 + 0.75 / 1.4) / 2),
+                "spread_of_share": pytest.approx((1 - 1 / 1.4) * 2 / (1 + 1 / 1.4)),
+            }
+        }
+    }
+    assert found["convolution_ceiling_gflops"] == pytest.approx({"float32": 80, "bf16": 160})
     assert found["growth"]["k"] == pytest.approx(
         {"image_seconds": 0.5, "pass_seconds": 0.25, "largest_miss": 0.0}, abs=1e-9
     )
@@ -138,7 +155,9 @@ def test_the_tables_say_the_same() -> None:
         ("ours, float32 in ONNX Runtime", "500 ± 0 %"),
         ("original, tuned", "2.0 x ± 25 %"),
         ("encoder", "1000.0 ± 0 % (75 %)"),
+        ("encoder", "600.0 ± 17 % (64 %)"),
         ("decoder", "100.00"),
+        ("convolution ceiling, bf16", "160 GFLOP/s"),
         ("encoder and decoder at K = 3 in float32, of the ceiling", "50 % ± 0 %"),
         ("computing, of the time to predict a folder", "90 % ± 0 %"),
         ("training step of stage 2, against a plain float32 loop", "2.50 x ± 20 %"),

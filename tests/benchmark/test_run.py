@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
@@ -9,6 +10,7 @@ from decouplednet.benchmark.timing import Timing, Work
 from decouplednet.errors import SettingsError, UsageError
 from decouplednet.inference import devices
 from tests.benchmark.conftest import small_subject
+from tests.machine import needs_bytes
 
 
 @pytest.mark.parametrize(
@@ -62,20 +64,29 @@ def test_a_small_preset_is_measured_from_end_to_end(monkeypatch: pytest.MonkeyPa
     )
     assert set(figures["whole"]) == {"k0", "k1", "k2", "k3"}
     assert 0 < figures["share_of_convolution_ceiling"] < 1
+    assert set(figures["stages_in_mode"]) >= {"k1", "k3"}
+    assert set(figures["within_accuracy_bounds"]) <= {"float32", "bf16"}
     assert figures["threads"] >= 1
 
 
-def test_the_ceiling_takes_turns_with_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+def each_takes_a_second(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Record what takes turns, and let each take a second."""
     turns: list[list[str]] = []
 
     def noted(work: dict[str, Work], repetitions: int, **_: object) -> dict[str, Timing]:
+        for once in work.values():
+            once()
         turns.append(list(work))
         return {name: Timing((1.0,) * repetitions) for name in work}
 
     monkeypatch.setattr(running, "in_turns", noted)
-    monkeypatch.setattr(running, "IDENTIFIED", (0, 1))
+    return turns
 
-    found = running._breakdown(small_subject(), Wanted(preset="tiny", repetitions=2))
+
+def test_the_ceiling_takes_turns_with_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns = each_takes_a_second(monkeypatch)
+
+    found = running._breakdown(small_subject(), (0, 1), Wanted(preset="tiny", repetitions=2))
 
     assert len(turns) == 2
     for names in turns:
@@ -83,3 +94,18 @@ def test_the_ceiling_takes_turns_with_the_stages(monkeypatch: pytest.MonkeyPatch
     assert list(found.stages) == list(found.convolutions) == [0, 1]
     assert next(iter(found.convolutions[1])) == "3x3 64 at 160"
     assert "decoder" in found.stages[1]
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, pytest.param(torch.int8, marks=needs_bytes)])
+def test_stages_in_another_precision_have_the_operations_of_float32(
+    precision: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes_a_second(monkeypatch)
+    exact, wanted = small_subject("tiny-skip", 96), Wanted(preset="tiny-skip", repetitions=1)
+    like = running._breakdown(exact, (1,), wanted)
+
+    rough = replace(exact, precision=precision)
+    found = running._breakdown(rough, (1,), wanted, like)
+
+    assert found == like
+    assert found.stages[1]["encoder"].operations > 0

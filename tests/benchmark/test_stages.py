@@ -10,6 +10,7 @@ from decouplednet.benchmark.stages import STAGES, operations_of, stages_of
 from decouplednet.benchmark.subject import HEIGHT, WIDTH, Subject
 from decouplednet.networks.presets import preset_named
 from decouplednet.training.estimate import cost_of
+from tests.machine import needs_bytes
 
 
 @pytest.mark.parametrize("count", [0, 1, 2])
@@ -53,3 +54,16 @@ def test_the_ceiling_is_of_convolutions_whose_operations_are_counted_rightly() -
     with torch.device("meta"):
         x, weight = torch.empty(2, 5, 4, 4), torch.empty(5, 5, 3, 3)
     assert operations_of(lambda: F.conv2d(x, weight, padding=1)) == operations(2, 5, 4)
+
+
+@needs_bytes
+def test_the_ceiling_of_8_bits_is_of_bytes() -> None:
+    found = convolutions(torch.device("cpu"), torch.int8)
+
+    assert list(found) == list(convolutions(torch.device("cpu"), None))
+    (convolve, counted), *_ = found.values()
+    made = convolve()
+    assert isinstance(made, torch.Tensor)
+    assert made.dtype == torch.uint8
+    assert made.shape == (4, 64, 160, 160)
+    assert counted == operations(4, 64, 160)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from decouplednet.networks.precision import mixed_precision
+from decouplednet.networks.quantisation import byte_convolution
 
 SHAPES = ((4, 64, 160), (4, 128, 80), (4, 256, 40), (4, 512, 20))
 """(B, C, side) of 3 x 3 convolutions from C to C channels, as in the second to fifth group of
@@ -28,15 +29,31 @@ def convolutions(
 
     Args:
         device: where.
-        precision: type of the products; None for float32.
+        precision: type of the products; None for float32, ``torch.int8`` for bytes in and out.
     """
     return {
         f"3x3 {channels} at {side}": (
-            _convolution(batch, channels, side, device, precision),
+            _of_bytes(batch, channels, side)
+            if precision is torch.int8
+            else _convolution(batch, channels, side, device, precision),
             operations(batch, channels, side),
         )
         for batch, channels, side in SHAPES
     }
+
+
+def _of_bytes(batch: int, channels: int, side: int) -> Callable[[], object]:
+    """Return a convolution and its ReLU on bytes, as those between two ranges are computed."""
+    weight, bias = torch.randn(channels, channels, 3, 3), torch.zeros(channels)
+    layer = byte_convolution(weight, bias, padding=1, comes=1.0, goes=1.0)
+    x = torch.randint(256, (batch, channels, side, side), dtype=torch.uint8)
+    x = x.contiguous(memory_format=torch.channels_last)
+
+    def convolve() -> object:
+        with torch.inference_mode():
+            return layer(x)
+
+    return convolve
 
 
 def _convolution(

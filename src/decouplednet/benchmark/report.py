@@ -44,7 +44,8 @@ class Report:
 
     Args:
         about: preset, side, classes, repetitions and machine, as JSON values.
-        breakdowns: stages and the ceiling, by precision; in float32 for all K.
+        breakdowns: stages and the ceiling, in float32 and, unless it is that, in the fastest
+            precision within the bounds.
         whole: seconds of an image by K and way: ``original``, ``settled`` (the same with every
             simple setting right), each precision of ours, ``float32`` first, and the exported
             programs whose packages are installed.
@@ -120,6 +121,7 @@ class Report:
                 name: of.ceiling / 1e9 for name, of in self.breakdowns.items()
             },
             "stages": _stages(self.breakdowns["float32"]),
+            "stages_in_mode": _stages(self.breakdowns[self.mode]),
             "whole": {
                 f"k{k}": {way: _seconds(timing) for way, timing in ways.items()}
                 for k, ways in self.whole.items()
