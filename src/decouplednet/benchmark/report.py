@@ -9,6 +9,7 @@ from decouplednet.benchmark.exported import ONNX_RUNTIME, OPENVINO
 from decouplednet.benchmark.growth import Growth, linear_fit
 from decouplednet.benchmark.peak import Peak
 from decouplednet.benchmark.timing import Timing, ratios
+from decouplednet.benchmark.training import IMAGES
 
 FORMAT_VERSION = 2
 OTHERS = {
@@ -43,7 +44,8 @@ class Report:
     """All that was measured in one run.
 
     Args:
-        about: preset, side, classes, repetitions and machine, as JSON values.
+        about: preset, side, classes, repetitions, machine and the precision of our training steps,
+            as JSON values.
         breakdowns: stages and the ceiling, in float32 and, unless it is that, in the fastest
             precision within the bounds.
         whole: seconds of an image by K and way: ``original``, ``settled`` (the same with every
@@ -127,8 +129,8 @@ class Report:
                 for k, ways in self.whole.items()
             },
             "folder": {name: _seconds(timing) for name, timing in self.folder.items()},
-            "training": {name: _seconds(timing) for name, timing in self.training.items()},
-            "tag_training": {name: _seconds(timing) for name, timing in self.tag_training.items()},
+            "training": _steps(self.training),
+            "tag_training": _steps(self.tag_training),
             "growth": self._growth(),
         }
 
@@ -181,6 +183,22 @@ def _stages(of: Breakdown) -> dict[str, Any]:
         }
         for k, stages in of.stages.items()
     }
+
+
+def _steps(timings: Mapping[str, Timing]) -> dict[str, Any]:
+    return {
+        name: {**_seconds(timing), "images_per_second": images_per_second(timing)}
+        for name, timing in timings.items()
+    }
+
+
+def images_per_second(step: Timing) -> float:
+    """Return how many images a training loop takes a second.
+
+    Args:
+        step: seconds of one of its steps.
+    """
+    return IMAGES / step.median
 
 
 def _seconds(timing: Timing) -> dict[str, Any]:

@@ -97,7 +97,7 @@ def benchmark(wanted: Wanted) -> Report:
     if mode not in breakdowns:
         breakdowns[mode] = _breakdown(quick, IN_MODE, wanted, of_exact)
     return Report(
-        about=_about(wanted),
+        about={**_about(wanted), "training_precision": precision_word(usual)},
         breakdowns=breakdowns,
         whole=whole,
         within_bounds=tuple(known),

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from rich.table import Table
 
 from decouplednet.benchmark.breakdown import Breakdown
-from decouplednet.benchmark.report import OTHERS, Report, ways_of
+from decouplednet.benchmark.report import OTHERS, Report, images_per_second, ways_of
 from decouplednet.benchmark.stages import STAGES
 from decouplednet.benchmark.timing import Timing
+from decouplednet.benchmark.training import IMAGES
 from decouplednet.inference.batches import IMAGES_AT_ONCE
 
 
@@ -24,6 +25,7 @@ def tables(report: Report) -> Iterator[Table]:
     for precision, breakdown in report.breakdowns.items():
         yield _of_stages(breakdown, precision)
     yield _of_operations(report.breakdowns["float32"])
+    yield _of_training(report)
     rest = Table(title="Altogether", show_header=False)
     for row in _rest(report):
         rest.add_row(*row)
@@ -74,6 +76,22 @@ def _of_operations(breakdown: Breakdown) -> Table:
     return table
 
 
+def _of_training(report: Report) -> Table:
+    table = Table(title=f"Training steps of {IMAGES} images, images a second")
+    table.add_column("step", no_wrap=True)
+    ours = f"ours, {report.about['training_precision']}"
+    for column in ("plain loop, float32", ours, "times as fast"):
+        table.add_column(column, justify="right")
+    stages = (
+        ("stage 2, masks", report.training, report.training_speedup()),
+        ("stage 1, tags, features kept", report.tag_training, report.tag_speedup()),
+    )
+    for name, steps, ratio in stages:
+        rates = [f"{images_per_second(steps[of]):.2f}{steps[of].about}" for of in ("plain", "own")]
+        table.add_row(name, *rates, _times(ratio, 2))
+    return table
+
+
 def _by_count(title: str, first: str, counts: Sequence[int]) -> Table:
     table = Table(title=title)
     table.add_column(first, no_wrap=True)
@@ -89,11 +107,6 @@ def _rest(report: Report) -> Iterator[tuple[str, str]]:
         yield f"K = {count} in the fastest of them, {report.mode}, against the original", times
     yield from _limits(report)
     yield "computing, of the time to predict a folder", _percent(report.predict_over_stages())
-    yield (
-        "training step of stage 2, against a plain float32 loop",
-        _times(report.training_speedup(), 2),
-    )
-    yield "the same of stage 1, features kept", _times(report.tag_speedup(), 2)
     for name, peak in report.memory.items():
         most = (
             f"{peak.image / 1e9:.2f} GB; {IMAGES_AT_ONCE} images at once {peak.batch / 1e9:.2f} GB"
