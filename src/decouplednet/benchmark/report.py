@@ -11,7 +11,9 @@ from decouplednet.benchmark.peak import Peak
 from decouplednet.benchmark.timing import Timing, ratios
 from decouplednet.benchmark.training import IMAGES
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
+"""Of the JSON file; what each version added stands in docs/reference/speed.md."""
+
 OTHERS = {
     "original": "original",
     "settled": "original, tuned",
