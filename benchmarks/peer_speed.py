@@ -76,6 +76,7 @@ def run(
             side=given.side,
             classes=given.classes,
             repetitions=given.repetitions,
+            device="cpu",
             quiet=given.quiet,
         )
         found = measure(wanted, builds or BUILDS)

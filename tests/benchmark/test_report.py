@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -34,7 +35,7 @@ def report(*, measurable: bool = True) -> Report:
         "decoder": Stage(Timing((3.0, 3.0)), 100e9),
     }
     return Report(
-        about={"preset": "vgg16", "side": 320, "training_precision": "bf16"},
+        about={"preset": "vgg16", "side": 320, "device": "cpu", "training_precision": "bf16"},
         breakdowns={
             "float32": Breakdown(
                 {0: {"encoder": stages["encoder"]}, 3: stages},
@@ -170,7 +171,7 @@ def test_the_tables_say_the_same() -> None:
         ("decoder", "100.00"),
         ("convolution ceiling, bf16", "160 GFLOP/s"),
         ("encoder and decoder at K = 3 in float32, of the ceiling", "50 % ± 0 %"),
-        ("computing, of the time to predict a folder", "90 % ± 0 %"),
+        ("predicting images in memory, of the time to predict their folder", "90 % ± 0 %"),
         ("Training steps of 4 images, images a second",),
         ("plain loop, float32", "ours, bf16", "times as fast"),
         ("stage 2, masks", "0.80 ± 20 %", "2.00 ± 0 %", "2.50 x ± 20 %"),
@@ -181,6 +182,14 @@ def test_the_tables_say_the_same() -> None:
         ("most memory after a tenth of a folder, against that", "+1 MB"),
     ):
         assert any(all(part in row for part in line) for row in text.splitlines()), line
+
+
+def test_a_table_of_a_gpu_says_what_is_left_out() -> None:
+    of = report(measurable=False)
+    there = replace(of, about={**of.about, "device": "cuda"})
+
+    assert "exported programs, int8, memory of the process" in printed(there)
+    assert "left out" not in printed(of)
 
 
 def test_what_was_not_measured_is_not_printed() -> None:

@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,7 +8,7 @@ import torch
 from decouplednet.benchmark import run as running
 from decouplednet.benchmark.run import Wanted, benchmark, precisions_on
 from decouplednet.benchmark.timing import Timing, Work
-from decouplednet.errors import SettingsError, UsageError
+from decouplednet.errors import DeviceError, SettingsError, UsageError
 from decouplednet.inference import devices
 from tests.benchmark.conftest import small_subject
 from tests.machine import needs_bytes
@@ -31,6 +32,61 @@ def test_numbers_out_of_range_are_refused(given: dict[str, int], message: str) -
 def test_a_side_that_the_preset_cannot_take_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"^preset vgg16: height 96 must be a multiple of 32"):
         Wanted(preset="vgg16", side=96)
+
+
+def test_a_gpu_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+    with pytest.raises(DeviceError, match=r"^device cuda: torch .* finds no GPU on this machine"):
+        Wanted(preset="tiny", device="cuda")
+
+
+@pytest.mark.parametrize(("device", "expected"), [("auto", "cuda"), ("cpu", "cpu")])
+def test_a_gpu_is_taken_unless_the_cpu_is_asked_for(
+    device: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    assert Wanted(preset="tiny", device=device).place == torch.device(expected)
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda", ["wait"]), ("cpu", [])])
+def test_every_turn_waits_for_a_gpu(
+    device: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda _: waits.append("wait"))
+    wanted = Wanted(preset="tiny", repetitions=2, device=device)
+
+    running._in_turns({"work": lambda: None}, wanted, "work")
+
+    assert waits == 3 * expected
+
+
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_what_is_the_cpu_s_is_left_out_on_a_gpu(
+    device: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(running, "is_measurable", lambda: True)
+    monkeypatch.setattr(running, "programs", lambda *_: {"onnxruntime": "a program"})
+    monkeypatch.setattr(running, "peak_memory", lambda _, count: count)
+    monkeypatch.setattr(running, "memory_of_folder", lambda images: [images])
+    subject, wanted = small_subject(), Wanted(preset="tiny", images=10, device=device)
+
+    found = (
+        running._programs(subject, tmp_path, wanted),
+        running._memory({"float32": subject}, wanted),
+        running._resident(wanted),
+    )
+
+    there = {"onnxruntime": "a program"}, {"float32": 5}, [10]
+    assert found == (there if device == "cpu" else ({}, {}, ()))
+
+
+def test_no_images_are_no_folder() -> None:
+    assert running._resident(Wanted(preset="tiny", images=0, device="cpu")) == ()
 
 
 def test_the_side_is_the_preset_s_unless_given() -> None:

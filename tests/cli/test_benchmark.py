@@ -29,11 +29,13 @@ def wanted(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
 
 def test_it_prints_tables_and_writes_json(tmp_path: Path, wanted: list[Wanted]) -> None:
     out = tmp_path / "figures.json"
-    numbers = ("--side", 64, "--repetitions", 2, "--classes", 7, "--images", 30)
+    numbers = ("--side", 64, "--repetitions", 2, "--classes", 7, "--images", 30, "--device", "cpu")
     printed = run("--preset", "tiny", *numbers, "--out", out).stdout
 
     assert wanted == [
-        Wanted(preset="tiny", side=64, repetitions=2, classes=7, images=30, quiet=False)
+        Wanted(
+            preset="tiny", side=64, repetitions=2, classes=7, images=30, device="cpu", quiet=False
+        )
     ]
     assert "original, tuned" in printed
     assert json.loads(out.read_text()) == json.loads(json.dumps(report().to_json()))
@@ -42,6 +44,7 @@ def test_it_prints_tables_and_writes_json(tmp_path: Path, wanted: list[Wanted]) 
 def test_quiet_prints_nothing(wanted: list[Wanted]) -> None:
     assert run("--quiet").stdout == ""
     assert wanted[0].quiet
+    assert wanted[0].device == "auto"
 
 
 def test_a_preset_that_is_not_there_is_refused() -> None:

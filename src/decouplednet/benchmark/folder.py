@@ -1,4 +1,4 @@
-"""Predicting a folder, against the computing alone that it takes."""
+"""Predicting a folder, against predicting its images in memory."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -40,6 +40,10 @@ def photographs(subject: Subject, count: int) -> Iterator[Path]:
 
 def folder_and_computing(subject: Subject, images: Path, count: int) -> dict[str, Work]:
     """Return the prediction of a folder, and the computing alone of the same batches.
+
+    The computing is ``Predictor.predict`` of the same images, which are read already, in the same
+    batches and precision, with framing and with bringing maps to the size of the images. What the
+    folder takes beyond it is reading and writing that other threads do not hide.
 
     Args:
         subject: whose network.

@@ -9,7 +9,7 @@ from decouplednet.benchmark.folder import resident_while_predicting
 from decouplednet.benchmark.memory import in_own_process
 from decouplednet.benchmark.original import own_maps, passes_of
 from decouplednet.benchmark.subject import Subject
-from decouplednet.benchmark.timing import Timing, Work, in_turns
+from decouplednet.benchmark.timing import Timing, Work, in_turns, waiting
 from decouplednet.networks.presets import nearest_side, preset_named
 
 CLASSES = (20, 200, 2000)
@@ -50,7 +50,8 @@ def _timed(
     subjects: Sequence[Subject], names: Sequence[int], repetitions: int, title: str, quiet: bool
 ) -> dict[int, Timing]:
     work = {str(name): _one_class(one) for name, one in zip(names, subjects, strict=True)}
-    timed = in_turns(work, repetitions, quiet=quiet, title=title)
+    wait = waiting(subjects[0].device)
+    timed = in_turns(work, repetitions, wait=wait, quiet=quiet, title=title)
     return {int(name): timing for name, timing in timed.items()}
 
 

@@ -46,8 +46,8 @@ class Report:
     """All that was measured in one run.
 
     Args:
-        about: preset, side, classes, repetitions, machine and the precision of our training steps,
-            as JSON values.
+        about: preset, side, classes, repetitions, device, machine and the precision of our training
+            steps, as JSON values.
         breakdowns: stages and the ceiling, in float32 and, unless it is that, in the fastest
             precision within the bounds.
         whole: seconds of an image by K and way: ``original``, ``settled`` (the same with every
@@ -56,7 +56,7 @@ class Report:
         within_bounds: the precisions in which the preset is known to score well enough, float32
             among them.
         difference: largest, of softmax values, between the ways in float64.
-        folder: seconds of predicting a folder, and of its computing alone.
+        folder: seconds of predicting a folder, and of predicting its images in memory.
         training: seconds of a step of stage 2, plain and own.
         tag_training: likewise of stage 1; the own one has the features of the convolutions kept.
         memory: the most bytes, by precision; empty where that cannot be measured.
@@ -137,7 +137,11 @@ class Report:
         }
 
     def predict_over_stages(self) -> Timing:
-        """Return which share of the time to predict a folder its computing alone takes."""
+        """Return which share of the time to predict a folder its images take in memory.
+
+        That is the computing, with framing and with bringing maps to the size of the photographs,
+        in the same batches and precision; it is no sum of the stages of single images.
+        """
         return ratios(self.folder["computing"], self.folder["folder"])
 
     def training_speedup(self) -> Timing:

@@ -15,16 +15,16 @@ from decouplednet.benchmark.folder import folder_and_computing, photographs
 from decouplednet.benchmark.growth import growth_of, memory_of_folder
 from decouplednet.benchmark.memory import is_measurable
 from decouplednet.benchmark.original import original_maps, own_maps, passes_of, settled_maps
-from decouplednet.benchmark.peak import peak_memory
+from decouplednet.benchmark.peak import Peak, peak_memory
 from decouplednet.benchmark.report import Report, fastest
 from decouplednet.benchmark.stages import operations_of, stages_of
 from decouplednet.benchmark.subject import Subject
-from decouplednet.benchmark.timing import Timing, Work, in_turns
+from decouplednet.benchmark.timing import Timing, Work, in_turns, waiting
 from decouplednet.benchmark.training import tag_steps, training_steps
 from decouplednet.classes import MOST_CLASSES
 from decouplednet.errors import DeviceError, UsageError
 from decouplednet.inference.accuracy import is_within_bounds
-from decouplednet.inference.devices import choose_precision, precision_word
+from decouplednet.inference.devices import choose_device, choose_precision, precision_word
 from decouplednet.networks.presets import check_side, preset_named
 
 IDENTIFIED = (0, 1, 2, 3, 5)
@@ -45,9 +45,11 @@ class Wanted:
         classes: L, at least 5.
         repetitions: of everything that is timed, at least 1.
         images: of the folder over which memory is watched; 0: none.
+        device: ``auto`` (a GPU if there is one), ``cpu`` or ``cuda``.
         quiet: show no bars.
 
     Raises:
+        DeviceError: the device is not on this machine.
         SettingsError: there is no such preset, or it cannot take such a side.
         UsageError: a number is out of range.
     """
@@ -57,10 +59,12 @@ class Wanted:
     classes: int = 20
     repetitions: int = 5
     images: int = 1000
+    device: str = "auto"
     quiet: bool = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be measured."""
+        choose_device(self.device)
         check_side(preset_named(self.preset), self.pixels, self.pixels)
         if not max(IDENTIFIED) <= self.classes <= MOST_CLASSES:
             raise UsageError(
@@ -78,18 +82,26 @@ class Wanted:
         """The side that is measured."""
         return self.side if self.side is not None else preset_named(self.preset).side
 
+    @property
+    def place(self) -> torch.device:
+        """Where to compute."""
+        return choose_device(self.device)
+
 
 def benchmark(wanted: Wanted) -> Report:
-    """Measure one preset on the CPU.
+    """Measure one preset.
+
+    On a GPU the exported programs and 8 bits, which are the CPU's, and the memory of the process,
+    which is not the GPU's, are left out.
 
     Args:
         wanted: what.
     """
-    device = torch.device("cpu")
+    device = wanted.place
     exact = Subject(wanted.preset, wanted.classes, wanted.pixels, None, device)
     subjects = {precision_word(one): replace(exact, precision=one) for one in precisions_on(device)}
     with TemporaryDirectory(prefix="decouplednet-") as folder:
-        others = programs(exact, Path(folder))
+        others = _programs(exact, Path(folder), wanted)
         whole = {k: _ways(subjects, others, k, wanted) for k in IDENTIFIED}
     known = [w for w, one in subjects.items() if is_within_bounds(wanted.preset, one.precision)]
     quick, usual = subjects[mode := fastest(whole, known)], choose_precision("auto", device)
@@ -105,12 +117,9 @@ def benchmark(wanted: Wanted) -> Report:
         folder=_folder(quick, wanted),
         training=_in_turns(training_steps(exact, usual), wanted, "training"),
         tag_training=_in_turns(tag_steps(exact, usual), wanted, "training from tags"),
-        memory={
-            name: peak_memory(one, MEMORY_CLASSES)
-            for name, one in (subjects.items() if is_measurable() else ())
-        },
+        memory=_memory(subjects, wanted),
         growth=growth_of(quick, wanted.repetitions, quiet=wanted.quiet),
-        resident=tuple(_resident(wanted.images)),
+        resident=tuple(_resident(wanted)),
     )
 
 
@@ -120,6 +129,7 @@ def _about(wanted: Wanted) -> dict[str, object]:
         "side": wanted.pixels,
         "classes": wanted.classes,
         "repetitions": wanted.repetitions,
+        "device": wanted.place.type,
         "threads": torch.get_num_threads(),
         "torch": str(torch.__version__),
     }
@@ -171,7 +181,7 @@ def _ways(
     subjects: Mapping[str, Subject], others: Mapping[str, Program], count: int, wanted: Wanted
 ) -> dict[str, Timing]:
     exact = subjects["float32"]
-    asked, image = passes_of(count, exact.classes), exact.image
+    asked, image = passes_of(count, exact.classes).to(exact.device), exact.image
 
     def own(subject: Subject) -> Work:
         return lambda: own_maps(subject.network, image, asked, subject.precision)
@@ -195,7 +205,8 @@ def _difference(subject: Subject) -> float:
     """
     exact = replace(subject)
     network, plain = exact.network.double(), exact.plain_network.double()
-    asked, image = passes_of(3, subject.classes), subject.image.double()
+    asked = passes_of(3, subject.classes).to(subject.device)
+    image = subject.image.double()
     expected = original_maps(plain, image, asked)
     ways = settled_maps(network, image, asked), own_maps(network, image, asked)
     return float(max((way - expected).abs().max() for way in ways))
@@ -207,9 +218,25 @@ def _folder(subject: Subject, wanted: Wanted) -> dict[str, Timing]:
         return _in_turns(work, wanted, "folder")
 
 
-def _resident(images: int) -> Sequence[int]:
-    return memory_of_folder(images) if images and is_measurable() else ()
+def _programs(subject: Subject, folder: Path, wanted: Wanted) -> Mapping[str, Program]:
+    return programs(subject, folder) if _on_cpu(wanted) else {}
+
+
+def _memory(subjects: Mapping[str, Subject], wanted: Wanted) -> dict[str, Peak]:
+    if not (_on_cpu(wanted) and is_measurable()):
+        return {}
+    return {name: peak_memory(one, MEMORY_CLASSES) for name, one in subjects.items()}
+
+
+def _resident(wanted: Wanted) -> Sequence[int]:
+    measured = wanted.images and _on_cpu(wanted) and is_measurable()
+    return memory_of_folder(wanted.images) if measured else ()
+
+
+def _on_cpu(wanted: Wanted) -> bool:
+    return wanted.place.type == "cpu"
 
 
 def _in_turns(work: Mapping[str, Work], wanted: Wanted, title: str) -> dict[str, Timing]:
-    return in_turns(work, wanted.repetitions, quiet=wanted.quiet, title=title)
+    wait = waiting(wanted.place)
+    return in_turns(work, wanted.repetitions, wait=wait, quiet=wanted.quiet, title=title)

@@ -53,7 +53,7 @@ class Subject:
         if self.precision is torch.int8:
             set_ranges(network, self._measured(network) if self.ranges is None else self.ranges)
         halved = beside_bytes(self.precision)
-        if halved is not None:
+        if halved is not None and self.device.type == "cpu":
             halve_large_weights(network, halved)
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # absent in stubs
         return network

@@ -101,12 +101,15 @@ def _by_count(title: str, first: str, counts: Sequence[int]) -> Table:
 
 
 def _rest(report: Report) -> Iterator[tuple[str, str]]:
+    if report.about["device"] != "cpu":
+        yield "left out, being the CPU's", "exported programs, int8, memory of the process"
     yield "precisions within the bounds of accuracy", ", ".join(report.within_bounds)
     for count in (1, 3):
         times = _times(report.speedup(count, report.mode), 1)
         yield f"K = {count} in the fastest of them, {report.mode}, against the original", times
     yield from _limits(report)
-    yield "computing, of the time to predict a folder", _percent(report.predict_over_stages())
+    in_memory = _percent(report.predict_over_stages())
+    yield "predicting images in memory, of the time to predict their folder", in_memory
     for name, peak in report.memory.items():
         most = (
             f"{peak.image / 1e9:.2f} GB; {IMAGES_AT_ONCE} images at once {peak.batch / 1e9:.2f} GB"

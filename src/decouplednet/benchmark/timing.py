@@ -5,10 +5,13 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import torch
+
 from decouplednet.progress import bar
 
 Work = Callable[[], object]
 Clock = Callable[[], float]
+Wait = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +44,24 @@ class Timing:
         return f" ± {50 * self.spread:.0f} %" if len(self.seconds) > 1 else ""
 
 
+def waiting(device: torch.device) -> Wait:
+    """Return what waits until a device has done all that it was given.
+
+    A GPU is given work and not waited for; a CPU has done it when the call returns.
+
+    Args:
+        device: where the work is done.
+    """
+    if device.type == "cuda":
+        return lambda: torch.cuda.synchronize(device)
+    return lambda: None
+
+
 def in_turns(
     work: Mapping[str, Work],
     repetitions: int,
     *,
+    wait: Wait = lambda: None,
     clock: Clock = time.perf_counter,
     quiet: bool = True,
     title: str = "timing",
@@ -54,17 +71,20 @@ def in_turns(
     Args:
         work: by name.
         repetitions: that are timed, at least 1.
+        wait: returns when the device has done its work, as from ``waiting``; that is timed too.
         clock: seconds since any fixed moment.
         quiet: show no bar.
         title: of the bar.
     """
     for once in work.values():
         once()
+    wait()
     turns = [name for _ in range(repetitions) for name in work]
     seconds: dict[str, list[float]] = {name: [] for name in work}
     for name in bar(title, quiet)(turns):
         begun = clock()
         work[name]()
+        wait()
         seconds[name].append(clock() - begun)
     return {name: Timing(tuple(of_one)) for name, of_one in seconds.items()}
 

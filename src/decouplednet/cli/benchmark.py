@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from decouplednet.cli.options import Device
+
 Preset = Annotated[str, typer.Option(help="One with VGG convolutions; its weights are random.")]
 Out = Annotated[Path | None, typer.Option(help="JSON file for all figures.", show_default=False)]
 Side = Annotated[
@@ -26,6 +28,7 @@ def benchmark(
     classes: Classes = 20,
     repetitions: Repetitions = 5,
     images: Images = 1000,
+    device: Device = "auto",
     quiet: Quiet = False,
 ) -> None:
     """Time a preset on this machine, stage by stage, and against other ways to do the same.
@@ -46,6 +49,7 @@ def benchmark(
         classes=classes,
         repetitions=repetitions,
         images=images,
+        device=device,
         quiet=quiet,
     )
     report = measure(wanted)
