@@ -75,14 +75,17 @@ def test_what_is_the_cpu_s_is_left_out_on_a_gpu(
     monkeypatch.setattr(running, "memory_of_folder", lambda images: [images])
     subject, wanted = small_subject(), Wanted(preset="tiny", images=10, device=device)
 
-    found = (
+    found: tuple[object, ...] = (
         running._programs(subject, tmp_path, wanted),
         running._memory({"float32": subject}, wanted),
         running._resident(wanted),
     )
 
-    there = {"onnxruntime": "a program"}, {"float32": 5}, [10]
-    assert found == (there if device == "cpu" else ({}, {}, ()))
+    there = {
+        "cpu": ({"onnxruntime": "a program"}, {"float32": 5}, [10]),
+        "cuda": ({}, {}, ()),
+    }
+    assert found == there[device]
 
 
 def test_no_images_are_no_folder() -> None:
