@@ -61,7 +61,7 @@ def _milliseconds(timing: Timing, digits: int) -> str:
 
 
 def _times(ratio: Timing, digits: int) -> str:
-    return f"{ratio.median:.{digits}f} x{ratio.about}"
+    return f"{ratio.median:.{digits}f}{ratio.about}"
 
 
 def _percent(share: Timing) -> str:
@@ -106,7 +106,7 @@ def _rest(report: Report) -> Iterator[tuple[str, str]]:
     yield "precisions within the bounds of accuracy", ", ".join(report.within_bounds)
     for count in (1, 3):
         times = _times(report.speedup(count, report.mode), 1)
-        yield f"K = {count} in the fastest of them, {report.mode}, against the original", times
+        yield f"K = {count} in the fastest, {report.mode}, times as fast as the original", times
     yield from _limits(report)
     in_memory = _percent(report.predict_over_stages())
     yield "predicting images in memory, of the time to predict their folder", in_memory
