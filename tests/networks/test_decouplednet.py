@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from decouplednet.networks import decouplednet
+from decouplednet.networks import at_once
 from decouplednet.networks.decouplednet import freeze
 from decouplednet.networks.presets import preset_named
 from decouplednet.networks.saliency import class_saliency, saliency_by_autograd, tag_weights
+from decouplednet.networks.vgg import Encoded
 from tests.networks.small import CLASSES, images, paper_parts, small_network
 
 ASKED = torch.tensor(
@@ -188,12 +189,41 @@ def test_f_cls_of_a_class_that_is_not_shown_is_withheld() -> None:
 
 
 def test_maps_in_the_paper_s_frame_are_decoded_one_by_one() -> None:
-    assert decouplednet.PIXELS_AT_ONCE // preset_named("vgg16").side ** 2 == 1
+    side = preset_named("vgg16").side
+    assert at_once.at_once(7, side, side, torch.device("cpu")) == 1
+    assert at_once.at_once(7, side, side, torch.device("cuda")) == 7
+    assert at_once.at_once(7, 96, 96, torch.device("cpu")) == 7
 
 
-@pytest.mark.parametrize(("pixels", "at_once"), [(1, [1] * 5), (64 * 96 * 2, [2, 2, 1])])
+@pytest.mark.parametrize(("pixels", "together"), [(1, [1] * 3), (64 * 96 * 2, [2, 1])])
+def test_few_images_are_encoded_at_once(
+    pixels: int, together: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = small_network().eval()
+    encode, seen = network.classifier.encoder.encode, list[int]()
+
+    def count(image: Tensor) -> Encoded:
+        seen.append(len(image))
+        return encode(image)
+
+    monkeypatch.setattr(network.classifier.encoder, "encode", count)
+    monkeypatch.setattr(at_once, "PIXELS_AT_ONCE", pixels)
+    with torch.inference_mode():
+        got = network.see(images(3))
+    assert seen == together
+
+    learning = network.classifier.trace(images(3))  # a gradient may be wanted
+    assert seen == [*together, 3]
+    expected = encode(images(3))
+    torch.testing.assert_close(got.score, learning.score, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(got.encoded.pool5, expected.pool5, rtol=1e-4, atol=1e-5)
+    for some, all_of_them in zip(got.encoded.switches, expected.switches, strict=True):
+        assert torch.equal(some, all_of_them)
+
+
+@pytest.mark.parametrize(("pixels", "together"), [(1, [1] * 5), (64 * 96 * 2, [2, 2, 1])])
 def test_few_maps_are_decoded_at_once(
-    pixels: int, at_once: list[int], monkeypatch: pytest.MonkeyPatch
+    pixels: int, together: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network, index = small_network().eval(), torch.tensor([2, 0, 2, 1, 0])
     seed = torch.rand(5, CLASSES, generator=torch.Generator().manual_seed(11))
@@ -204,11 +234,11 @@ def test_few_maps_are_decoded_at_once(
     with torch.inference_mode():
         traced = network.see(images(3))
         g = network.activation(traced, index, seed)
-        together = network.softmax(g, traced, index)
-        monkeypatch.setattr(decouplednet, "PIXELS_AT_ONCE", pixels)
+        whole = network.softmax(g, traced, index)
+        monkeypatch.setattr(at_once, "PIXELS_AT_ONCE", pixels)
         got = network.softmax(g, traced, index)
         expected = network.decode(g, traced, index).softmax(dim=1)
 
-    assert seen == [5, *at_once, 5]
+    assert seen == [5, *together, 5]
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
-    torch.testing.assert_close(together, expected, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(whole, expected, rtol=1e-5, atol=1e-6)

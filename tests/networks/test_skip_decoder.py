@@ -89,6 +89,23 @@ def test_several_maps_of_an_image_share_one_pass_through_its_skips() -> None:
         torch.testing.assert_close(got[place : place + 1], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("few", [1, 3])
+def test_maps_that_are_decoded_in_turn_share_one_pass_through_the_skips_too(few: int) -> None:
+    module = decoder().eval()
+    g, skips = inputs(images=3, maps=4)
+    image_index = torch.tensor([2, 0, 2, 2])
+    encoded = Encoded(torch.empty(3, 1, 2, 3), (), skips)
+    expected = module.decode(g, encoded, image_index)
+    images_seen, maps_seen = list[int](), list[int]()
+    module.laterals[0].register_forward_hook(lambda _, one, __: images_seen.append(len(one[0])))
+    module.score.register_forward_hook(lambda _, one, __: maps_seen.append(len(one[0])))
+
+    got = torch.cat([*module.decode_in_turn(g, encoded, image_index, few)])
+
+    assert (images_seen, maps_seen) == ([2], {1: [1] * 4, 3: [3, 1]}[few])
+    torch.testing.assert_close(got, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_no_map_gives_no_scores() -> None:
     g, skips = inputs(maps=0)
 

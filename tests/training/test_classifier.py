@@ -3,6 +3,8 @@
 import copy
 from pathlib import Path
 
+import torch
+
 from decouplednet.training import classifier as stage1
 from decouplednet.training.start import start_network
 from tests.training.conftest import changed_parts, start
@@ -45,3 +47,28 @@ def test_a_finished_stage_1_is_read_back(shapes: Path, tmp_path: Path) -> None:
     again = start_network(plan)
     stage1.train_classifier(again, plan, folder)
     assert not changed_parts(network.state_dict(), again.state_dict())
+
+
+def test_accumulated_steps_make_the_updates_of_one_large_step(shapes: Path, tmp_path: Path) -> None:
+    # Without dropout and statistics of batches, which are drawn and taken for each step.
+    changes = (
+        *("classifier.trained_groups=0", "classifier.dropout=0", "classifier.optimizer=sgd"),
+        *("classifier.images_per_update=6", "classifier.updates=3", "classifier.learning_rate=0.1"),
+    )
+
+    def learnt(images_per_step: int) -> dict[str, torch.Tensor]:
+        network, plan, folder = start(
+            shapes,
+            tmp_path / str(images_per_step),
+            *changes,
+            f"classifier.images_per_step={images_per_step}",
+        )
+        before = copy.deepcopy(network.classifier.head.state_dict())
+        stage1.train_classifier(network, plan, folder)
+        after = network.classifier.head.state_dict()
+        return {name: after[name] - before[name] for name in after}
+
+    whole, parts = learnt(6), learnt(2)
+
+    assert all(change.abs().max() > 1e-4 for change in whole.values())
+    torch.testing.assert_close(parts, whole, rtol=1e-4, atol=1e-6)

@@ -147,7 +147,7 @@ def test_position_loss_matches_a_reading_position_by_position() -> None:
     score = torch.randn(2, 3, 3, 2, generator=torch.Generator().manual_seed(4))
     share, known = cell_shares(mask, (5, 4), 3)
 
-    terms = []
+    terms: list[list[float]] = [[], []]
     for image in range(2):
         for row in range(3):
             for column in range(2):
@@ -157,12 +157,12 @@ def test_position_loss_matches_a_reading_position_by_position() -> None:
                 for label in range(3):
                     probability = _sigmoid(float(score[image, label, row, column]))
                     part = float(share[cell][label])
-                    terms.append(
+                    terms[image].append(
                         -part * math.log(probability) - (1 - part) * math.log(1 - probability)
                     )
 
-    assert 0 < len(terms) < 2 * 3 * 2 * 3  # some cells are not known
-    expected = sum(terms) / len(terms)
+    assert 0 < len(terms[0]) < len(terms[1]) == 3 * 2 * 3  # some cells are not known
+    expected = sum(sum(of_image) / len(of_image) for of_image in terms) / 2
     assert float(position_loss(score, mask, (5, 4))) == pytest.approx(expected, rel=1e-5)
 
 
@@ -185,3 +185,29 @@ def test_the_weight_of_a_map_multiplies_its_mask_loss() -> None:
     weighted = mask_loss(score, target, torch.tensor([1.0, 0.25]))
 
     assert float(weighted) == pytest.approx((first + 0.25 * second) / 2, rel=1e-6)
+
+
+@pytest.mark.parametrize("parts", [[2, 2], [1, 1, 1, 1]])
+def test_the_mean_over_equal_parts_of_a_batch_is_the_loss_of_the_batch(parts: list[int]) -> None:
+    rng = torch.Generator().manual_seed(6)
+    mask = torch.cat([_masks(), _masks().flip(1)])
+    tags = torch.tensor([[1.0, 0, 0], [0, torch.nan, 1], [torch.nan] * 3, [1, 1, 0]])
+    score = torch.randn(4, 3, generator=rng)
+    positions = torch.randn(4, 3, 3, 2, generator=rng)
+    pixels = torch.randn(4, 2, 15, 20, generator=rng)
+    target = torch.where(mask == 255, mask, mask.clamp(max=1))
+    weight = torch.rand(4, generator=rng)
+
+    def losses(part: slice) -> torch.Tensor:
+        return torch.stack(
+            [
+                tag_loss(score[part], tags[part], torch.tensor([1.0, 2.0, 3.0])),
+                position_loss(positions[part], mask[part], (5, 4)),
+                mask_loss(pixels[part], target[part], weight[part]),
+            ]
+        )
+
+    ends = [sum(parts[: number + 1]) for number in range(len(parts))]
+    each = [losses(slice(end - size, end)) for size, end in zip(parts, ends, strict=True)]
+
+    torch.testing.assert_close(torch.stack(each).mean(dim=0), losses(slice(0, 4)))

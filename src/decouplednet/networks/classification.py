@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from decouplednet.networks.encoder import Encoder
+from decouplednet.networks.encoder import Encoder, encode_in_turn
 from decouplednet.networks.initialisation import Initialise, gaussian
 from decouplednet.networks.pooling import MAX_POOLING, Pooling
 from decouplednet.networks.precision import full_precision
@@ -171,5 +171,5 @@ class Classifier(nn.Module):
 
     def trace(self, image: Tensor) -> Traced:
         """Return the scores of (B, 3, H, W) images with all that led to them."""
-        encoded = self.encoder.encode(image)
+        encoded = encode_in_turn(self.encoder, image)
         return Traced(encoded, *self.head.trace(encoded.pool5))

@@ -1,17 +1,16 @@
 """The three parts put together: see an image once, then segment any classes of it."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
+from decouplednet.networks.at_once import at_once
 from decouplednet.networks.classification import Classifier, Traced
 from decouplednet.networks.part import Part
 from decouplednet.networks.saliency import class_saliency
 from decouplednet.networks.vgg import Encoded
-
-PIXELS_AT_ONCE = 320 * 320
-"""Of the maps that the CPU decodes together for prediction: one in the paper's frame."""
 
 
 class Bridging(Part, Protocol):
@@ -54,6 +53,20 @@ class Decoder(Part, Protocol):
             g: (M, G, h, w) activation maps.
             encoded: of B images, with the switches or skips that the decoder uses.
             image_index: (M,) int64, the image of each map, below B.
+        """
+
+    def decode_in_turn(
+        self, g: Tensor, encoded: Encoded, image_index: Tensor, few: int
+    ) -> Iterator[Tensor]:
+        """Yield what ``decode`` returns, of ``few`` maps after the other.
+
+        What is the same for all maps of an image is computed once all the same.
+
+        Args:
+            g: as for ``decode``.
+            encoded: likewise.
+            image_index: likewise.
+            few: maps that are decoded together, at least 1.
         """
 
 
@@ -128,20 +141,17 @@ class DecoupledNet(nn.Module):
     def softmax(self, g: Tensor, traced: Traced, image_index: Tensor) -> Tensor:
         """Return the (M, 2, H, W) float32 softmax of maps, background first.
 
-        On the CPU, as many are decoded at once as have ``PIXELS_AT_ONCE`` together: a decoder holds
-        several times 64 numbers for each pixel, and more maps at once are no faster there.
+        On the CPU only some are decoded together, see ``at_once``.
 
         Args:
             g: (M, G, H / stride, W / stride) activation maps.
             traced: what ``see`` returned for B images.
             image_index: (M,) int64, the image of each map, below B.
         """
-        pixels = g.shape[2] * g.shape[3] * self.classifier.encoder.stride**2
-        few = max(1, PIXELS_AT_ONCE // pixels if g.device.type == "cpu" else len(g))
-        parts = zip(torch.split(g, few), torch.split(image_index, few), strict=True)
-        return torch.cat(
-            [self.decode(part, traced, index).float().softmax(dim=1) for part, index in parts]
-        )
+        stride = self.classifier.encoder.stride
+        few = at_once(len(g), g.shape[2] * stride, g.shape[3] * stride, g.device)
+        scores = self.decoder.decode_in_turn(g, traced.encoded, image_index, few)
+        return torch.cat([of_few.float().softmax(dim=1) for of_few in scores])
 
     def forward(
         self,

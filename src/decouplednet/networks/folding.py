@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from decouplednet.networks.part import Part
 from decouplednet.networks.shortcuts import shortcuts_allowed
 
 Value = TypeVar("Value")
@@ -151,7 +152,7 @@ def in_turn(layers: Group, x: Tensor) -> Tensor:
     return x
 
 
-def may_fold(part: nn.Module) -> bool:
+def may_fold(part: Part) -> bool:
     """Return whether a part may be computed in a faster way: nothing of it learns."""
     # Statistics may be estimated while all else is evaluated.
     training = any(module.training for module in part.modules())

@@ -85,6 +85,14 @@ class DeconvolutionNetwork(nn.Module):
         score: Tensor = self(g, of_maps(image_index, *encoded.switches))
         return score
 
+    def decode_in_turn(
+        self, g: Tensor, encoded: Encoded, image_index: Tensor, few: int
+    ) -> Iterator[Tensor]:
+        """Yield the scores of a few maps after the other; see ``Decoder``."""
+        parts = zip(torch.split(g, few), torch.split(image_index, few), strict=True)
+        for part, index in parts:
+            yield self.decode(part, encoded, index)
+
 
 def _groups(widths: Widths) -> Iterator[list[nn.Module]]:
     """Yield the layers after unpool5, unpool4, ... unpool1; a group's last layer narrows."""

@@ -1,6 +1,6 @@
 """A light decoder: the activation map grows by interpolation, and skips bring the borders back."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +40,7 @@ class SkipDecoder(nn.Module):
     """Grow activation maps skip by skip and tell foreground from background.
 
     Skips are the same for all classes of an image, so their 1 x 1 convolutions are computed once
-    an image for all its maps that are decoded together.
+    an image for all its maps.
 
     Args:
         channels: of g.
@@ -95,19 +95,40 @@ class SkipDecoder(nn.Module):
             skips: (B, ...) activations of images, the shallowest first, of any sizes.
             image_index: (M,) int64, the image of each map, below B.
         """
+        (scores,) = self._in_turn(g, skips, image_index, max(1, len(g)))
+        return scores
+
+    def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
+        """Return the scores of each map; see ``Decoder``."""
+        score: Tensor = self(g, encoded.skips, image_index)
+        return score
+
+    def decode_in_turn(
+        self, g: Tensor, encoded: Encoded, image_index: Tensor, few: int
+    ) -> Iterator[Tensor]:
+        """Yield the scores of a few maps after the other; see ``Decoder``."""
+        yield from self._in_turn(g, encoded.skips, image_index, few)
+
+    def _in_turn(
+        self, g: Tensor, skips: tuple[Tensor, ...], image_index: Tensor, few: int
+    ) -> Iterator[Tensor]:
         images, place = with_maps(image_index, len(skips[0]) if skips else 1)
-        x = g
-        every = zip(self._to_apply(g.device), reversed(skips), strict=True)
-        for number, ((lateral, level), skip) in enumerate(every):
+        layers = self._to_apply(g.device)
+        narrowed = []
+        for number, ((lateral, _), skip) in enumerate(zip(layers, reversed(skips), strict=True)):
             (of_images,) = of_maps(images, skip)
-            narrowed = in_turn(lateral, of_images)
+            beside = in_turn(lateral, of_images)
             if self.grids is not None:
                 grid = self.grids[number]
-                narrowed = _resized(narrowed, grid * g.shape[2], grid * g.shape[3])
-            (beside,) = of_maps(place, narrowed)
-            grown = _resized(x, beside.shape[2], beside.shape[3])
-            x = in_turn(level, torch.cat([grown, beside], dim=1))
-        return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
+                beside = _resized(beside, grid * g.shape[2], grid * g.shape[3])
+            narrowed.append(beside)
+        for part, index in zip(torch.split(g, few), torch.split(place, few), strict=True):
+            x = part
+            for (_, level), beside in zip(layers, narrowed, strict=True):
+                (of_part,) = of_maps(index, beside)
+                grown = _resized(x, of_part.shape[2], of_part.shape[3])
+                x = in_turn(level, torch.cat([grown, of_part], dim=1))
+            yield _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
 
     def _to_apply(self, device: torch.device) -> Sequence[tuple[Group, Group]]:
         """Return the layers of each lateral and of its level.
@@ -124,11 +145,6 @@ class SkipDecoder(nn.Module):
         return in_bytes(self, self._in_bytes, lambda: _quantised(plain, dtype)) or self._folded.get(
             tensors, lambda: _folded(plain, dtype), dtype
         )
-
-    def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
-        """Return the scores of each map; see ``Decoder``."""
-        score: Tensor = self(g, encoded.skips, image_index)
-        return score
 
 
 Entered = tuple[nn.Module, nn.Module]

@@ -63,13 +63,16 @@ def position_loss(score_map: Tensor, mask: Tensor, grid: tuple[int, int]) -> Ten
         grid: (h, w) of pool5, h' and w' or an even number larger: fc6 is not padded.
 
     Returns:
-        scalar: the mean over the classes and all known cells of the batch; 0 without any.
+        scalar: for each image the mean over the classes and its known cells, then the mean over the
+        images; an image without a known cell adds 0. The mean over two halves of a batch equals
+        the batch's, so gradients can be accumulated.
     """
     share, known = cell_shares(mask, grid, score_map.shape[1])
     share, known = (_middle(cells, score_map.shape[2:]) for cells in (share, known))
     counted = (known >= LEAST_KNOWN).to(share)
     each = F.binary_cross_entropy_with_logits(score_map.float(), share, reduction="none")
-    return (each * counted).sum() / (counted.sum() * score_map.shape[1]).clamp(min=1)
+    per_image = (each * counted).sum(dim=(1, 2, 3)) / counted.sum(dim=(1, 2, 3)).clamp(min=1)
+    return per_image.mean() / score_map.shape[1]
 
 
 def cell_shares(mask: Tensor, grid: tuple[int, int], class_count: int) -> tuple[Tensor, Tensor]:
@@ -118,7 +121,8 @@ def mask_loss(score: Tensor, target: Tensor, weight: Tensor | None = None) -> Te
 
     Returns:
         scalar: for each map the mean over its pixels that are not ignored, times its weight, then
-        the mean over the maps; a map of ignored pixels alone adds 0.
+        the mean over the maps; a map of ignored pixels alone adds 0. The mean over two halves of a
+        batch equals the batch's, so gradients can be accumulated.
 
     Source:
         PAPER.md, segmentation network: e_s, as softmax cross-entropy over the two channels.
