@@ -57,3 +57,17 @@ def test_an_overlay_refuses_an_image_of_another_size() -> None:
     expected = r"shape \(3, 2, 3\) .* label map of \(2, 3\) \(H, W\); expected \(2, 3, 3\)"
     with pytest.raises(DataError, match=expected):
         example().overlay(np.zeros((3, 2, 3), np.uint8))
+
+
+@pytest.mark.parametrize("strength", [0.5, 0.7, np.float32(0.3)])
+def test_an_overlay_of_many_strips_is_the_formula_for_all_pixels(strength: float) -> None:
+    rng = np.random.default_rng(3)
+    image = rng.integers(0, 256, (301, 647, 3), dtype=np.uint8)
+    label_map = rng.integers(0, 21, (301, 647)).astype(np.uint8)
+    colours = np.array([colour_of(index) for index in range(21)], np.float32)[label_map]
+    mixed = np.rint(image + strength * (colours - image)).astype(np.uint8)
+    expected = np.where(label_map[..., None] == 0, image, mixed)
+
+    overlay = Prediction(label_map, {}, {}, ()).overlay(image, strength)
+
+    np.testing.assert_array_equal(overlay, expected)

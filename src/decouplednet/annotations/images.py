@@ -3,7 +3,7 @@
 import os
 import stat
 import warnings
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,16 +24,17 @@ _UNREAD_SUFFIXES = frozenset(
         *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
     )
 )
-# How the stored picture is turned to be shown (EXIF 2.32, tag 274).
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+# Where the stored pixels lie in the shown picture, (H, W, 3): a view of it (EXIF 2.32, tag 274).
+_TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: np.fliplr,
+    3: lambda shown: np.rot90(shown, 2),
+    4: np.flipud,
+    5: lambda shown: shown.swapaxes(0, 1),
+    6: np.rot90,
+    7: lambda shown: np.rot90(shown.swapaxes(0, 1), 2),
+    8: lambda shown: np.rot90(shown, -1),
 }
+_PIXELS = 2**18  # most pixels of a strip that is copied at once, unless a row has more
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # width and height change places
 NO_IMAGE = (
     f"there is no image in this folder; image files end in {', '.join(sorted(IMAGE_SUFFIXES))}"
@@ -135,7 +136,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """Return the picture as a viewer shows it.
 
     The EXIF orientation is applied. Grey, palette and CMYK pictures become RGB, 16-bit grey is
-    scaled to 0..255, and transparent pixels are laid over white.
+    scaled to 0..255, and transparent pixels are laid over white. At most 7 bytes a pixel are held
+    meanwhile: the picture as Pillow decodes it, and the pixels.
 
     Returns:
         (H, W, 3) uint8, red first.
@@ -147,9 +149,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     with opened(path) as image:
         refuse_series(image)
         image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
-        turn = _TURNS.get(_orientation(image))
-        upright = image if turn is None else image.transpose(turn)
-        return np.array(_to_rgb(upright, image.format))
+        return _upright(image, _orientation(image))
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -267,6 +267,19 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # Pillow's reader raises several kinds on damaged EXIF
         return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
+    """Return the (H, W, 3) pixels of a loaded picture, strip by strip, so that no copy is made."""
+    width, height = image.size
+    turned = orientation in _QUARTER_TURNS
+    shown = np.empty((width, height, 3) if turned else (height, width, 3), np.uint8)
+    stored = _TURNS[orientation](shown) if orientation in _TURNS else shown
+    rows = max(1, _PIXELS // width)
+    for top in range(0, height, rows):
+        strip = image.crop((0, top, width, min(top + rows, height)))
+        stored[top : top + rows] = np.asarray(_to_rgb(strip, image.format))
+    return shown
 
 
 def _to_rgb(image: Image.Image, file_format: str | None) -> Image.Image:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from decouplednet.classes import BACKGROUND, palette
 from decouplednet.errors import DataError
 from decouplednet.inference.pixels import AnyImage, pixels_of
+from decouplednet.inference.strips import strips
+
+_PIXELS = 2**16  # of a strip of an overlay: 2 MB while its colours are mixed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +47,8 @@ class Prediction:
     def overlay(self, image: AnyImage, strength: float = 0.5) -> NDArray[np.uint8]:
         """Return the image with the colours of its classes laid over it.
 
+        Beside the image and what is returned, memory holds a strip of it.
+
         Args:
             image: the image that was predicted: a file, a Pillow image, or (H, W, 3) uint8 RGB.
             strength: share of colour, in [0, 1], in each pixel of a class; background is untouched.
@@ -60,6 +65,11 @@ class Prediction:
                 f"an image of shape {pixels.shape} does not lie under a label map of "
                 f"{self.label_map.shape} (H, W); expected {(*self.label_map.shape, 3)}"
             )
-        colours = np.frombuffer(palette(), np.uint8).reshape(256, 3)[self.label_map]
-        mixed = np.rint(pixels + strength * (colours.astype(np.float32) - pixels)).astype(np.uint8)
-        return np.where((self.label_map == BACKGROUND)[..., None], pixels, mixed)
+        colour_of = np.frombuffer(palette(), np.uint8).reshape(256, 3).astype(np.float32)
+        laid = np.empty(pixels.shape, np.uint8)
+        for strip in strips(self.label_map.shape, most=_PIXELS):
+            part = slice(strip.start, strip.stop)
+            below, labels = pixels[part], self.label_map[part]
+            mixed = np.rint(below + strength * (colour_of[labels] - below)).astype(np.uint8)
+            laid[part] = np.where((labels == BACKGROUND)[..., None], below, mixed)
+        return laid
