@@ -144,7 +144,9 @@ class Predictor:
             ModelError: the network's output is not finite.
         """
         with evaluating(self.network), torch.inference_mode():
-            return _mean_score([self._see(view, images) for view in self.views()])
+            score = _mean_score([self._see(view, images) for view in self.views()])
+        check_finite(score, "class scores")
+        return score
 
     def views(self) -> tuple[FrameView, ...]:
         """Return the views over which each image is averaged."""
