@@ -1,10 +1,16 @@
 import errno
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from decouplednet.annotations.files import not_written, read_text, write_atomically
+from decouplednet.annotations.files import (
+    not_written,
+    read_text,
+    write_atomically,
+    write_parts_atomically,
+)
 from decouplednet.errors import DataError
 
 
@@ -86,3 +92,24 @@ def test_another_encoding_is_refused_with_the_byte_and_the_remedy(tmp_path: Path
 def test_text_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"a\.txt: cannot be read: No such file or directory"):
         read_text(tmp_path / "a.txt")
+
+
+def test_a_file_is_written_part_by_part(tmp_path: Path) -> None:
+    write_parts_atomically(tmp_path / "new/a.bin", (bytes([number]) * 2 for number in range(3)))
+
+    assert (tmp_path / "new/a.bin").read_bytes() == b"\0\0\1\1\2\2"
+
+
+@pytest.mark.parametrize("fault", [DataError("no part"), KeyboardInterrupt()])
+def test_a_part_that_cannot_be_made_leaves_the_old_file(
+    tmp_path: Path, fault: BaseException
+) -> None:
+    def parts() -> Iterator[bytes]:
+        yield b"half"
+        raise fault
+
+    (tmp_path / "a.bin").write_bytes(b"old")
+    with pytest.raises(type(fault)):
+        write_parts_atomically(tmp_path / "a.bin", parts())
+
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("a.bin", b"old")]

@@ -4,6 +4,7 @@ import errno
 import io
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 from decouplednet.errors import DataError
@@ -20,10 +21,23 @@ _REMEDIES = {
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file that is either wholly there or not there at all.
+    """Write a file that is either wholly there or not there at all, see ``write_parts_atomically``.
+
+    Raises:
+        DataError: the disk is full, the folder may not be written, or the like. Nothing is left.
+    """
+    write_parts_atomically(path, (content,))
+
+
+def write_parts_atomically(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file that is either wholly there or not there at all, part by part.
 
     Folders that are missing are made. The content goes to a file beside ``path`` first, which then
     takes its name; what stood at ``path`` before stays until that moment.
+
+    Args:
+        path: of the file.
+        parts: of its content, taken one after the other.
 
     Raises:
         DataError: the disk is full, the folder may not be written, or the like. Nothing is left.
@@ -34,13 +48,16 @@ def write_atomically(path: Path, content: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as stream:
-            stream.write(content)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         beside.replace(path)
     except OSError as fault:
         _remove(beside)
         raise DataError(f"{path}: {not_written(fault)}") from None
+    except BaseException:  # an interruption, or what is wrong with a part
+        _remove(beside)
+        raise
 
 
 def not_written(fault: OSError) -> str:

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from decouplednet.inference.given_tags import GivenTags
     from decouplednet.inference.label_maps import Written
-    from decouplednet.inference.reading import PredictsImages
-    from decouplednet.inference.segmenter import Segmenter
+    from decouplednet.inference.predictor import Predictor
     from decouplednet.inference.sources import Sources
 
 
@@ -80,26 +79,17 @@ def predict(
     Label maps keep the paths of their images. predictions.csv, image,class,score, has a row for
     each image and class. Images that cannot be read are named; the exit status is then 1.
     """
-    from decouplednet.annotations.images import allowing_pixels
     from decouplednet.inference.devices import choose_device, precision_word
     from decouplednet.inference.given_tags import read_given_tags
-    from decouplednet.inference.label_maps import write_label_maps
     from decouplednet.inference.model_folder import load_model
     from decouplednet.inference.sources import find_sources
-    from decouplednet.inference.tiles import MOST_PIXELS
-    from decouplednet.progress import bar
 
     sources = find_sources(images, out)
     segmenter = load_model(model, choose_device(device), precision)
     names = frozenset(source.name for source in sources.images)
     given = read_given_tags(tags, segmenter.classes, names) if tags else None
-    alone = tile is not None and len(sources.images) == 1  # then its tiles are what takes long
-    predictor = _predictor(segmenter, threshold, tile, quiet=quiet or not alone)
-    told, shown = given.of if given else None, bar("images", quiet or alone)
-    with allowing_pixels(0 if tile is None else MOST_PIXELS):
-        written = write_label_maps(
-            predictor, sources.images, out, given=told, overlay=overlay, progress=shown
-        )
+    predictor = segmenter.predictor(threshold=threshold)
+    written = _write(predictor, tile, sources, out, given, overlay=overlay, quiet=quiet)
     if not quiet:
         computed = precision_word(segmenter.precision)
         for line in _lines(out, written, sources, given, computed, overlay=overlay):
@@ -110,17 +100,37 @@ def predict(
         raise typer.Exit(1)
 
 
-def _predictor(
-    segmenter: "Segmenter", threshold: float | None, tile: int | None, *, quiet: bool
-) -> "PredictsImages":
-    from decouplednet.inference.tiles import TiledPredictor
+def _write(
+    predictor: "Predictor",
+    tile: int | None,
+    sources: "Sources",
+    out: Path,
+    given: "GivenTags | None",
+    *,
+    overlay: bool,
+    quiet: bool,
+) -> "Written":
+    """Write the label maps, of images that are seen in tiles where they have a side."""
+    from decouplednet.annotations.images import allowing_pixels
+    from decouplednet.inference.label_maps import write_label_maps
+    from decouplednet.inference.room import room_for
+    from decouplednet.inference.tiles import MOST_PIXELS, TiledPredictor
     from decouplednet.progress import bar
 
-    predictor = segmenter.predictor(threshold=threshold)
+    told, of_images = given.of if given else None, sources.images
     if tile is None:
-        return predictor
-    shown = bar("rows of tiles", quiet)
-    return TiledPredictor(predictor=predictor, tile=tile, progress=shown)
+        shown = bar("images", quiet)
+        return write_label_maps(
+            predictor, of_images, out, given=told, overlay=overlay, progress=shown
+        )
+    alone = len(of_images) == 1  # then its tiles are what takes long
+    rows, shown = bar("rows of tiles", quiet or not alone), bar("images", quiet or alone)
+    tiled = TiledPredictor(predictor=predictor, tile=tile, progress=rows)
+    room = room_for(tiled, overlay=overlay)
+    with allowing_pixels(MOST_PIXELS):
+        return write_label_maps(
+            tiled, of_images, out, given=told, overlay=overlay, room=room, progress=shown
+        )
 
 
 def _lines(

@@ -1,12 +1,11 @@
 """Predict a folder of images into a folder of label maps."""
 
-import csv
 import io
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from decouplednet.annotations.files import write_atomically
-from decouplednet.annotations.images import read_image
+from decouplednet.annotations.images import image_size, read_image
 from decouplednet.annotations.masks import write_mask
 from decouplednet.errors import DataError
 from decouplednet.inference.batches import IMAGES_AT_ONCE, PIXELS_AT_ONCE, ahead, batched
@@ -23,14 +22,13 @@ from decouplednet.inference.legend import LEGEND, legend
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.reading import PredictsImages
 from decouplednet.inference.results_folder import (
-    HEADER,
-    SCORES,
     Earlier,
-    Row,
     check_nothing_lost,
     check_writable,
     earlier_results,
 )
+from decouplednet.inference.room import Room, TiledImage
+from decouplednet.inference.scores_table import ScoresTable
 from decouplednet.inference.sources import OVERLAYS, Source
 
 T = TypeVar("T")
@@ -71,12 +69,14 @@ def write_label_maps(
     *,
     given: Mapping[str, frozenset[str]] | None = None,
     overlay: bool = False,
+    room: Room | None = None,
     progress: Progress[Source] = iter,
 ) -> Written:
     """Predict images; write a label map for each and ``predictions.csv`` for all of them.
 
     While some images are predicted, the next are read and the last are written. Memory holds as
-    many images as three batches at most, see ``batched``.
+    many images as three batches at most, see ``batched``; one of which three would not fit is
+    there alone.
 
     ``predictions.csv`` has a row for each image that was written and each class of the model, its
     score being the class's probability in [0, 1]. Each file is written atomically. What an earlier
@@ -89,6 +89,7 @@ def write_label_maps(
         out: the folder of ``predictions.csv``.
         given: image name to the classes that replace the gate; others are left to the gate.
         overlay: also write each image with the colours of its classes, and their legend.
+        room: refuses images that do not fit into memory; None: none is refused.
         progress: shows how far the images are read; at most two batches wait after that.
 
     Raises:
@@ -100,15 +101,53 @@ def write_label_maps(
     earlier = earlier_results(out)
     check_nothing_lost(sources, earlier, overlay=overlay)
     check_writable(out)
-    done = _Done(dict(earlier.rows))
+    done, entry = _Done(ScoresTable(out)), _Entry(given or {}, room)
     try:
-        _write_each(_predicted(predictor, progress(sources), given or {}), earlier, done, overlay)
+        for _, together in groupby(progress(sources), entry.together):
+            _write_each(_predicted(predictor, together, entry), earlier, done, overlay)
     finally:  # an interruption leaves a table of what is there, which a later call may replace
-        write_atomically(out / SCORES, _table(chain.from_iterable(done.rows.values())))
+        done.table.finish(earlier.rows_left(done.written))
     if overlay and done.written:
         write_atomically(out / OVERLAYS / LEGEND, legend(predictor.classes))
-    left = len(earlier.rows.keys() - done.written)
+    left = len(earlier.label_maps - done.written)
     return Written(len(done.written), left, tuple(done.failures))
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """How images are read.
+
+    Args:
+        given: image name to the classes that are known.
+        room: refuses those that do not fit; None: none.
+    """
+
+    given: Mapping[str, frozenset[str]]
+    room: Room | None
+
+    def read(self, source: Source) -> _Read:
+        """Return an image.
+
+        Raises:
+            DataError: it cannot be read, or does not fit.
+        """
+        if self.room is not None:
+            self.room.check(source.image, self._measured(source))
+        return source, read_image(source.image)
+
+    def together(self, source: Source) -> str:
+        """Return what is the same for neighbours that may be in memory together."""
+        if self.room is None:
+            return ""
+        try:
+            scarce = self.room.is_scarce(self._measured(source))
+        except DataError:  # whoever reads it is told
+            return ""
+        return source.listed if scarce else ""
+
+    def _measured(self, source: Source) -> TiledImage:
+        tags = self.given.get(source.name)
+        return TiledImage(image_size(source.image), None if tags is None else len(tags))
 
 
 @dataclass(slots=True)
@@ -116,47 +155,41 @@ class _Done:
     """What came of the images so far.
 
     Args:
-        rows: of the table, by label map.
+        table: of the scores.
         written: label maps of this call.
         failures: one line each.
     """
 
-    rows: dict[Path, tuple[Row, ...]]
+    table: ScoresTable
     written: set[Path] = field(default_factory=set)
     failures: list[str] = field(default_factory=list)
 
-    def take(self, result: _Seen | DataError) -> None:
-        """Note one more image; it may have been noted before."""
-        if isinstance(result, DataError):
-            self.failures.append(str(result))
-            return
-        self.written.add(result.source.label_map)
-        self.rows[result.source.label_map] = tuple(_rows(result))
+    def take(self, seen: _Seen | DataError, earlier: Earlier, *, overlay: bool) -> None:
+        """Write what is predicted of an image, and note that, or what was or went wrong with it."""
+        try:
+            if isinstance(seen, DataError):
+                raise seen
+            _write(seen, earlier, overlay=overlay)
+            self.table.add(seen.source.listed, seen.prediction.scores)
+        except DataError as fault:
+            self.failures.append(str(fault))
+        else:
+            self.written.add(seen.source.label_map)
 
 
 def _write_each(
     results: Iterable[_Seen | DataError], earlier: Earlier, done: _Done, overlay: bool
 ) -> None:
-    """Write what is predicted in another thread, and note what came of it, whatever happens."""
-    pending = deque[tuple[int, Future[_Seen | DataError]]]()
-
-    def take_first() -> None:
-        done.take(pending[0][1].result())
-        pending.popleft()
-
+    """Write what is predicted in another thread, which no interruption reaches, to its end."""
+    pending = deque[tuple[int, Future[None]]]()
     with ThreadPoolExecutor(1, "write") as writer:
-        try:
-            for seen in results:
-                size = 0 if isinstance(seen, DataError) else seen.image[..., 0].size
-                pending.append((size, writer.submit(_write, seen, earlier, overlay=overlay)))
-                while len(pending) > IMAGES_AT_ONCE or _waiting(pending) > PIXELS_AT_ONCE:
-                    take_first()
-            while pending:
-                take_first()
-        finally:  # what was written beside the one that stopped it
-            for _, future in pending:
-                if future.exception() is None:
-                    done.take(future.result())
+        for seen in results:
+            size = 0 if isinstance(seen, DataError) else seen.image[..., 0].size
+            pending.append((size, writer.submit(done.take, seen, earlier, overlay=overlay)))
+            while len(pending) > IMAGES_AT_ONCE or _waiting(pending) > PIXELS_AT_ONCE:
+                pending.popleft()[1].result()
+        while pending:
+            pending.popleft()[1].result()
 
 
 def _waiting(pending: Iterable[tuple[int, object]]) -> int:
@@ -164,22 +197,22 @@ def _waiting(pending: Iterable[tuple[int, object]]) -> int:
 
 
 def _predicted(
-    predictor: PredictsImages, sources: Iterable[Source], given: Mapping[str, frozenset[str]]
+    predictor: PredictsImages, sources: Iterable[Source], entry: _Entry
 ) -> Iterator[_Seen | DataError]:
     """Yield each image that can be read with its prediction, and what is wrong with the others."""
-    for batch in ahead(batched(_read_each(sources), weigh=_pixels)):
+    for batch in ahead(batched(_read_each(sources, entry), weigh=_pixels)):
         yield from (fault for fault in batch if isinstance(fault, DataError))
         read = [one for one in batch if not isinstance(one, DataError)]
-        tags = [given.get(source.name) for source, _ in read]
+        tags = [entry.given.get(source.name) for source, _ in read]
         predictions = predictor.predict([image for _, image in read], tags, class_maps=False)
         for (source, image), prediction in zip(read, predictions, strict=True):
             yield _Seen(source, image, prediction)
 
 
-def _read_each(sources: Iterable[Source]) -> Iterator[_Read | DataError]:
+def _read_each(sources: Iterable[Source], entry: _Entry) -> Iterator[_Read | DataError]:
     for source in sources:
         try:
-            yield source, read_image(source.image)
+            yield entry.read(source)
         except DataError as fault:
             yield fault
 
@@ -188,33 +221,18 @@ def _pixels(read: _Read | DataError) -> int:
     return 0 if isinstance(read, DataError) else read[1].shape[0] * read[1].shape[1]
 
 
-def _rows(seen: _Seen) -> Iterator[Row]:
-    for name, score in seen.prediction.scores.items():
-        yield seen.source.listed, name, f"{score:.6f}"
+def _write(seen: _Seen, earlier: Earlier, *, overlay: bool) -> None:
+    """Write what is predicted of an image.
 
-
-def _table(rows: Iterable[Row]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(HEADER)
-    writer.writerows(rows)
-    return text.getvalue().encode()
-
-
-def _write(seen: _Seen | DataError, earlier: Earlier, *, overlay: bool) -> _Seen | DataError:
-    """Write what is predicted of an image, and return it, or what was or went wrong with it."""
-    if isinstance(seen, DataError):
-        return seen
+    Raises:
+        DataError: a file cannot be written or removed.
+    """
     place = seen.source.overlay
-    try:
-        write_mask(seen.source.label_map, seen.prediction.label_map)
-        if overlay:
-            write_atomically(place, _jpeg(seen.prediction.overlay(seen.image), place))
-        elif place in earlier.overlays:  # it shows another label map than the one beside it
-            _remove(place)
-    except DataError as fault:
-        return fault
-    return seen
+    write_mask(seen.source.label_map, seen.prediction.label_map)
+    if overlay:
+        write_atomically(place, _jpeg(seen.prediction.overlay(seen.image), place))
+    elif place in earlier.overlays:  # it shows another label map than the one beside it
+        _remove(place)
 
 
 def _jpeg(overlay: NDArray[np.uint8], place: Path) -> bytes:

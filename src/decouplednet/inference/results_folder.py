@@ -1,19 +1,14 @@
 """The folder that predictions go into: what an earlier call left, and what must not be lost."""
 
-import csv
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from decouplednet.errors import DataError
+from decouplednet.inference.scores_table import Row, read_rows, refusing_other_tables
 from decouplednet.inference.sources import Source, results_of
-
-SCORES = "predictions.csv"
-HEADER = ("image", "class", "score")
-
-Row = tuple[str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,12 +16,33 @@ class Earlier:
     """What an earlier call wrote and is still there.
 
     Args:
-        rows: label map to the rows of its image in ``predictions.csv``.
+        folder: of the results.
+        images: what ``predictions.csv`` calls an image, to its label map.
+        label_maps: all of them.
         overlays: those of the same images.
     """
 
-    rows: Mapping[Path, tuple[Row, ...]]
+    folder: Path
+    images: Mapping[str, Path]
+    label_maps: frozenset[Path]
     overlays: frozenset[Path]
+
+    def rows_left(self, written: Collection[Path]) -> Iterator[Row]:
+        """Yield the rows of ``predictions.csv`` that still hold.
+
+        Args:
+            written: label maps that were written over.
+
+        Raises:
+            DataError: the table is no longer what it was.
+        """
+        if not self.images:
+            return
+        with refusing_other_tables(self.folder):
+            for row in read_rows(self.folder):
+                label_map = self.images.get(row[0])
+                if label_map is not None and label_map not in written:
+                    yield row
 
 
 def earlier_results(out: Path) -> Earlier:
@@ -35,23 +51,18 @@ def earlier_results(out: Path) -> Earlier:
     Raises:
         DataError: a file of that name is there, but is no table of predictions.
     """
-    table = out / SCORES
-    if not os.path.lexists(table):
-        return Earlier({}, frozenset())
-    rows: dict[Path, tuple[Row, ...]] = {}
-    overlays = set()
-    try:
-        for image, name, score in _read(table):
+    images: dict[str, Path] = {}
+    overlays, seen = set[Path](), set[str]()
+    with refusing_other_tables(out):
+        for image, _, _ in read_rows(out):
+            if image in seen:
+                continue
+            seen.add(image)
             label_map, overlay = results_of(PurePosixPath(image), out)
             if label_map.is_file():
-                rows[label_map] = (*rows.get(label_map, ()), (image, name, score))
+                images[image] = label_map
                 overlays.add(overlay)
-    except (OSError, ValueError, csv.Error):
-        raise DataError(
-            f"{table}: is there, but is no table {','.join(HEADER)} of an earlier predict; choose "
-            "another --out"
-        ) from None
-    return Earlier(rows, frozenset(overlays))
+    return Earlier(out, images, frozenset(images.values()), frozenset(overlays))
 
 
 def check_nothing_lost(sources: Sequence[Source], earlier: Earlier, *, overlay: bool) -> None:
@@ -65,7 +76,7 @@ def check_nothing_lost(sources: Sequence[Source], earlier: Earlier, *, overlay: 
     Raises:
         DataError: such a file is there; the message says how many.
     """
-    places = [each.label_map for each in sources if each.label_map not in earlier.rows]
+    places = [each.label_map for each in sources if each.label_map not in earlier.label_maps]
     if overlay:
         places += [each.overlay for each in sources if each.overlay not in earlier.overlays]
     lost = [place for place in places if place.is_file()]
@@ -93,12 +104,3 @@ def check_writable(folder: Path) -> None:
         raise DataError(
             f"{folder}: cannot be written: {fault.strerror}; free space or choose another --out"
         ) from None
-
-
-def _read(table: Path) -> list[Row]:
-    """Return the rows under the header; a table that is not ours is a ValueError."""
-    with table.open(newline="", encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
-    if tuple(header) != HEADER:
-        raise ValueError(header)
-    return [(image, name, score) for image, name, score in rows]

@@ -2,18 +2,23 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from decouplednet.annotations.images import allowing_pixels
+from decouplednet.annotations.images import allowing_pixels, image_size
 from decouplednet.classes import ClassList
-from decouplednet.dataset.frame import Frame
+from decouplednet.dataset.frame import Frame, check_pixels
 from decouplednet.errors import ModelError
 from decouplednet.inference.pixels import AnyImage, pixels_of
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.procedure import Procedure
+from decouplednet.inference.reading import size_of
+from decouplednet.inference.room import Room, TiledImage, room_for
 from decouplednet.inference.tiles import MOST_PIXELS, TiledPredictor
 from decouplednet.networks.decouplednet import DecoupledNet
 
@@ -109,12 +114,31 @@ class Segmenter:
                 ``TiledPredictor``; None: every image is seen as a whole.
 
         Raises:
-            DataError: the image cannot be read, or a tag is no class of the model; the message
-                names the nearest one.
+            DataError: the image cannot be read, or takes more memory in tiles than is available, or
+                a tag is no class of the model; the message names the nearest one.
             SettingsError: the threshold is no probability, or the tile is too small.
         """
         predictor = self.predictor(threshold=threshold)
-        by = predictor if tile is None else TiledPredictor(predictor=predictor, tile=tile)
-        with allowing_pixels(0 if tile is None else MOST_PIXELS):
-            pixels = pixels_of(image)
-        return by.predict([pixels], [tags])[0]
+        if tile is None:
+            return predictor.predict([pixels_of(image)], [tags])[0]
+        tiled = TiledPredictor(predictor=predictor, tile=tile)
+        with allowing_pixels(MOST_PIXELS):
+            pixels = _fitting(image, tags, room_for(tiled))
+        return tiled.predict([pixels], [tags])[0]
+
+
+def _fitting(image: AnyImage, tags: Collection[str] | None, room: Room) -> NDArray[np.uint8]:
+    """Return the pixels of an image that can be seen in tiles, whose given classes keep their maps.
+
+    Raises:
+        DataError: it cannot be read, or does not fit.
+    """
+    given = len(tags) if isinstance(tags, Collection) else None
+    if isinstance(image, Path | str):
+        size = image_size(Path(image))
+        room.check(image, TiledImage(size, given, kept=given or 0))
+        return pixels_of(image)
+    pixels = pixels_of(image)
+    check_pixels(pixels)
+    room.check("the image", TiledImage(size_of(pixels), given, kept=given or 0, held=True))
+    return pixels

@@ -48,8 +48,7 @@ def stretches(length: int, tile: int) -> list[Stretch]:
     [range(0, 40), range(30, 70), range(60, 100)]
     """
     side, overlap = min(tile, length), tile // OVERLAP
-    further = ceil((length - side) / (tile - overlap))
-    starts = np.linspace(0, length - side, 1 + further).round().astype(int).tolist()
+    starts = np.linspace(0, length - side, tiles_along(length, tile)).round().astype(int).tolist()
     places = [range(start, start + side) for start in starts]
     ramps = [_ramp(pixels, length, overlap) for pixels in places]
     total = np.zeros(length)
@@ -59,6 +58,15 @@ def stretches(length: int, tile: int) -> list[Stretch]:
         Stretch(pixels, (ramp / total[pixels.start : pixels.stop]).astype(np.float32))
         for pixels, ramp in zip(places, ramps, strict=True)
     ]
+
+
+def tiles_along(length: int, tile: int) -> int:
+    """Return how many tiles lie along one side of an image.
+
+    >>> tiles_along(100, 40), tiles_along(30, 40)
+    (3, 1)
+    """
+    return 1 + ceil(max(0, length - tile) / (tile - tile // OVERLAP))
 
 
 def _ramp(pixels: range, length: int, overlap: int) -> NDArray[np.float64]:
