@@ -32,7 +32,7 @@ def test_the_recipes_of_the_paper_and_of_the_animals_are_all_there() -> None:
 
     assert {f"voc2012-{masks}" for masks in PAPER} <= names
     assert {f"voc-animals-{masks}" for masks in (5, 10, 25)} <= names
-    assert {"cpu-30min", "cpu-2h", "gpu-30min"} <= names
+    assert {"cpu-30min", "cpu-2h", "cpu-2h-fast", "gpu-30min"} <= names
 
 
 @each_recipe
