@@ -6,7 +6,7 @@ writes it to ``settings.toml`` of the run folder.
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import (
     BaseModel,
@@ -24,21 +24,19 @@ from decouplednet.retired_settings import leave_out_retired
 from decouplednet.setting_faults import sentence
 from decouplednet.stage_settings import (
     MOST,
+    MOST_SCALES,
     ClassifierSettings,
     Count,
     CountOrZero,
     Frozen,
     Minutes,
+    Scale,
     SegmenterSettings,
     SelfTrainingSettings,
     Share,
 )
 
 PresetName = Literal["light", "vgg16", "skip", "fast", "tiny", "tiny-skip", "modern"]
-Scale = Annotated[float, Field(gt=0, le=8)]
-"""Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
-MOST_SCALES = 8
-"""Views of other sides that one image may be seen in."""
 
 
 class DataSettings(Frozen):

@@ -19,6 +19,10 @@ CountOrZero = Annotated[int, Field(ge=0, le=MOST)]
 Minutes = Annotated[float, Field(gt=0, le=MOST)]
 Rate = Annotated[float, Field(gt=0, le=MOST)]
 Weight = Annotated[float, Field(ge=0, le=MOST)]
+Scale = Annotated[float, Field(gt=0, le=8)]
+"""Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
+MOST_SCALES = 8
+"""Views of other sides that one image may be seen in."""
 
 
 POOLING_NUMBERS = {"pooling_sharpness": "log-sum-exp", "pooling_top_share": "top-k"}
@@ -245,6 +249,16 @@ class SelfTrainingSettings(StageSettings):
         "with preset modern 1, the usual, lets its backbone learn and 0 does not",
     )
     side: Count | None = Field(None, description="side of the windows, in pixels; None: stage 2's")
+    label_flip: bool = Field(
+        False, description="see each image mirrored too when it is labelled, and average"
+    )
+    label_scales: tuple[Scale, ...] = Field(
+        (1.0,),
+        min_length=1,
+        max_length=MOST_SCALES,
+        description="sides in which an image is seen when it is labelled, as prediction.scales: "
+        "labels from more views cost time once, predictions from one view stay as fast",
+    )
     drawn_share: Share = Field(
         0.25, gt=0, lt=1, description="share of the windows that have a drawn mask"
     )

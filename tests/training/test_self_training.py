@@ -21,12 +21,13 @@ from decouplednet.training import pseudo_masks, self_training
 from decouplednet.training.announcement import describe
 from decouplednet.training.curve import read_curve
 from decouplednet.training.losses import mask_loss, position_loss, tag_loss
-from decouplednet.training.plan import Plan
-from decouplednet.training.pseudo_masks import CERTAINTIES
+from decouplednet.training.plan import Plan, make_plan
+from decouplednet.training.pseudo_masks import CERTAINTIES, teacher
 from decouplednet.training.run import train
 from decouplednet.training.run_folder import RunFolder
 from decouplednet.training.segmenter import split_for_segmenter
 from decouplednet.training.self_training import train_student, unfreeze
+from decouplednet.training.start import start_network
 from decouplednet.training.student import StudentStage
 from tests.training.conftest import (
     STUDY,
@@ -326,3 +327,14 @@ def test_where_every_tagged_image_has_a_mask_the_masks_alone_train_the_whole_net
     assert {name.split(".")[0] for name in changed} == {"classifier", "bridge", "decoder"}
     assert not folder.pseudo_masks.exists()
     assert not folder.belief.exists()
+
+
+def test_labels_are_made_of_the_views_that_are_asked_for(shapes: Path) -> None:
+    views = ("self_training.label_flip=true", "self_training.label_scales=[1.0, 1.5]")
+    plain, plan = make_plan(shapes, quick(*STUDY)), make_plan(shapes, quick(*STUDY, *views))
+    network = start_network(plan)
+    side = plan.frame.side
+
+    assert [view.frame.side for view in teacher(network, plain).views()] == [side]
+    seen = {(view.frame.side, view.mirrored) for view in teacher(network, plan).views()}
+    assert seen == {(size, flip) for size in (side, side * 3 // 2) for flip in (False, True)}

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from decouplednet.counts import count
 from decouplednet.errors import ModelError
-from decouplednet.settings import MOST_SCALES, PredictionSettings, Scale
+from decouplednet.settings import PredictionSettings
+from decouplednet.stage_settings import MOST_SCALES, Scale
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""

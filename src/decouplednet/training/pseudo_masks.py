@@ -86,19 +86,22 @@ class _Counts:
 
 
 def teacher(network: DecoupledNet, plan: Plan) -> Predictor:
-    """Return what labels images for stage 3: one view, in the precision of the training.
+    """Return what labels images for stage 3, in the precision of the training.
 
     Args:
         network: moved to the run's device.
         plan: of the run.
     """
+    settings = plan.settings.self_training
     return Predictor(
         network=network.to(plan.machine.device),
         classes=plan.classes,
         frame=plan.frame,
         device=plan.machine.device,
         precision=plan.machine.precision,
-        procedure=Procedure(withheld=withheld(plan)),
+        procedure=Procedure(
+            flip=settings.label_flip, scales=settings.label_scales, withheld=withheld(plan)
+        ),
     )
 
 
