@@ -330,11 +330,11 @@ def test_where_every_tagged_image_has_a_mask_the_masks_alone_train_the_whole_net
 
 
 def test_labels_are_made_of_the_views_that_are_asked_for(shapes: Path) -> None:
-    views = ("self_training.label_flip=true", "self_training.label_scales=[1.0, 1.5]")
+    views = ("self_training.label_flip=true", "self_training.label_scales=[1.0, 2.0]")
     plain, plan = make_plan(shapes, quick(*STUDY)), make_plan(shapes, quick(*STUDY, *views))
     network = start_network(plan)
     side = plan.frame.side
 
     assert [view.frame.side for view in teacher(network, plain).views()] == [side]
     seen = {(view.frame.side, view.mirrored) for view in teacher(network, plan).views()}
-    assert seen == {(size, flip) for size in (side, side * 3 // 2) for flip in (False, True)}
+    assert seen == {(size, flip) for size in (side, 2 * side) for flip in (False, True)}
