@@ -19,7 +19,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, Path, str]]:
     def instead(model: Path, out: Path, *, to: str) -> Exported:
         made.append((model, out, to))
         sizes = {"encoder.onnx": 69_405_035, "predict.py": 6_040}
-        return Exported(sizes, Agreement(1.1e-4, 0.99987, ((96, 96), (96, 128))))
+        return Exported(sizes, Agreement(1.1e-4, 0.99987, 4, ((96, 96), (96, 128))))
 
     monkeypatch.setattr(exporting, "export_model", instead)
     return made
@@ -34,8 +34,8 @@ def test_it_says_what_was_written_and_how_well_it_agrees(
     assert printed.splitlines() == [
         f"{tmp_path / 'out/encoder.onnx'}  69.4 MB",
         f"{tmp_path / 'out/predict.py'}  6.0 kB",
-        "compared with run: scores within 0.00011, label maps equal on 99.99 % of the pixels, in 2 "
-        "sizes",
+        "compared with run: scores within 0.00011 in 2 sizes, label maps equal on 99.987 % of "
+        "pixels; classes shown: 4",
     ]
 
 

@@ -1,6 +1,6 @@
 """Whether an exported model does what the model does, on images of sizes it was not traced at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,8 @@ from torch import Tensor
 
 from decouplednet.errors import ModelError
 from decouplednet.export import openvino_graphs
-from decouplednet.export.files import traced_size
+from decouplednet.export.card import Format
+from decouplednet.export.files import traced_size, versions
 from decouplednet.export.graphs import (
     IMAGE,
     MAP_SCORE,
@@ -29,9 +30,17 @@ LARGEST_DIFFERENCE = 1e-3
 """Of scores, of classes and of pixels, before sigmoid and softmax."""
 
 LEAST_EQUAL = 0.999
-"""Share of the pixels of label maps."""
+"""Share of the pixels of each label map."""
+
+LEAST_SHOWN = 0.01
+"""Share of the pixels of a label map from which a class is compared: ten times what may differ, so
+that none which is compared can be lost."""
 
 _SHAPES = ((173, 131), (90, 211))  # (H, W) of pictures: upright and lying, odd
+
+
+Picture = NDArray[np.uint8]
+LabelMap = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,29 +49,34 @@ class Agreement:
 
     Args:
         difference: the largest, of all scores of both graphs.
-        equal: share of the pixels of label maps that are equal, in [0, 1].
+        equal: the smallest share of equal pixels of a label map, in [0, 1]; None where no label map
+            shows a class.
+        classes: how many classes the label maps show.
         sizes: (H, W) of the images that the graphs were compared on.
     """
 
     difference: float
-    equal: float
+    equal: float | None
+    classes: int
     sizes: tuple[tuple[int, int], ...]
 
     @property
     def is_close(self) -> bool:
         """Whether both are within what is allowed; differences that are not finite are not."""
-        return self.difference <= LARGEST_DIFFERENCE and self.equal >= LEAST_EQUAL
+        alike = self.equal is None or self.equal >= LEAST_EQUAL
+        return alike and self.difference <= LARGEST_DIFFERENCE
 
     def in_words(self) -> str:
         """Return it as people read it.
 
-        >>> Agreement(4.2e-6, 1.0, ((64, 96), (96, 64))).in_words()
-        'scores within 4.2e-06, label maps equal on 100.00 % of the pixels, in 2 sizes'
+        >>> Agreement(4.2e-6, 0.99987, 3, ((64, 96), (96, 64))).in_words()
+        'scores within 4.2e-06 in 2 sizes, label maps equal on 99.987 % of pixels; classes shown: 3'
         """
-        return (
-            f"scores within {self.difference:.2g}, label maps equal on {self.equal:.2%} of the "
-            f"pixels, in {len(self.sizes)} sizes"
-        ).replace("%", " %")
+        scores = f"scores within {self.difference:.2g} in {len(self.sizes)} sizes"
+        if self.equal is None:
+            return f"{scores}; no class is shown by any label map"
+        share = f"{100 * self.equal:.3f} %"
+        return f"{scores}, label maps equal on {share} of pixels; classes shown: {self.classes}"
 
 
 def agreement_of(segmenter: Segmenter, folder: Path, trace: tuple[str, ...]) -> Agreement:
@@ -77,7 +91,8 @@ def agreement_of(segmenter: Segmenter, folder: Path, trace: tuple[str, ...]) -> 
     sizes = tuple(size for size in dict.fromkeys(_sizes(segmenter)) if size != traced)
     model = exported_model(folder)
     differences = [_difference(segmenter, model, size, trace) for size in sizes]
-    return Agreement(float(np.max(differences)), _equal(segmenter, model), sizes)
+    equal, classes = least_equal(label_maps(segmenter, model.predict))
+    return Agreement(float(np.max(differences)), equal, classes, sizes)
 
 
 def exported_model(folder: Path) -> Model:
@@ -86,12 +101,13 @@ def exported_model(folder: Path) -> Model:
     return Model(folder) if in_onnx else Model(folder, openvino_graphs.load)
 
 
-def check_agreement(agreement: Agreement, folder: Path) -> None:
+def check_agreement(agreement: Agreement, folder: Path, made_for: Format) -> None:
     """Refuse an exported model that does something else.
 
     Args:
         agreement: of the files.
         folder: where they were to go, for the message.
+        made_for: the format of the files, for the message.
 
     Raises:
         ModelError: a score or a label map differs by more than is allowed.
@@ -100,8 +116,67 @@ def check_agreement(agreement: Agreement, folder: Path) -> None:
         raise ModelError(
             f"{folder}: nothing is left there, since the exported model differs from the model: "
             f"{agreement.in_words()}; expected {LARGEST_DIFFERENCE:g} and {100 * LEAST_EQUAL:g} %. "
-            "Report it with the versions of decouplednet info"
+            f"Report it with these versions: {versions(made_for)}"
         )
+
+
+def label_maps(
+    segmenter: Segmenter, predict: Callable[[Picture, Collection[str] | None], LabelMap]
+) -> Iterator[tuple[LabelMap, LabelMap]]:
+    """Yield label maps of the model and of what was exported.
+
+    Of each picture gated, told all classes and told two; of each class told alone, in the first of
+    the pictures that shows it.
+
+    Args:
+        segmenter: the model.
+        predict: what was exported, which returns the (H, W) label map of a picture and its tags.
+    """
+    names, predictor = tuple(segmenter.classes), segmenter.predictor()
+    pictures = [_picture(*shape) for shape in _SHAPES]
+
+    def pair(picture: Picture, tags: Collection[str] | None) -> tuple[LabelMap, LabelMap]:
+        (expected,) = predictor.predict([picture], [tags], class_maps=False)
+        return expected.label_map, predict(picture, tags)
+
+    for picture in pictures:
+        for tags in dict.fromkeys((None, names, (names[0], names[-1]))):
+            yield pair(picture, tags)
+    for name in names:
+        for picture in pictures:
+            alone = pair(picture, (name,))
+            yield alone
+            if _shown(alone):
+                break
+
+
+def least_equal(pairs: Iterable[tuple[LabelMap, LabelMap]]) -> tuple[float | None, int]:
+    """Return the smallest share of equal pixels in [0, 1], and how many classes were compared.
+
+    Pairs in which no class covers ``LEAST_SHOWN`` are left out: they would be equal without it.
+
+    Args:
+        pairs: (H, W) label maps of the model and of what was exported.
+
+    Returns:
+        None and 0 where every pair is left out.
+    """
+    shares, classes = list[float](), set[int]()
+    for pair in pairs:
+        shown = _shown(pair)
+        classes |= shown
+        if shown:
+            shares.append(float(np.mean(pair[0] == pair[1])))
+    return min(shares, default=None), len(classes)
+
+
+def _shown(pair: tuple[LabelMap, LabelMap]) -> set[int]:
+    """Return the classes that cover enough of either label map."""
+    shown = set[int]()
+    for label_map in pair:
+        labels, pixels = np.unique(label_map[label_map > 0], return_counts=True)
+        shown |= set(labels[pixels >= LEAST_SHOWN * label_map.size].tolist())
+    return shown
 
 
 def _sizes(segmenter: Segmenter) -> Iterator[tuple[int, int]]:
@@ -121,9 +196,9 @@ def _difference(
     """Return the largest difference of the scores of one image, the graphs given the same."""
     rng = torch.Generator().manual_seed(size[0])
     image = 255 * torch.rand(1, 3, *size, generator=rng)
-    count = len(segmenter.classes)
-    passes = torch.rand(1 + size[1] % 3, count, generator=rng) < 0.5  # one map, two or three
-    probability = torch.rand(1, count, generator=rng)
+    labels, maps = torch.arange(len(segmenter.classes)), torch.arange(1 + size[1] % 3)
+    passes = labels % len(maps) == maps[:, None]  # one map, two or three; each class is in one
+    probability = torch.rand(1, len(labels), generator=rng)
     encoder = EncoderGraph(segmenter.network, segmenter.frame).eval()
     class_pass = ClassPassGraph(segmenter.network, trace, segmenter.procedure).eval()
     with torch.no_grad():
@@ -133,8 +208,8 @@ def _difference(
     told = {PASSES: passes, PROBABILITY: probability}
     given = _arrays(told | {name: named[name] for name in trace})
     got = model.encoder({IMAGE: image.numpy()})[SCORE]
-    maps = model.class_pass(given)[MAP_SCORE]
-    return float(np.max([_largest(got, named[SCORE]), _largest(maps, map_score)]))
+    exported = model.class_pass(given)[MAP_SCORE]
+    return float(np.max([_largest(got, named[SCORE]), _largest(exported, map_score)]))
 
 
 def _arrays(tensors: Mapping[str, Tensor]) -> dict[str, NDArray[np.generic]]:
@@ -145,18 +220,7 @@ def _largest(got: NDArray[np.float32], expected: Tensor) -> float:
     return float(np.abs(np.asarray(got) - expected.numpy()).max())
 
 
-def _equal(segmenter: Segmenter, model: Model) -> float:
-    """Return the share of equal pixels, gated and told all classes, in pictures of two shapes."""
-    names, predictor = tuple(segmenter.classes), segmenter.predictor()
-    same = [
-        predictor.predict([picture], [tags])[0].label_map == model.predict(picture, tags)
-        for picture in (_picture(*shape) for shape in _SHAPES)
-        for tags in (None, names)
-    ]
-    return float(np.mean(np.concatenate([pixels.ravel() for pixels in same])))
-
-
-def _picture(height: int, width: int) -> NDArray[np.uint8]:
+def _picture(height: int, width: int) -> Picture:
     """Return waves of colour, (H, W, 3): smooth, as photographs mostly are."""
     rng = np.random.default_rng(height)
     rows, columns = np.mgrid[:height, :width]

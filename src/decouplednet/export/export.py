@@ -61,7 +61,7 @@ def export_model(model: Path | str, out: Path | str, *, to: Format) -> Exported:
         (folder / CARD).write_text(card + "\n", encoding="utf-8")
         (folder / SCRIPT).write_text(script_for(to), encoding="utf-8")
         agreement = agreement_of(segmenter, folder, trace)
-        check_agreement(agreement, out)
+        check_agreement(agreement, out, to)
         sizes = {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
     return Exported(sizes, agreement)
 

@@ -59,6 +59,16 @@ def check_packages(made_for: Format) -> None:
                 ) from None
 
 
+def versions(made_for: Format) -> str:
+    """Return the versions that the files of a format depend on, as people read them.
+
+    Args:
+        made_for: the format, whose packages are installed.
+    """
+    names = ("decouplednet", "torch", _NEEDED[made_for][-1])  # the last one runs the files
+    return ", ".join(f"{name} {import_module(name).__version__}" for name in names)
+
+
 def traced_size(segmenter: Segmenter) -> tuple[int, int]:
     """Return the (H, W) that the graphs are traced at, no square, as those of views are."""
     classifier = segmenter.network.classifier
