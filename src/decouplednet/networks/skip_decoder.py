@@ -95,8 +95,8 @@ class SkipDecoder(nn.Module):
             skips: (B, ...) activations of images, the shallowest first, of any sizes.
             image_index: (M,) int64, the image of each map, below B.
         """
-        (scores,) = self._in_turn(g, skips, image_index, max(1, len(g)))
-        return scores
+        narrowed, place = self._beside(skips, image_index, g.shape[2:])
+        return self._grown(g, narrowed, place)
 
     def decode(self, g: Tensor, encoded: Encoded, image_index: Tensor) -> Tensor:
         """Return the scores of each map; see ``Decoder``."""
@@ -107,28 +107,37 @@ class SkipDecoder(nn.Module):
         self, g: Tensor, encoded: Encoded, image_index: Tensor, few: int
     ) -> Iterator[Tensor]:
         """Yield the scores of a few maps after the other; see ``Decoder``."""
-        yield from self._in_turn(g, encoded.skips, image_index, few)
+        narrowed, place = self._beside(encoded.skips, image_index, g.shape[2:])
+        for part, index in zip(torch.split(g, few), torch.split(place, few), strict=True):
+            yield self._grown(part, narrowed, index)
 
-    def _in_turn(
-        self, g: Tensor, skips: tuple[Tensor, ...], image_index: Tensor, few: int
-    ) -> Iterator[Tensor]:
+    def _beside(
+        self, skips: tuple[Tensor, ...], image_index: Tensor, size: Sequence[int]
+    ) -> tuple[list[Tensor], Tensor]:
+        """Return the skips of the images that have maps, the deepest first, after their laterals.
+
+        And the place of each map's image among them, (M,). ``size`` is the (h, w) of the maps.
+        """
         images, place = with_maps(image_index, len(skips[0]) if skips else 1)
-        layers = self._to_apply(g.device)
         narrowed = []
-        for number, ((lateral, _), skip) in enumerate(zip(layers, reversed(skips), strict=True)):
+        layers = zip(self._to_apply(image_index.device), reversed(skips), strict=True)
+        for number, ((lateral, _), skip) in enumerate(layers):
             (of_images,) = of_maps(images, skip)
             beside = in_turn(lateral, of_images)
             if self.grids is not None:
                 grid = self.grids[number]
-                beside = _resized(beside, grid * g.shape[2], grid * g.shape[3])
+                beside = _resized(beside, grid * size[0], grid * size[1])
             narrowed.append(beside)
-        for part, index in zip(torch.split(g, few), torch.split(place, few), strict=True):
-            x = part
-            for (_, level), beside in zip(layers, narrowed, strict=True):
-                (of_part,) = of_maps(index, beside)
-                grown = _resized(x, of_part.shape[2], of_part.shape[3])
-                x = in_turn(level, torch.cat([grown, of_part], dim=1))
-            yield _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
+        return narrowed, place
+
+    def _grown(self, g: Tensor, narrowed: Sequence[Tensor], place: Tensor) -> Tensor:
+        """Return the scores of maps from what ``_beside`` made of the skips of their images."""
+        x = g
+        for (_, level), of_images in zip(self._to_apply(g.device), narrowed, strict=True):
+            (beside,) = of_maps(place, of_images)
+            grown = _resized(x, beside.shape[2], beside.shape[3])
+            x = in_turn(level, torch.cat([grown, beside], dim=1))
+        return _resized(self.score(x), self.stride * g.shape[2], self.stride * g.shape[3])
 
     def _to_apply(self, device: torch.device) -> Sequence[tuple[Group, Group]]:
         """Return the layers of each lateral and of its level.
