@@ -13,7 +13,7 @@ Device = Annotated[
 Precision = Annotated[
     Literal["auto", "32", "bf16", "fp16", "int8"],
     typer.Option(
-        help="Of the matrix products; auto takes bf16 where the hardware multiplies it natively "
-        "and the network has no kernels as large as vgg16's, else 32. int8 needs prepare-int8."
+        help="Of the matrix products; auto takes bf16 where the hardware multiplies it natively, "
+        "else 32. int8 needs prepare-int8."
     ),
 ]

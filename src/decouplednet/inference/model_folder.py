@@ -113,8 +113,7 @@ def load_model(
         precision: ``32``, ``bf16`` or ``fp16``, in which the CPU then also keeps kernels of more
             than 16 million numbers; ``int8``: chains of convolutions in 8 bits, all else as in
             ``bf16`` where the processor multiplies that, or 32; ``auto``: bf16 where the hardware
-            multiplies it natively and there are no such kernels, whose scores in bf16 were not
-            measured, else 32.
+            multiplies it natively, as far as ``accuracy`` knows its scores, else 32.
 
     Raises:
         DeviceError: the device or the precision is not on this machine.
