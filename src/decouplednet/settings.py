@@ -24,13 +24,12 @@ from decouplednet.retired_settings import leave_out_retired
 from decouplednet.setting_faults import sentence
 from decouplednet.stage_settings import (
     MOST,
-    MOST_SCALES,
     ClassifierSettings,
     Count,
     CountOrZero,
     Frozen,
     Minutes,
-    Scale,
+    Scales,
     SegmenterSettings,
     SelfTrainingSettings,
     Share,
@@ -98,10 +97,8 @@ class PredictionSettings(Frozen):
         "soft: its map is multiplied by its probability over that of the most probable class",
     )
     flip: bool = Field(False, description="see each image mirrored too, and average")
-    scales: tuple[Scale, ...] = Field(
+    scales: Scales = Field(
         (1.0,),
-        min_length=1,
-        max_length=MOST_SCALES,
         description="one to eight sides in which an image is seen, as shares of the frame's, each "
         "at most 8; rounded to sides that the preset takes, the smallest at least, and averaged",
     )

@@ -23,6 +23,7 @@ Scale = Annotated[float, Field(gt=0, le=8)]
 """Side of a view as a share of the frame's; a larger one is a slip of the keyboard."""
 MOST_SCALES = 8
 """Views of other sides that one image may be seen in."""
+Scales = Annotated[tuple[Scale, ...], Field(min_length=1, max_length=MOST_SCALES)]
 
 
 POOLING_NUMBERS = {"pooling_sharpness": "log-sum-exp", "pooling_top_share": "top-k"}
@@ -252,10 +253,8 @@ class SelfTrainingSettings(StageSettings):
     label_flip: bool = Field(
         False, description="see each image mirrored too when it is labelled, and average"
     )
-    label_scales: tuple[Scale, ...] = Field(
+    label_scales: Scales = Field(
         (1.0,),
-        min_length=1,
-        max_length=MOST_SCALES,
         description="sides in which an image is seen when it is labelled, as prediction.scales: "
         "labels from more views cost time once, predictions from one view stay as fast",
     )

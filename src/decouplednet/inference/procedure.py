@@ -11,7 +11,7 @@ from torch import Tensor
 from decouplednet.counts import count
 from decouplednet.errors import ModelError
 from decouplednet.settings import PredictionSettings
-from decouplednet.stage_settings import MOST_SCALES, Scale
+from decouplednet.stage_settings import Scales
 
 THRESHOLD = 0.5
 """A class is identified above this probability (PAPER.md, inference)."""
@@ -63,7 +63,7 @@ class Procedure(BaseModel):
     calibration: Calibration | None = None
     withheld: tuple[bool, ...] | None = None
     flip: bool = False
-    scales: tuple[Scale, ...] = Field((1.0,), min_length=1, max_length=MOST_SCALES)
+    scales: Scales = (1.0,)
     refinement: Literal["none", "guided"] = "none"
     refinement_radius: float = Field(0.02, gt=0, le=1)
     refinement_contrast: float = Field(0.03, gt=0, le=1)
