@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from decouplednet.inference import devices, model_folder
+from decouplednet.inference import accuracy, devices
 from decouplednet.inference.accuracy import (
     OF_LARGE_KERNELS,
     OF_SKIPS,
@@ -39,14 +39,15 @@ def test_a_preset_that_nobody_measured_is_known_in_float32_alone() -> None:
 
 
 @pytest.mark.parametrize("measured", [False, True])
-def test_auto_takes_bf16_with_large_kernels_once_it_was_measured(
-    measured: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("large", [100, 10**9])
+def test_auto_takes_bf16_for_a_preset_once_it_was_measured(
+    measured: bool, large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     save_model(tmp_path / "model", tiny_segmenter())
-    monkeypatch.setattr(taps, "_LARGE_WEIGHT", 100)
+    monkeypatch.setattr(taps, "_LARGE_WEIGHT", large)
     monkeypatch.setattr(devices, "_multiplies_bf16", lambda _: True)
     known = {None, torch.bfloat16} if measured else {None}
-    monkeypatch.setattr(model_folder, "OF_LARGE_KERNELS", frozenset(known))
+    monkeypatch.setitem(accuracy._BY_PRESET, "tiny", frozenset(known))
 
     precision = load_model(tmp_path, precision="auto").precision
 

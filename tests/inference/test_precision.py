@@ -5,7 +5,6 @@ import pytest
 import torch
 
 from decouplednet.errors import DeviceError, ModelError
-from decouplednet.inference import devices
 from decouplednet.inference.model_folder import load_model, save_model
 from decouplednet.networks import taps
 from tests.inference.test_model_folder import IMAGE, tiny_segmenter
@@ -52,16 +51,6 @@ def test_kernels_that_are_rounded_are_not_saved(
         "load it with precision 32 to save it"
     )
     assert not (tmp_path / "again").exists()
-
-
-@pytest.mark.parametrize(("large", "expected"), [(100, None), (10**9, torch.bfloat16)])
-def test_auto_takes_bf16_where_it_was_measured(
-    saved: Path, monkeypatch: pytest.MonkeyPatch, large: int, expected: torch.dtype | None
-) -> None:
-    monkeypatch.setattr(taps, "_LARGE_WEIGHT", large)
-    monkeypatch.setattr(devices, "_multiplies_bf16", lambda _: True)
-
-    assert load_model(saved, precision="auto").precision == expected
 
 
 def test_another_precision_than_the_model_s_can_be_asked_for(saved: Path) -> None:

@@ -1,8 +1,8 @@
 """In which precisions a preset is known to score as well as in float32, within stated bounds.
 
 At most 0.002 mean IoU may be lost in bf16, and 0.01 in 8 bits; docs/reference/speed.md has what was
-measured. A precision is added to a kind of network once the scores of one of that kind were. By the
-first kind ``load_model`` chooses too, by all of them ``decouplednet benchmark`` its fastest mode.
+measured. A precision is added to a kind of network once the scores of one of that kind were.
+``load_model`` with ``auto`` and ``decouplednet benchmark`` for its fastest mode choose by it.
 """
 
 import torch

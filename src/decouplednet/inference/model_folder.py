@@ -22,7 +22,7 @@ from decouplednet.annotations.files import not_written, write_atomically
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import Frame
 from decouplednet.errors import DataError, ModelError, SettingsError
-from decouplednet.inference.accuracy import OF_LARGE_KERNELS
+from decouplednet.inference.accuracy import is_within_bounds
 from decouplednet.inference.devices import choose_device, choose_precision, precision_word
 from decouplednet.inference.procedure import Procedure
 from decouplednet.inference.segmenter import Segmenter
@@ -113,7 +113,7 @@ def load_model(
         precision: ``32``, ``bf16`` or ``fp16``, in which the CPU then also keeps kernels of more
             than 16 million numbers; ``int8``: chains of convolutions in 8 bits, all else as in
             ``bf16`` where the processor multiplies that, or 32; ``auto``: bf16 where the hardware
-            multiplies it natively, as far as ``accuracy`` knows its scores, else 32.
+            multiplies it natively and ``accuracy`` knows the preset's scores in it, else 32.
 
     Raises:
         DeviceError: the device or the precision is not on this machine.
@@ -137,7 +137,7 @@ def load_model(
         raise ModelError(f"{folder / DESCRIPTION}: {fault}") from None
     read_weights(folder / WEIGHTS, network, place)
     freeze(network)
-    reduced = _reduce(network, precision, place)
+    reduced = _reduce(network, preset.name, precision, place)
     training = description.training
     segmenter = Segmenter(network, classes, frame, preset.name, training, procedure, reduced)
     try:
@@ -148,14 +148,15 @@ def load_model(
     return segmenter
 
 
-def _reduce(network: DecoupledNet, precision: str, device: torch.device) -> torch.dtype | None:
+def _reduce(
+    network: DecoupledNet, preset: str, precision: str, device: torch.device
+) -> torch.dtype | None:
     """Return the precision to predict in; large kernels are kept in it where that pays."""
-    if not has_large_weights(network):
-        return choose_precision(precision, device)
-    unknown = precision == "auto" and torch.bfloat16 not in OF_LARGE_KERNELS
-    reduced = None if unknown else choose_precision(precision, device)
+    reduced = choose_precision(precision, device)
+    if precision == "auto" and not is_within_bounds(preset, reduced):
+        return None
     halved = beside_bytes(reduced)
-    if halved is not None and device.type == "cpu":
+    if halved is not None and device.type == "cpu" and has_large_weights(network):
         halve_large_weights(network, halved)
     return reduced
 
