@@ -34,7 +34,7 @@ def benchmark(
     """Time a preset on this machine, stage by stage, and against other ways to do the same.
 
     Everything is timed in turns, so that whatever slows the machine slows all of it. A run of the
-    preset vgg16 takes about 40 minutes on two processor cores, one of tiny less than one.
+    preset vgg16 takes about 25 minutes on two processor cores, one of tiny less than one.
     """
     from rich.console import Console
 
