@@ -14,6 +14,7 @@ from PIL import Image
 from decouplednet.errors import DataError, ModelError, SettingsError
 from decouplednet.inference import tiles
 from decouplednet.inference.batches import batched
+from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
 from decouplednet.inference.tiles import TiledPredictor
 from tests.inference.small import NAMES, answer, small_network, small_segmenter
@@ -79,6 +80,17 @@ def test_tiles_that_say_the_same_are_one_map() -> None:
         np.testing.assert_allclose(of_class, of_class[0, 0], atol=1e-6)
 
 
+def assert_alike(found: Prediction, expected: Prediction) -> None:
+    """Assert the same maps, and the same label wherever one map is clearly the highest."""
+    names = list(expected.class_maps)
+    maps, theirs = (np.stack([of.class_maps[one] for one in names]) for of in (found, expected))
+    np.testing.assert_allclose(maps, theirs, atol=1e-5)
+    second, first = np.sort([np.full_like(theirs[0], -1), *theirs], axis=0)[-2:]
+    clear = first - second > 2 * np.abs(maps - theirs).max()
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(found.label_map[clear], expected.label_map[clear])
+
+
 def test_images_as_small_as_a_tile_are_predicted_together_as_a_whole() -> None:
     predicts = predictor(small_network(seed=1))
     images = [draw((40, 13)), draw((77, 40), seed=1), draw((11, 40), seed=2)]
@@ -86,8 +98,8 @@ def test_images_as_small_as_a_tile_are_predicted_together_as_a_whole() -> None:
 
     found = tiled(predicts).predict(images, [None, {"cat"}, {"cow"}])
 
-    np.testing.assert_array_equal(found[0].label_map, small.label_map)
-    np.testing.assert_array_equal(found[2].label_map, other.label_map)
+    assert_alike(found[0], small)
+    assert_alike(found[2], other)
     assert found[1].label_map.shape == (77, 40)
     assert found[1].identified == ("cat",)
     assert found[2].identified == ("cow",)
