@@ -70,6 +70,30 @@ def test_tags_replace_the_gate_and_are_counted(model: Path, images: Path, tmp_pa
     )
 
 
+def test_a_misspelt_tag_is_told_with_the_class_that_it_may_mean(
+    model: Path, images: Path, tmp_path: Path
+) -> None:
+    tags = tmp_path / "tags.csv"
+    tags.write_text("image,tags\na.png,dgo\n")
+
+    result = run(model, images, "--out", tmp_path / "out", "--tags", tags)
+
+    assert "1 name unknown to the model ignored (dgo 1, did you mean dog?);" in result.stdout
+
+
+def test_of_an_image_with_too_many_pixels_the_remedy_is_told(
+    model: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 8)
+
+    result = run(model, images / "a.png", "--out", tmp_path / "out", status=1)
+
+    assert result.stderr.splitlines() == [
+        f"{images / 'a.png'}: not a readable image: more than 8 pixels",
+        "images with more pixels than are read at once are seen in tiles: add --tile PIXELS",
+    ]
+
+
 def test_the_threshold_moves_the_gate(model: Path, images: Path, tmp_path: Path) -> None:
     run(model, images, "--out", tmp_path / "high", "--threshold", 0.8)
     run(model, images, "--out", tmp_path / "never", "--threshold", 1)

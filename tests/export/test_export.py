@@ -231,9 +231,13 @@ def test_what_torch_cannot_export_is_named(
     assert not (tmp_path / "out").exists()
 
 
-def test_the_script_says_how_it_is_used(exported: Path) -> None:
+@pytest.mark.parametrize("words", [(), ("a.png",), ("a.png", "out.jpg")])
+def test_the_script_says_how_it_is_used(exported: Path, words: tuple[str, ...]) -> None:
     done = subprocess.run(
-        [sys.executable, str(exported / "predict.py")], capture_output=True, text=True, check=False
+        [sys.executable, str(exported / "predict.py"), *words],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert done.returncode == 1

@@ -12,6 +12,7 @@ from decouplednet.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from decouplednet.classes import ClassList
     from decouplednet.inference.given_tags import GivenTags
     from decouplednet.inference.label_maps import Written
     from decouplednet.inference.predictor import Predictor
@@ -58,6 +59,8 @@ Tile = Annotated[
         show_default=False,
     ),
 ]
+_TOO_LARGE = "images with more pixels than are read at once are seen in tiles: add --tile PIXELS"
+
 Overlay = Annotated[bool, typer.Option("--overlay", help="Also write pictures into OUT/overlays/.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
 
@@ -92,10 +95,13 @@ def predict(
     written = _write(predictor, tile, sources, out, given, overlay=overlay, quiet=quiet)
     if not quiet:
         computed = precision_word(segmenter.precision)
-        for line in _lines(out, written, sources, given, computed, overlay=overlay):
+        lines = _lines(out, written, sources, given, computed, segmenter.classes, overlay=overlay)
+        for line in lines:
             typer.echo(line)
     for failure in written.failures:
         typer.echo(failure, err=True)
+    if tile is None and any(failure.endswith(" pixels") for failure in written.failures):
+        typer.echo(_TOO_LARGE, err=True)
     if written.failures:
         raise typer.Exit(1)
 
@@ -139,6 +145,7 @@ def _lines(
     sources: "Sources",
     given: "GivenTags | None",
     computed: str,
+    classes: "ClassList",
     *,
     overlay: bool,
 ) -> "Iterator[str]":
@@ -155,11 +162,13 @@ def _lines(
         verb = "is" if written.left == 1 else "are"
         yield f"{out}: {count(written.left, 'label map')} of an earlier call {verb} still there"
     if given:
-        yield _of_tags(given, len(sources.images))
+        yield _of_tags(given, len(sources.images), classes)
 
 
-def _of_tags(given: "GivenTags", images: int) -> str:
-    names = ", ".join(f"{name} {number}" for name, number in given.unknown.items())
+def _of_tags(given: "GivenTags", images: int, classes: "ClassList") -> str:
+    names = ", ".join(
+        f"{name} {number}{_meant(name, classes)}" for name, number in given.unknown.items()
+    )
     unknown = f"{count(sum(given.unknown.values()), 'name')} unknown to the model" + (
         f" ignored ({names})" if names else ""
     )
@@ -167,3 +176,11 @@ def _of_tags(given: "GivenTags", images: int) -> str:
         f"tags of {count(len(given.of), 'image')} given, {images - len(given.of)} left to the "
         f"model; {unknown}; rows that name none of the images: {given.unmatched}"
     )
+
+
+def _meant(name: str, classes: "ClassList") -> str:
+    """Return the question whether a class of the model was meant, if one comes close."""
+    from decouplednet.classes import nearest_name
+
+    near = nearest_name(name, classes)
+    return f", did you mean {near}?" if near else ""

@@ -101,7 +101,7 @@ def between(count: int, length: int) -> Any:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) < 3:
+    if len(sys.argv) < 3 or not sys.argv[2].lower().endswith(".png"):  # others may change classes
         sys.exit("usage: python predict.py IMAGE OUT.png [cat,dog]")
     pixels = np.array(ImageOps.exif_transpose(Image.open(sys.argv[1])).convert("RGB"))
     tags = sys.argv[3].split(",") if sys.argv[3:] else None
