@@ -21,6 +21,7 @@ MODULES = sorted(
     for module in pkgutil.walk_packages([str(SOURCE)], "decouplednet.")
     if not module.name.endswith(".__main__")
 )
+EXTRAS = ("modern", "export", "openvino", "formats", "serve")
 
 
 def run_python(code: str, *arguments: str) -> str:
@@ -32,7 +33,8 @@ def run_python(code: str, *arguments: str) -> str:
 
 def package_of(requirement: str) -> str:
     """Return the name that a requirement such as ``a-b[c]>=1`` is imported by."""
-    return re.split(r"[\[>=]", requirement)[0].replace("-", "_")
+    name = re.split(r"[\[>=]", requirement)[0].replace("-", "_")
+    return {"pillow": "PIL", "pyyaml": "yaml"}.get(name, name)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -43,10 +45,9 @@ def test_every_module_can_be_imported(module: str) -> None:
 def test_the_source_imports_nothing_that_the_package_does_not_depend_on() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    of_extras = [one for name in ("modern", "export", "openvino") for one in extras[name]]
+    of_extras = [one for name in EXTRAS for one in extras[name]]
     wanted = [*project["dependencies"], *of_extras]
-    names = {package_of(one) for one in wanted} - {"pillow"}
-    names |= {"PIL", "decouplednet"}
+    names = {package_of(one) for one in wanted} | {"decouplednet"}
     imported = {
         alias.split(".")[0]
         for file in SOURCE.rglob("*.py")
@@ -66,7 +67,7 @@ def test_the_source_imports_nothing_that_the_package_does_not_depend_on() -> Non
 def test_packages_of_an_extra_are_imported_only_where_they_are_needed() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"]
-    extra = {package_of(one) for name in ("modern", "export", "openvino") for one in extras[name]}
+    extra = {package_of(one) for name in EXTRAS for one in extras[name]}
     at_import = {
         (file.name, (node.module or "").split(".")[0] if isinstance(node, ast.ImportFrom) else name)
         for file in SOURCE.rglob("*.py")
@@ -76,7 +77,8 @@ def test_packages_of_an_extra_are_imported_only_where_they_are_needed() -> None:
     }
 
     extra -= {"decouplednet"}
-    assert extra >= {"transformers", "huggingface_hub", "onnxruntime", "openvino"}
+    assert extra >= {"transformers", "huggingface_hub", "onnxruntime", "openvino", "yaml"}
+    assert extra >= {"fastapi", "uvicorn"}
     assert {name for _, name in at_import} & extra == set()
 
 

@@ -23,7 +23,7 @@ def sound(root: Path) -> Catalogue:
 def test_the_catalogue_lists_images_tags_masks_and_splits(tmp_path: Path) -> None:
     catalogue = sound(tmp_path)
 
-    assert (catalogue.root, catalogue.layout) == (tmp_path, "native")
+    assert (catalogue.root, catalogue.format) == (tmp_path, "native")
     assert catalogue.classes.names == ("cat", "dog")
     assert [record.name for record in catalogue.records] == ["a", "b", "d", "e", "sub/c"]
     assert catalogue.record("sub/c").image == tmp_path / "images" / "sub" / "c.png"
@@ -46,7 +46,7 @@ def test_a_plain_folder_in_the_working_directory_is_read(
 
     catalogue = Catalogue.read(Path())
 
-    assert catalogue.layout == "plain"
+    assert catalogue.format == "plain"
     assert [record.name for record in catalogue.records] == ["a"]
 
 
@@ -170,7 +170,7 @@ def test_further_splits_are_known_without_a_file(tmp_path: Path) -> None:
     assert [record.name for record in more.split("few")] == ["sub/c", "b"]
     assert more.splits["val"] == ("sub/c", "a")
     assert "few" not in catalogue.splits
-    assert more.record("b") is catalogue.record("b")
+    assert more.record("b") == catalogue.record("b")
     told = "has a split 'val' already; rename its list"
     with pytest.raises(DataError, match=re.escape(f"{tmp_path}: {told}")):
         catalogue.with_splits({"val": ["a"]})

@@ -6,13 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from decouplednet.annotations.images import (
-    allowing_pixels,
-    find_images,
-    image_size,
-    name_of,
-    read_image,
-)
+from decouplednet.annotations.image_files import find_images, name_of
+from decouplednet.annotations.images import allowing_pixels, image_size, read_image
 from decouplednet.errors import DataError
 from tests.annotations import folders
 
@@ -178,14 +173,6 @@ def test_numbers_without_a_range_are_refused(tmp_path: Path) -> None:
         read_image(path)
 
 
-def test_several_pictures_in_one_file_are_refused(tmp_path: Path) -> None:
-    pages = [Image.new("L", (2, 3), grey) for grey in (1, 2)]
-    path = save(tmp_path / "a.tif", pages[0], save_all=True, append_images=pages[1:])
-
-    with pytest.raises(DataError, match="holds 2 pictures; save the one that counts as its own"):
-        read_image(path)
-
-
 def test_a_camera_s_previews_do_not_count(tmp_path: Path) -> None:
     pages = [Image.new("RGB", (16, 8), (grey,) * 3) for grey in (100, 200)]
     path = save(tmp_path / "a.jpg", pages[0], format="MPO", save_all=True, append_images=pages[1:])
@@ -252,7 +239,7 @@ def test_a_name_that_no_list_could_hold_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
-    monkeypatch.setattr("decouplednet.annotations.images._walk", lambda *_: iter([named]))
+    monkeypatch.setattr("decouplednet.annotations.image_files._walk", lambda *_: iter([named]))
 
     with pytest.raises(DataError, match=r"caf\\xe9\.jpg': a file name that is not UTF-8; rename"):
         find_images(tmp_path)

@@ -5,7 +5,12 @@ import pytest
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.findings import Finding
 from decouplednet.annotations.listing import read_listing
+from decouplednet.annotations.record import Record
 from tests.annotations import folders
+
+
+def mask_path(record: Record) -> Path | None:
+    return record.mask.path if record.mask else None
 
 
 def found(root: Path) -> list[tuple[str, str, str]]:
@@ -22,7 +27,7 @@ def test_a_sound_data_set_has_no_finding(tmp_path: Path) -> None:
     listing = read_listing(tmp_path)
 
     assert listing.findings == ()
-    assert [(r.name, r.tags, r.mask) for r in listing.records] == [
+    assert [(r.name, r.tags, mask_path(r)) for r in listing.records] == [
         ("a", {"cat"}, tmp_path / "masks" / "a.png"),
         ("c", None, None),
         ("sub/b", frozenset(), None),
@@ -58,7 +63,8 @@ def test_a_name_that_ends_like_a_file_s_or_in_a_blank_is_found_by_every_list(
 
     assert listing.findings == ()
     (record,) = listing.records
-    assert (record.tags, record.mask) == (frozenset({"cat"}), tmp_path / "masks" / f"{stem}.png")
+    assert record.tags == frozenset({"cat"})
+    assert mask_path(record) == tmp_path / "masks" / f"{stem}.png"
     assert listing.splits == {"train": (record.name,), "val": (record.name,)}
     assert Catalogue.read(tmp_path).record(record.name) == record
     (tmp_path / "tags.csv").write_text(f"image,tags\n{stem},dog\n")
@@ -122,10 +128,10 @@ def test_faults_of_rows_come_with_those_of_the_lists(tmp_path: Path) -> None:
 
 def test_a_table_that_cannot_be_read_is_a_finding(tmp_path: Path) -> None:
     folders.native(tmp_path, images=["a"])
-    (tmp_path / "tags.csv").write_text("file,label\n")
+    (tmp_path / "tags.csv").write_text("animal,farm\n")
 
     assert found(tmp_path) == [
-        ("bad-tags", "tags.csv", "the first line must be image,tags; it is 'file,label'")
+        ("bad-tags", "tags.csv", "the first line must be image,tags; it is 'animal,farm'")
     ]
 
 
@@ -253,8 +259,8 @@ def test_a_data_set_without_images_is_a_finding(tmp_path: Path) -> None:
         (
             "no-images",
             "images",
-            "there is no image in this folder; image files end in .bmp, .jpeg, .jpg, .png, .tif, "
-            ".tiff, .webp",
+            "there is no image in this folder; image files end in .bmp, .gif, .jpeg, .jpg, .png, "
+            ".tif, .tiff, .webp",
         )
     ]
 

@@ -1,9 +1,14 @@
 import re
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from decouplednet.annotations.catalogue import Catalogue, Record
+from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.annotations.index import SCHEMA, Index, Records, connect
+from decouplednet.annotations.record import Record
 from decouplednet.annotations.roles import (
     Roles,
     assign_roles,
@@ -17,33 +22,42 @@ from decouplednet.errors import DataError
 from decouplednet.settings import DataSettings
 
 CLASSES = ClassList(("cat", "cow", "dog"))
+Made = Callable[..., Catalogue]
 
 
-def catalogue(tagged: str = "", masked: str = "", bare: str = "", **splits: str) -> Catalogue:
-    """Return a catalogue whose images are single letters; no file is needed."""
-    records = tuple(
-        Record(
-            name=name,
-            image=Path(f"images/{name}.png"),
-            tags=frozenset({"cat"}) if name in tagged else None,
-            mask=Path(f"masks/{name}.png") if name in masked else None,
-        )
-        for name in sorted({*tagged, *masked, *bare})
-    )
-    return Catalogue(
-        Path("data"), "native", CLASSES, records, {k: tuple(splits[k]) for k in splits}
-    )
+@pytest.fixture
+def catalogue(tmp_path: Path) -> Made:
+    """Return what makes a catalogue whose images are single letters; only the index is a file."""
+
+    def made(tagged: str = "", masked: str = "", bare: str = "", **splits: str) -> Catalogue:
+        letters = sorted({*tagged, *masked, *bare})
+        file = tmp_path / f"{secrets.token_hex(4)}.sqlite"
+        with closing(connect(file, writable=True)) as index:
+            index.executescript(SCHEMA)
+            index.execute("INSERT INTO meta VALUES ('digest', ?)", (file.name,))
+            for row, name in enumerate(letters):
+                mask = row if name in masked else None
+                cells = (row, name, f"{name}.png", '["cat"]' if name in tagged else None, mask)
+                index.execute(
+                    "INSERT INTO images (row, name, file, tags, mask) VALUES (?, ?, ?, ?, ?)", cells
+                )
+            index.commit()
+        records = Records(Index(file, Path("images"), CLASSES, file.name), range(len(letters)))
+        listed = {name: tuple(images) for name, images in splits.items()}
+        return Catalogue(Path("data"), "native", CLASSES, records, listed)
+
+    return made
 
 
 def roles(data: Catalogue, seed: int = 0, **settings: object) -> Roles:
     return assign_roles(data, DataSettings.model_validate(settings), seed)
 
 
-def names(records: tuple[Record, ...]) -> str:
+def names(records: Sequence[Record]) -> str:
     return "".join(record.name for record in records)
 
 
-def test_without_splits_a_share_of_the_masks_is_held_out_and_only_scored() -> None:
+def test_without_splits_a_share_of_the_masks_is_held_out_and_only_scored(catalogue: Made) -> None:
     got = roles(catalogue(tagged="abc", masked="cdefgh", bare="xy"), held_out=0.4)
 
     assert len(got.validation) == 2
@@ -54,7 +68,7 @@ def test_without_splits_a_share_of_the_masks_is_held_out_and_only_scored() -> No
     assert (got.unlabelled, got.overlapping) == (2, 0)
 
 
-def test_the_choice_follows_the_seed() -> None:
+def test_the_choice_follows_the_seed(catalogue: Made) -> None:
     data = catalogue(masked="abcdefghij")
 
     assert roles(data, seed=3) == roles(data, seed=3)
@@ -73,7 +87,7 @@ def test_the_choice_follows_the_seed() -> None:
     ],
 )
 def test_the_share_is_rounded_so_that_both_sides_can_work(
-    masked: str, share: float, held: int
+    catalogue: Made, masked: str, share: float, held: int
 ) -> None:
     got = roles(catalogue(masked=masked), held_out=share)
 
@@ -81,7 +95,7 @@ def test_the_share_is_rounded_so_that_both_sides_can_work(
     assert len(got.masks) == len(masked) - held
 
 
-def test_named_splits_win() -> None:
+def test_named_splits_win(catalogue: Made) -> None:
     data = catalogue(tagged="abc", masked="cdef", bare="x", t="xba", m="dc", v="fe")
 
     got = roles(data, tags_split="t", masks_split="m", validation_split="v")
@@ -90,7 +104,7 @@ def test_named_splits_win() -> None:
     assert (got.unlabelled, got.overlapping) == (1, 0)
 
 
-def test_validation_leaves_the_roles_that_were_not_named() -> None:
+def test_validation_leaves_the_roles_that_were_not_named(catalogue: Made) -> None:
     data = catalogue(tagged="abc", masked="cdef", v="cf", m="cd")
 
     got = roles(data, validation_split="v")
@@ -100,7 +114,7 @@ def test_validation_leaves_the_roles_that_were_not_named() -> None:
     assert (names(got.tags), names(got.masks), got.overlapping) == ("abde", "cd", 1)
 
 
-def test_what_is_held_out_is_claimed_by_no_named_split() -> None:
+def test_what_is_held_out_is_claimed_by_no_named_split(catalogue: Made) -> None:
     data = catalogue(masked="abcdefgh", m="ab", t="cd")
 
     got = roles(data, masks_split="m", tags_split="t", held_out=0.5)
@@ -111,60 +125,60 @@ def test_what_is_held_out_is_claimed_by_no_named_split() -> None:
     assert got.overlapping == 0
 
 
-def test_overlap_of_named_splits_is_counted_once_an_image() -> None:
+def test_overlap_of_named_splits_is_counted_once_an_image(catalogue: Made) -> None:
     data = catalogue(masked="abcd", s="abc", v="bcd")
 
     assert roles(data, tags_split="s", masks_split="s", validation_split="v").overlapping == 2
 
 
 @pytest.mark.parametrize(
-    ("data", "settings", "message"),
+    ("held", "settings", "message"),
     [
         (
-            catalogue(tagged="abc", masked="a", m="abc"),
+            {"tagged": "abc", "masked": "a", "m": "abc"},
             {"masks_split": "m"},
             "data: data.masks_split = m: the image 'b' has no mask (2 of 3 such images)",
         ),
         (
-            catalogue(tagged="abc", masked="a", v="ca"),
+            {"tagged": "abc", "masked": "a", "v": "ca"},
             {"validation_split": "v"},
             "data: data.validation_split = v: the image 'c' has no mask (1 of 2 such images)",
         ),
         (
-            catalogue(masked="a", bare="xy", t="xy"),
+            {"masked": "a", "bare": "xy", "t": "xy"},
             {"tags_split": "t"},
             "data: no image in data.tags_split = t has tags; write rows into tags.csv, or name "
             "another data.tags_split",
         ),
         (
-            catalogue(bare="xy"),
+            {"bare": "xy"},
             {},
             "data: no image in it has tags; write rows into tags.csv, or name another "
             "data.tags_split",
         ),
         (
-            catalogue(tagged="ab"),
+            {"tagged": "ab"},
             {},
             "data: no image has a mask; draw a few",
         ),
         (
-            catalogue(tagged="ab", masked="c", v="c"),
+            {"tagged": "ab", "masked": "c", "v": "c"},
             {"validation_split": "v"},
             "data: no image with a mask is left to train on; draw more, or hold out fewer with "
             "data.held_out or another data.validation_split",
         ),
         (
-            catalogue(masked="abc", val="abc"),
+            {"masked": "abc", "val": "abc"},
             {"tags_split": "vall"},
             "data: there is no split 'vall'; did you mean 'val'? The splits are val",
         ),
     ],
 )
 def test_roles_that_cannot_be_filled_are_refused(
-    data: Catalogue, settings: dict[str, object], message: str
+    catalogue: Made, held: dict[str, str], settings: dict[str, object], message: str
 ) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(message)}$"):
-        assign_roles(data, DataSettings.model_validate(settings), 0)
+        assign_roles(catalogue(**held), DataSettings.model_validate(settings), 0)
 
 
 def test_classes_are_all_of_the_data_set_or_the_chosen_in_their_order() -> None:
@@ -199,7 +213,9 @@ def test_a_class_on_no_image_is_refused() -> None:
         check_classes_present(CLASSES, tags, Path("data"))
 
 
-def test_a_share_of_the_tags_is_kept_for_calibration_and_gives_nothing_else() -> None:
+def test_a_share_of_the_tags_is_kept_for_calibration_and_gives_nothing_else(
+    catalogue: Made,
+) -> None:
     data = catalogue(tagged="abcdefgh", masked="ghij", s="abcdefgh", m="gh", v="ij")
 
     def kept_half(seed: int) -> Roles:
@@ -223,11 +239,11 @@ def test_a_share_of_the_tags_is_kept_for_calibration_and_gives_nothing_else() ->
     assert any(kept_half(seed).calibration != got.calibration for seed in range(1, 6))
 
 
-def test_nothing_is_kept_for_calibration_unless_asked_for() -> None:
-    assert roles(catalogue(tagged="abc", masked="cdef")).calibration == ()
+def test_nothing_is_kept_for_calibration_unless_asked_for(catalogue: Made) -> None:
+    assert not roles(catalogue(tagged="abc", masked="cdef")).calibration
 
 
-def test_images_without_tags_of_their_own_are_never_kept_for_calibration() -> None:
+def test_images_without_tags_of_their_own_are_never_kept_for_calibration(catalogue: Made) -> None:
     got = roles(catalogue(tagged="ab", masked="cdef"), calibration_share=0.9)
 
     assert set(names(got.calibration)) <= set("ab")
@@ -245,7 +261,7 @@ def test_a_class_whose_masks_are_learnt_but_that_is_not_to_be_learnt_is_refused(
         choose_masked_classes(CLASSES, DataSettings(masks_classes=("catt",)))
 
 
-def test_with_masks_only_the_masked_images_alone_give_tags() -> None:
+def test_with_masks_only_the_masked_images_alone_give_tags(catalogue: Made) -> None:
     data = catalogue(tagged="abcd", masked="cd", strong="cd")
     settings = DataSettings(masks_split="strong", held_out=0)
 

@@ -67,12 +67,14 @@ def test_a_plain_folder_becomes_a_data_set_where_it_stands(tmp_path: Path) -> No
     assert (report.root, report.images) == (tmp_path, 2)
     assert sorted(tmp_path.rglob("*.png")) == before
     catalogue = Catalogue.read(tmp_path)
-    assert catalogue.layout == "plain"
+    assert catalogue.format == "plain"
     assert {record.name: record.tags for record in catalogue.records} == {
         "cat/a": frozenset({"cat"}),
         "dog/b": frozenset({"dog"}),
     }
-    assert catalogue.record("cat/a").mask == tmp_path / "masks" / "cat" / "a.png"
+    mask = catalogue.record("cat/a").mask
+    assert mask is not None
+    assert mask.path == tmp_path / "masks" / "cat" / "a.png"
 
 
 @pytest.mark.parametrize(
@@ -165,7 +167,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    endings = r"image files end in \.bmp, \.jpeg, \.jpg, \.png, \.tif, \.tiff, \.webp"
+    endings = r"image files end in \.bmp, \.gif, \.jpeg, \.jpg, \.png, \.tif, \.tiff, \.webp"
 
     with pytest.raises(DataError, match=f": there is no image in this folder; {endings}$"):
         init(tmp_path)

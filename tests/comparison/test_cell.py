@@ -6,8 +6,8 @@ import pytest
 
 from decouplednet.comparison.cell import POINTS, Cell, CellResult, StageCurve, verdict, write_cell
 from decouplednet.errors import DataError
+from decouplednet.evaluation.json_file import read_json
 from decouplednet.report.curves import LateLoss
-from decouplednet.report.finished_run import read_json
 from tests.comparison.fakes import a_cell, falling
 
 

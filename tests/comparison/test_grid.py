@@ -5,7 +5,7 @@ import pytest
 from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder
 from decouplednet.comparison.grid import Grid, cells_of
-from decouplednet.report.finished_run import read_json
+from decouplednet.evaluation.json_file import read_json
 from decouplednet.training.run_folder import RunFolder
 from tests.comparison.fakes import Untrained, terms_of
 from tests.shapes import NAMES

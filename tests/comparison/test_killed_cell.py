@@ -10,7 +10,7 @@ import pytest
 
 from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.folder import ComparisonFolder
-from decouplednet.report.finished_run import read_json
+from decouplednet.evaluation.json_file import read_json
 from tests.training.conftest import QUICK
 
 LONGER = ("classifier.updates=12", "segmenter.updates=12")

@@ -10,6 +10,8 @@ import pytest
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.images import image_size
+from decouplednet.annotations.mask_content import index_mask
+from decouplednet.annotations.mask_source import MaskSource
 from decouplednet.annotations.masks import write_mask
 from decouplednet.annotations.record import Record
 from decouplednet.comparison.budget import of_each_cell
@@ -57,7 +59,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
             clock.now += LABEL
             mask = np.full(image_size(record.image), predictor.classes.index(min(names)), np.uint8)
             write_mask(folder / f"{record.name}.png", mask)
-            labelled.append(replace(record, mask=folder / f"{record.name}.png"))
+            source = MaskSource(index_mask(folder / f"{record.name}.png"), record.image, None)
+            labelled.append(replace(record, mask=source))
         return tuple(labelled)
 
     monkeypatch.setattr(self_training, "write_pseudo_masks", write)

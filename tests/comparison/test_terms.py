@@ -22,7 +22,7 @@ TAGS = {**dict.fromkeys(MASKS, "cat"), "t0": "dog", "t1": "cat", "t2": "cat;dog"
 SPLITS = {"strong_1": ["m0", "m1"], "strong_2": ["m0", "m1", "m2"], "strong_all": list(MASKS)}
 
 
-def names(records: tuple[Record, ...]) -> list[str]:
+def names(records: Iterable[Record]) -> list[str]:
     return [record.name for record in records]
 
 

@@ -6,7 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from decouplednet.annotations.catalogue import Record
+from decouplednet.annotations.mask_content import index_mask
+from decouplednet.annotations.mask_source import MaskSource
+from decouplednet.annotations.record import Record
+from decouplednet.classes import ClassList
 
 
 def save(path: Path, pixels: NDArray[np.uint8]) -> Path:
@@ -29,9 +32,9 @@ def record(
     mask: NDArray[np.uint8] | None = None,
 ) -> Record:
     """Write an image, and its mask if there is one, and return their record."""
-    return Record(
-        name=name,
-        image=save(folder / f"{name}.png", image),
-        tags=tags,
-        mask=None if mask is None else save(folder / f"{name}_mask.png", mask),
-    )
+    photograph = save(folder / f"{name}.png", image)
+    source = None
+    if mask is not None:
+        content = index_mask(save(folder / f"{name}_mask.png", mask))
+        source = MaskSource(content, photograph, ClassList(("cat",)))
+    return Record(name, photograph, tags, source)

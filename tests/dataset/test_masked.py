@@ -1,4 +1,5 @@
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -265,6 +266,27 @@ def test_the_tags_of_a_window_are_those_of_its_pixels_and_of_the_absent_classes(
 
     assert tags[[0, 2]].tolist() == [1, 0]
     assert tags[[1, 3]].isnan().all()
+
+
+def test_what_a_record_leaves_unsaid_is_unknown_unless_its_mask_shows_it(
+    records: list[Record],
+) -> None:
+    unsaid = [replace(records[0], unsaid=frozenset({"cat", "cow"}))]  # its mask shows dog and cat
+
+    tags = masked_images(unsaid)[0].tags
+
+    assert tags[:2].tolist() == [1, 1]
+    assert tags[2].isnan()
+    assert masked_images(records[:1])[0].tags.tolist() == [1, 1, 0]
+
+
+def test_what_is_unsaid_of_an_image_is_unknown_in_its_windows() -> None:
+    mask = torch.full((4, 5), 1, dtype=torch.uint8)
+
+    tags = window_tags(mask, torch.tensor([1.0, torch.nan, 0.0]))
+
+    assert tags[[0, 2]].tolist() == [1, 0]
+    assert tags[1].isnan()
 
 
 def test_the_tags_of_a_window_of_ignored_pixels_are_not_known() -> None:

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,37 @@ def test_tag_targets_are_one_zero_or_unknown() -> None:
     unknown = [math.nan] * 3
     expected = torch.tensor([[1, 0, 1], [0, 0, 0], unknown, [0, 1, 0], [0, 0, 0]])
     torch.testing.assert_close(targets, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_what_is_unsaid_is_unknown_unless_it_is_tagged() -> None:
+    unsaid = [
+        frozenset({"cow", "dog"}),  # dog is tagged all the same
+        frozenset({"cow", "zebra"}),
+        frozenset({"cow"}),
+        frozenset[str](),
+        frozenset({"cat", "cow", "dog"}),
+    ]
+
+    targets = tag_targets(TAGS, CLASSES, unsaid)
+
+    nan = math.nan
+    expected = torch.tensor([[1, nan, 1], [0, nan, 0], [nan] * 3, [0, 1, 0], [nan] * 3])
+    torch.testing.assert_close(targets, expected, rtol=0, atol=0, equal_nan=True)
+
+
+def test_what_is_unsaid_goes_with_as_many_tags() -> None:
+    with pytest.raises(ValueError, match=r"^5 tags go with as many unsaid classes, not 2$"):
+        tag_targets(TAGS, CLASSES, [frozenset(), frozenset()])
+
+
+def test_what_records_leave_unsaid_reaches_the_examples(records: list[Record]) -> None:
+    records[0] = replace(records[0], unsaid=frozenset({"cow"}))
+
+    images = _images(records, augment=False)
+
+    assert images.tags[0].isnan().tolist() == [False, True, False]
+    assert images.view(0, 0).tags.isnan().tolist() == [False, True, False]
+    assert images.tags[3].tolist() == [0, 1, 0]
 
 
 def test_without_augmentation_a_draw_is_the_whole_image_in_the_frame(

@@ -64,7 +64,7 @@ def test_the_tags_of_a_masked_image_are_the_classes_of_its_mask(composed: Compos
     for name in composed.masked:
         record = catalogue.record(name)
         assert record.mask is not None
-        assert record.tags == classes_in(read_mask(record.mask), CLASSES)
+        assert record.tags == classes_in(record.mask.read(), CLASSES)
 
 
 def test_images_have_the_side_asked_for(composed: Composed) -> None:

@@ -84,7 +84,7 @@ def test_the_folder_that_is_built_passes_the_check_and_has_the_splits(
     assert f"2 images in {folders['out']}" in capsys.readouterr().out
     assert check(folders["out"]).findings == ()
     catalogue = Catalogue.read(folders["out"])
-    assert catalogue.layout == "voc"
+    assert catalogue.format == "voc"
     assert [record.name for record in catalogue.split("tags")] == ["2007_1", "2008_2"]
     assert [record.name for record in catalogue.split("strong_1")] == ["2007_1"]
 

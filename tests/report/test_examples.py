@@ -5,7 +5,6 @@ import pytest
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.images import read_image
-from decouplednet.annotations.masks import read_mask
 from decouplednet.classes import ClassList
 from decouplednet.dataset.frame import torchvision_frame
 from decouplednet.errors import DataError
@@ -40,7 +39,7 @@ def test_the_truth_is_in_the_indices_of_the_model(
     truth = truth_of(a_segmenter(others), catalogue, record)
 
     new = {0: 0, 1: 2, 2: left_out, 3: 1, 255: 255}
-    mask = read_mask(record.mask)
+    mask = record.mask.read()
     assert truth.tolist() == [[new[int(index)] for index in row] for row in mask]
     assert {2, 3} <= set(mask.flat)
 

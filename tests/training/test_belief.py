@@ -14,7 +14,6 @@ from decouplednet.training.pseudo_masks import (
     CERTAINTIES,
     HIGHEST_DOUBT,
     LOWEST_DOUBT,
-    certainty,
     choose_belief,
 )
 
@@ -32,7 +31,7 @@ def test_the_certainty_is_the_first_that_is_right_often_enough(
             names = {tuple(plan.catalogue.classes)[i - 1] for i in np.unique(truth) if 0 < i < 255}
             told = predictor.predict([read_image(record.image)], [names])[0]
             for label, true, sure in zip(
-                told.label_map.ravel(), truth.ravel(), certainty(told).ravel(), strict=True
+                told.label_map.ravel(), truth.ravel(), told.certainty().ravel(), strict=True
             ):
                 if true != IGNORE and sure >= certain:
                     kept += 1

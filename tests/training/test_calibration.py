@@ -1,5 +1,6 @@
 """Calibrated probabilities against another optimiser, and on tags that nothing learnt from."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,7 +77,7 @@ def test_nothing_is_calibrated_where_nothing_was_kept_for_it(shapes: Path, tmp_p
         procedure=procedure,
     )
 
-    assert plan.roles.calibration == ()
+    assert not plan.roles.calibration
     assert calibrate(predictor, plan) == procedure
 
 
@@ -102,6 +103,24 @@ def test_thresholds_are_chosen_by_the_calibrated_probabilities_of_held_out_tags(
     )
     fixed = calibrate(predictor, start(shapes, tmp_path, *settings)[1])
     assert fixed == procedure.model_copy(update={"thresholds": None})
+
+
+def test_what_is_unsaid_of_a_kept_image_calibrates_nothing(shapes: Path, tmp_path: Path) -> None:
+    network, plan, _ = start(shapes, tmp_path, "data.calibration_share=0.8")
+    network.eval()
+    predictor = Predictor(
+        network=network, classes=plan.classes, frame=plan.frame, device=torch.device("cpu")
+    )
+    unsaid = frozenset(plan.classes)
+    kept = tuple(
+        replace(record, tags=frozenset[str](), unsaid=unsaid) for record in plan.roles.calibration
+    )
+    plan = replace(plan, roles=replace(plan.roles, calibration=kept))
+
+    calibration = calibrate(predictor, plan).calibration
+
+    assert calibration is not None
+    assert (set(calibration.slope), set(calibration.offset)) == ({1.0}, {0.0})
 
 
 def test_a_run_records_how_its_model_predicts(shapes: Path, tmp_path: Path) -> None:

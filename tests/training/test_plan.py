@@ -247,3 +247,27 @@ def test_images_without_a_mask_have_the_tags_that_the_run_may_use(shapes: Path) 
     unknown = replace(plan, tags=(None, *plan.tags[1:-1], None))
     assert len(unknown.unmasked) == 3
     assert make_plan(shapes, quick("data.tags_split=strong")).unmasked == ()
+
+
+def test_images_of_which_a_learnt_class_is_unsaid_are_not_told_to_the_teacher(shapes: Path) -> None:
+    plan = make_plan(shapes, quick("data.classes=frame,disc"))
+    first = plan.unmasked[0]
+    place = [record.name for record in plan.roles.tags].index(first.name)
+
+    def unmasked(unsaid: set[str]) -> set[str]:
+        record = replace(plan.roles.tags[place], unsaid=frozenset(unsaid))
+        tags = (*plan.roles.tags[:place], record, *plan.roles.tags[place + 1 :])
+        changed = replace(
+            plan,
+            roles=replace(plan.roles, tags=tags),
+            tags=tuple(
+                frozenset({"disc"}) if number == place else names
+                for number, names in enumerate(plan.tags)
+            ),
+        )
+        return {record.name for record in changed.unmasked}
+
+    everything = {record.name for record in plan.unmasked}
+    assert unmasked({"disc"}) == everything  # it is tagged all the same
+    assert unmasked({"zigzag"}) == everything  # it is not learnt
+    assert unmasked({"disc", "frame"}) == everything - {first.name}

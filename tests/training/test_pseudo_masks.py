@@ -20,7 +20,6 @@ from decouplednet.training import pseudo_masks
 from decouplednet.training.plan import Plan
 from decouplednet.training.pseudo_masks import (
     Belief,
-    certainty,
     pseudo_mask,
     write_pseudo_masks,
 )
@@ -51,7 +50,7 @@ def _maps(seed: int) -> np.ndarray:
 
 def test_certainty_is_the_largest_map_of_each_pixel_background_among_them() -> None:
     maps = _maps(0)
-    sure = certainty(_prediction(cow=maps[1], dog=maps[2]))
+    sure = _prediction(cow=maps[1], dog=maps[2]).certainty()
 
     for row in range(5):
         for column in range(7):
@@ -120,7 +119,7 @@ def test_pseudo_masks_hold_tagged_classes_alone_at_the_size_of_their_images(
         assert record.mask is not None
         assert names is not None
         allowed = {0, IGNORE, *(plan.classes.index(name) for name in names)}
-        mask = read_mask(record.mask)
+        mask = record.mask.read()
         assert set(np.unique(mask).tolist()) & set(range(1, 4))
         assert set(np.unique(mask).tolist()) <= allowed
         assert mask.shape == predictor.predict([read_image(record.image)])[0].label_map.shape

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from decouplednet.annotations.images import image_size
+from decouplednet.annotations.mask_content import index_mask
+from decouplednet.annotations.mask_source import MaskSource
 from decouplednet.annotations.masks import write_mask
 from decouplednet.annotations.record import Record
 from decouplednet.inference.predictor import Predictor
@@ -112,7 +114,8 @@ def believe_the_tags(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
                 mask = np.zeros(image_size(record.image), np.uint8)
                 mask[8:40, 8:40] = predictor.classes.index(min(names))
                 write_mask(folder / f"{record.name}.png", mask)
-                written.append(replace(record, mask=folder / f"{record.name}.png"))
+                source = MaskSource(index_mask(folder / f"{record.name}.png"), record.image, None)
+                written.append(replace(record, mask=source))
         return tuple(written)
 
     monkeypatch.setattr(self_training, "write_pseudo_masks", write)

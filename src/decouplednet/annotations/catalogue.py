@@ -1,17 +1,18 @@
 """The catalogue of a data set: its classes, its images with their tags and masks, its splits."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decouplednet.annotations.findings import refuse
-from decouplednet.annotations.images import image_size, listed_name, name_of
-from decouplednet.annotations.layout import LayoutName
+from decouplednet.annotations.image_files import listed_name, name_of
+from decouplednet.annotations.images import image_size
+from decouplednet.annotations.index import Names, Records
 from decouplednet.annotations.listing import read_listing
-from decouplednet.annotations.masks import check_mask, classes_in, read_mask
+from decouplednet.annotations.masks import check_mask, classes_in
 from decouplednet.annotations.record import Record
 from decouplednet.classes import ClassList, nearest_name
 from decouplednet.errors import DataError
@@ -28,26 +29,23 @@ class Catalogue:
 
     Args:
         root: the data set's folder.
-        layout: ``native``, ``plain`` (see `layout_of`) or ``voc``.
+        format: ``native``, ``plain`` (see `layout_of`), ``voc``, ``coco``, ...
         classes: the classes of the tags and of the ids in the masks.
-        records: all images, sorted by name.
+        records: all images, sorted by name; each is read from the index when it is asked for.
         splits: split name to image names, as listed.
+        statement: what was found that tells the format.
     """
 
     root: Path
-    layout: LayoutName
+    format: str
     classes: ClassList
-    records: tuple[Record, ...]
+    records: Records
     splits: Mapping[str, tuple[str, ...]]
-    _by_name: Mapping[str, Record] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        """Index the records by name."""
-        object.__setattr__(self, "_by_name", {record.name: record for record in self.records})
+    statement: str = ""
 
     @classmethod
     def read(cls, root: Path) -> "Catalogue":
-        """Return the catalogue of a folder in the native, the plain or the PASCAL VOC layout.
+        """Return the catalogue of a folder in any format that is read, see ``formats.detect``.
 
         Raises:
             DataError: there is no such folder, it has no known layout, or its lists have faults;
@@ -58,7 +56,8 @@ class Catalogue:
         refuse([found for found in listing.findings if found.code not in _OF_A_SPLIT], root)
         if classes is None:  # it always comes with a finding
             raise DataError(f"{root}: there is no class list")
-        return cls(root, listing.layout.name, classes, listing.records, listing.splits)
+        source = listing.source
+        return cls(root, source.name, classes, listing.records, listing.splits, source.statement)
 
     def record(self, name: str) -> Record:
         """Return the image of a name, with or without extension.
@@ -66,14 +65,15 @@ class Catalogue:
         Raises:
             DataError: there is no such image; the message names the nearest one.
         """
-        found = self._by_name.get(listed_name(name, self._by_name))
-        if found is None:
-            near = nearest_name(name_of(name), self._by_name)
+        index = self.records.data_index
+        row = index.row(listed_name(name, Names(index)))
+        if row is None:
+            near = nearest_name(name_of(name), Names(index))
             hint = f"; did you mean {near!r}?" if near else ""
             raise DataError(f"{self.root}: there is no image {name!r}{hint}")
-        return found
+        return index.record(row)
 
-    def split(self, name: str) -> tuple[Record, ...]:
+    def split(self, name: str) -> Records:
         """Return the images of a split, in the order of its list.
 
         Raises:
@@ -84,13 +84,15 @@ class Catalogue:
         names = self.splits[name]
         if not names:
             raise DataError(f"{self.root}: the split {name!r} names no image")
-        missing = [listed for listed in names if listed not in self._by_name]
+        index = self.records.data_index
+        rows = index.rows(names)
+        missing = [listed for listed, row in zip(names, rows, strict=True) if row is None]
         if missing:
             raise DataError(
                 f"{self.root}: the split {name!r} names {missing[0]!r}, which has no image "
                 f"({len(missing)} of {len(names)} such names)"
             )
-        return tuple(self._by_name[listed] for listed in names)
+        return Records(index, [row for row in rows if row is not None])
 
     def with_splits(self, added: Mapping[str, Sequence[str]]) -> "Catalogue":
         """Return the catalogue with further splits; nothing is written.
@@ -111,13 +113,14 @@ class Catalogue:
         """Return the mask of a record that has one: (H, W) uint8 ids of ``classes``, checked.
 
         Raises:
-            DataError: the record has no mask, or `read_mask` or `check_mask` refuses it.
+            DataError: the record has no mask, or it cannot be read, or `check_mask` refuses it.
         """
         if record.mask is None:
             raise DataError(f"{record.image}: the image has no mask")
-        mask = read_mask(record.mask)
+        mask = record.mask.read()
         size = image_size(record.image)
-        check_mask(mask, record.mask, size, len(self.classes), record.tags)
+        tags = record.mask.contradicting(record.tags)
+        check_mask(mask, record.mask.path, size, len(self.classes), tags)
         return mask
 
     def tags_of(self, record: Record) -> frozenset[str] | None:

@@ -1,29 +1,21 @@
-"""Finding and reading pictures: upright, three channels, wholly decoded, or refused."""
+"""Reading pictures: upright, three channels, wholly decoded, or refused."""
 
-import os
+import io
 import stat
 import warnings
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
-from decouplednet.classes import composed
+from decouplednet.annotations.colour_modes import Levels, levels_of, to_rgb
 from decouplednet.errors import DataError
 
-IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-# Photographs that must be converted first; all other endings are taken for no image at all.
-_UNREAD_SUFFIXES = frozenset(
-    (
-        *(".avif", ".heic", ".heif", ".jp2", ".jpx", ".jxl", ".psd"),
-        *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
-    )
-)
+_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # as Pillow names what these hold
 # Where the stored pixels lie in the shown picture, (H, W, 3): a view of it (EXIF 2.32, tag 274).
 _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
     2: np.fliplr,
@@ -36,107 +28,15 @@ _TURNS: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
 }
 _PIXELS = 2**18  # most pixels of a strip that is copied at once, unless a row has more
 _QUARTER_TURNS = frozenset({5, 6, 7, 8})  # width and height change places
-NO_IMAGE = (
-    f"there is no image in this folder; image files end in {', '.join(sorted(IMAGE_SUFFIXES))}"
-)
-_SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
-
-
-@dataclass(frozen=True, slots=True)
-class FoundImages:
-    """What lies in a folder.
-
-    Args:
-        images: files that are named like images, sorted.
-        skipped: all other files, sorted.
-    """
-
-    images: tuple[Path, ...]
-    skipped: tuple[Path, ...]
-
-    @property
-    def unread(self) -> tuple[Path, ...]:
-        """The skipped files that are photographs in a format that is not read.
-
-        One beside an image of the same name, as cameras write raw and JPEG, is not among them.
-        """
-        names = {path.with_suffix("") for path in self.images}
-        return tuple(
-            path
-            for path in self.skipped
-            if path.suffix.lower() in _UNREAD_SUFFIXES
-            and not path.name.startswith(".")
-            and path.with_suffix("") not in names
-        )
-
-
-def find_images(root: Path) -> FoundImages:
-    """Return the images under a folder and its sub-folders, or the one file that was named.
-
-    Folders whose name starts with a dot are not entered, and files whose name does are skipped
-    (macOS leaves ``._cat.jpg`` beside ``cat.jpg``). A file that is named itself counts as an image
-    whatever its name.
-
-    Raises:
-        DataError: there is no such file or folder, a folder may not be read, or the name of an
-            image is no UTF-8, so that no list could hold it.
-    """
-    if root.is_file():
-        return FoundImages((root,), ())
-    if not root.is_dir():
-        raise DataError(f"{root}: there is no such file or folder")
-    images: list[Path] = []
-    skipped: list[Path] = []
-    for path in _walk(root, frozenset()):
-        (images if is_image_name(path.name) else skipped).append(path)
-    _check_encoding(images)
-    return FoundImages(tuple(sorted(images)), tuple(sorted(skipped)))
-
-
-def holds_image(root: Path) -> bool:
-    """Tell whether an image lies anywhere under a folder, as far as it may be read."""
-    try:
-        return any(is_image_name(path.name) for path in _walk(root, frozenset()))
-    except DataError:
-        return False
-
-
-def is_image_name(name: str) -> bool:
-    """Tell whether a file name ends like an image's and is not hidden."""
-    return not name.startswith(".") and os.path.splitext(name)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122 - as fast as a folder of many thousand files needs
-
-
-def name_of(path: str) -> str:
-    r"""Return the name of an image file: its path with ``/`` and without image extension.
-
-    Accents are composed (NFC), because file systems and spreadsheets write them differently.
-    What a list holds may be a name already: see `listed_name`.
-
-    >>> name_of(r"sub\cat.JPG"), name_of("2007.000063"), name_of("cat.jpg.png")
-    ('sub/cat', '2007.000063', 'cat.jpg')
-    """
-    name = _tidied(path)
-    stem, dot, suffix = name.rpartition(".")
-    return stem.rstrip() if stem and f"{dot}{suffix.lower()}" in IMAGE_SUFFIXES else name
-
-
-def listed_name(listed: str, names: Container[str]) -> str:
-    """Return the name that a list means, which may give it with or without extension.
-
-    Args:
-        listed: what the list says.
-        names: of the images. One that is listed exactly wins, so that ``cat.jpg`` finds the image
-            ``cat.jpg.png``.
-    """
-    exact = _tidied(listed)
-    return exact if exact in names else name_of(listed)
+_WIDTH, _HEIGHT = 256, 257  # tags of TIFF 6.0, section 8
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
     """Return the picture as a viewer shows it.
 
-    The EXIF orientation is applied. Grey, palette and CMYK pictures become RGB, 16-bit grey is
-    scaled to 0..255, and transparent pixels are laid over white. At most 7 bytes a pixel are held
+    The EXIF orientation is applied. Grey, palette and CMYK pictures become RGB, grey of up to 16
+    bits is scaled to 0..255, and transparent pixels are laid over white. Of an animation or of
+    several pages the first is taken, see `picture_count`. At most 7 bytes a pixel are held
     meanwhile: the picture as Pillow decodes it, and the pixels.
 
     Returns:
@@ -144,12 +44,34 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     Raises:
         DataError: the file is missing, cut short, no image, larger than Pillow's limit against
-            decompression bombs, holds several pictures, or numbers without a known range.
+            decompression bombs, or holds numbers without a known range.
     """
     with opened(path) as image:
-        refuse_series(image)
-        image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
-        return _upright(image, _orientation(image))
+        return _shown(image)
+
+
+def decode_image(content: bytes, name: str, most_pixels: int) -> NDArray[np.uint8]:
+    """Return the picture that a file of this content shows, as `read_image` does.
+
+    Args:
+        content: of the file.
+        name: of the picture, for messages.
+        most_pixels: nothing of a picture with more is decoded.
+
+    Returns:
+        (H, W, 3) uint8, red first.
+
+    Raises:
+        DataError: it is cut short, no image of a known format, too large, or holds numbers without
+            a known range.
+    """
+    with (
+        _named(name, lambda: not content),
+        Image.open(io.BytesIO(content), formats=_FORMATS) as image,
+    ):
+        if image.width * image.height > most_pixels:
+            raise DataError(f"it has {image.width} x {image.height} pixels; at most {most_pixels}")
+        return _shown(image)
 
 
 def image_size(path: Path) -> tuple[int, int]:
@@ -159,60 +81,31 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: the file is missing or no image. A file that is cut short may pass.
     """
     with opened(path) as image:
+        width, height = _stored_size(image)
         turned = _orientation(image) in _QUARTER_TURNS
-        return (image.width, image.height) if turned else (image.height, image.width)
+        return (width, height) if turned else (height, width)
 
 
-def _tidied(path: str) -> str:
-    return composed(path.strip().replace("\\", "/")).removeprefix("./")
+def picture_count(path: Path) -> int:
+    """Return how many pictures a file holds, the first of which `read_image` takes.
 
+    An animation (GIF, PNG, WebP) and a TIFF of several pages hold several; the previews that a
+    camera adds to a JPEG do not count.
 
-def _walk(folder: Path, above: frozenset[str]) -> Iterator[Path]:
-    """Yield the files below a folder; a link that leads back to a folder above is not followed."""
-    real = os.path.realpath(folder)
-    if real in above:
-        return
-    try:
-        entries = list(os.scandir(folder))
-    except OSError as fault:
-        raise DataError(f"{folder}: cannot be read: {fault.strerror}") from None
-    for entry in entries:
-        if not _is_folder(entry):
-            yield Path(entry.path)
-        elif not entry.name.startswith("."):
-            yield from _walk(Path(entry.path), above | {real})
-
-
-def _is_folder(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:  # a link that leads to itself; whoever opens it is told
-        return False
-
-
-def _check_encoding(paths: list[Path]) -> None:
-    for path in paths:
-        try:
-            str(path).encode()
-        except UnicodeEncodeError:
-            raise DataError(
-                f"{os.fsencode(path)!r}: a file name that is not UTF-8; rename it"
-            ) from None
+    Raises:
+        DataError: the file is missing or no image, or is damaged behind its first picture.
+    """
+    with opened(path) as image:
+        return _pictures(image)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[Image.Image]:
     """Give the open image; whatever Pillow raises, now or while it decodes, becomes one line."""
-    try:
+    with _named(str(path), lambda: path.stat().st_size == 0):
         _refuse_irregular(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF, which does not count
-            # Below twice its limit Pillow only warns of a decompression bomb.
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                yield image
-    except Exception as fault:  # Pillow's readers raise a dozen kinds on hostile files
-        raise DataError(f"{path}: not a readable image: {_reason(path, fault)}") from None
+        with Image.open(path) as image:
+            yield image
 
 
 @contextmanager
@@ -237,10 +130,34 @@ def refuse_series(image: Image.Image) -> None:
     Raises:
         DataError: there is more than one.
     """
-    frames = getattr(image, "n_frames", 1)
+    pictures = _pictures(image)
+    if pictures > 1:
+        raise DataError(f"it holds {pictures} pictures; save the one that counts as its own file")
+
+
+def _pictures(image: Image.Image) -> int:
     # An MPO is what cameras save as .jpg: the picture itself, then previews of it.
-    if frames > 1 and image.format != "MPO":
-        raise DataError(f"it holds {frames} pictures; save the one that counts as its own file")
+    return 1 if image.format == "MPO" else int(getattr(image, "n_frames", 1))
+
+
+@contextmanager
+def _named(name: str, is_empty: Callable[[], bool]) -> Iterator[None]:
+    """Turn whatever Pillow raises, now or while it decodes, into one line with a name."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of damaged EXIF, which does not count
+            # Below twice its limit Pillow only warns of a decompression bomb.
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except Exception as fault:  # Pillow's readers raise a dozen kinds on hostile files
+        raise DataError(f"{name}: not a readable image: {_reason(fault, is_empty)}") from None
+
+
+def _shown(image: Image.Image) -> NDArray[np.uint8]:
+    """Return the pixels of an open picture, upright."""
+    levels = levels_of(image)
+    image.load()  # what is wrong with the pixels must not pass for a fault of the EXIF
+    return _upright(image, _orientation(image), levels)
 
 
 def _refuse_irregular(path: Path) -> None:
@@ -248,12 +165,11 @@ def _refuse_irregular(path: Path) -> None:
         raise DataError("it is no regular file")
 
 
-def _reason(path: Path, fault: Exception) -> str:
+def _reason(fault: Exception, is_empty: Callable[[], bool]) -> str:
     if isinstance(fault, FileNotFoundError):
         return "there is no such file"
     if isinstance(fault, UnidentifiedImageError):
-        empty = path.stat().st_size == 0
-        return "the file is empty" if empty else "its content is of no known image format"
+        return "the file is empty" if is_empty() else "its content is of no known image format"
     if isinstance(fault, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS} pixels"
     if isinstance(fault, OSError) and fault.strerror:
@@ -269,7 +185,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    """Return width and height before the EXIF orientation."""
+    if isinstance(image, TiffImageFile):  # of a TIFF some versions of Pillow tell the shown size
+        return int(image.tag_v2[_WIDTH]), int(image.tag_v2[_HEIGHT])
+    return image.size
+
+
+def _upright(image: Image.Image, orientation: int, levels: Levels | None) -> NDArray[np.uint8]:
     """Return the (H, W, 3) pixels of a loaded picture, strip by strip, so that no copy is made."""
     width, height = image.size
     turned = orientation in _QUARTER_TURNS
@@ -278,22 +201,5 @@ def _upright(image: Image.Image, orientation: int) -> NDArray[np.uint8]:
     rows = max(1, _PIXELS // width)
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(top + rows, height)))
-        stored[top : top + rows] = np.asarray(_to_rgb(strip, image.format))
+        stored[top : top + rows] = np.asarray(to_rgb(strip, levels))
     return shown
-
-
-def _to_rgb(image: Image.Image, file_format: str | None) -> Image.Image:
-    if image.mode in _SIXTEEN_BITS or (image.mode == "I" and file_format == "PNG"):
-        return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise DataError(f"its numbers have no known range (mode {image.mode}); save it with 8 bits")
-    if image.has_transparency_data:
-        clear = image.convert("RGBA")
-        white = Image.new("RGBA", clear.size, "white")
-        return Image.alpha_composite(white, clear).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return 0..65535 scaled to 0..255 and rounded: 255 x 257 = 65535."""
-    return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)

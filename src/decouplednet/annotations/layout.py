@@ -5,7 +5,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Literal
 
-from decouplednet.annotations.images import FoundImages, find_images, holds_image
+from decouplednet.annotations.image_files import FoundImages, find_images, holds_image
 from decouplednet.errors import DataError
 
 _OF_A_RUN = ("model.json", "model/model.json", "run.json")

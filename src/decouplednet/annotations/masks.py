@@ -7,11 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from PIL.ImageFile import ImageFile
 
 from decouplednet.annotations.files import write_atomically
 from decouplednet.annotations.findings import Finding, refuse
-from decouplednet.annotations.images import opened, refuse_series
+from decouplednet.annotations.mask_files import stored_pixels
 from decouplednet.classes import BACKGROUND, IGNORE, ClassList, palette
 from decouplednet.errors import DataError
 
@@ -26,8 +25,8 @@ def read_mask(path: Path) -> NDArray[np.uint8]:
         (H, W) uint8.
 
     Raises:
-        DataError: the file is missing, cut short or no PNG, holds several pictures, is a colour
-            picture, or holds ids over 255.
+        DataError: the file is missing, cut short, of a format that may change ids, holds several
+            pictures, is a colour picture, or holds ids over 255.
     """
     pixels = read_pixels(path)
     if pixels.ndim != 2:
@@ -39,24 +38,10 @@ def read_pixels(path: Path) -> NDArray[np.uint8]:
     """Return what `read_mask` does, and a colour picture as (H, W, channels) for `mask_findings`.
 
     Raises:
-        DataError: the file is missing, cut short or no PNG, holds several pictures, or ids over
-            255.
+        DataError: the file is missing, cut short, of a format that may change ids, holds several
+            pictures, or ids over 255.
     """
-    with opened(path) as image:
-        refuse_series(image)
-        file_format = image.format
-        rawmode = str(image.tile[0][3]) if isinstance(image, ImageFile) and image.tile else ""
-        ids = np.array(image)
-    if file_format != "PNG":
-        raise DataError(
-            f"{path}: is a {file_format} inside; a mask is a PNG, because other formats may change "
-            "ids; export it as PNG"
-        )
-    if ids.size and not 0 <= ids.min() <= ids.max() <= IGNORE:
-        raise DataError(f"{path}: holds id {ids.max()}; ids are 0 to {IGNORE}, the last ignored")
-    # Pillow spreads 2-bit and 4-bit greys over 0..255, which would turn id 1 into 85 or 17.
-    spread = {"L;2": 85, "L;4": 17}.get(rawmode, 1)
-    return (ids.astype(np.uint8) // spread).astype(np.uint8)
+    return stored_pixels(path)
 
 
 def mask_findings(
@@ -167,14 +152,19 @@ def index_table(
     return table
 
 
-def write_mask(path: Path, label_map: NDArray[np.uint8]) -> None:
-    """Write (H, W) uint8 class ids as a palette PNG in the colours of the class list, atomically.
+def write_mask(path: Path, label_map: NDArray[np.uint8], *, colours: bytes | None = None) -> None:
+    """Write (H, W) uint8 class ids as a palette PNG, atomically.
+
+    Args:
+        path: of the file.
+        label_map: the ids.
+        colours: 768 bytes, red, green and blue of each id; None: those of the class list.
 
     Raises:
         DataError: the file cannot be written.
     """
     image = Image.fromarray(label_map)
-    image.putpalette(palette())
+    image.putpalette(palette() if colours is None else colours)
     content = io.BytesIO()
     image.save(content, "PNG")
     write_atomically(path, content.getvalue())

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from decouplednet.annotations.mask_source import MaskSource
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
@@ -11,12 +13,14 @@ class Record:
     Args:
         name: path under the image folder without extension, with ``/`` between folders.
         image: the image file.
-        tags: classes of its row in tags.csv united with its VOC objects; empty: looked at, none
-            of the classes; None: neither exists. The classes of the mask are not among them.
-        mask: the mask file, or None.
+        tags: classes that people said are on it; empty: looked at, none of the classes; None:
+            nobody said anything. The classes of the mask are not among them.
+        mask: the mask, or None.
+        unsaid: classes of which nobody said whether they are there, although others were said.
     """
 
     name: str
     image: Path
     tags: frozenset[str] | None
-    mask: Path | None
+    mask: MaskSource | None
+    unsaid: frozenset[str] = frozenset()

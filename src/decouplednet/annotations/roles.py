@@ -1,18 +1,21 @@
 """Which images give tags to a training run, which give masks, and which are only scored."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from decouplednet.annotations.catalogue import Catalogue
+from decouplednet.annotations.index import Index, Records
 from decouplednet.annotations.record import Record
 from decouplednet.classes import ClassList, composed
 from decouplednet.errors import DataError
 from decouplednet.settings import DataSettings
 
 _FEWEST_TO_HOLD_OUT = 3
+Rows = NDArray[np.bool_]  # one for each image of an index
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +26,17 @@ class Roles:
         tags: images whose tags are learnt, by `Catalogue.training_tags`.
         masks: images whose masks are learnt.
         validation: images with masks that are only scored; may be empty.
-        unlabelled: number of images with neither tags nor a mask.
         calibration: images with tags that nothing learns from, to calibrate probabilities by.
+        unlabelled: number of images with neither tags nor a mask.
         overlapping: number of validation images that explicit splits also make give tags or masks.
     """
 
-    tags: tuple[Record, ...]
-    masks: tuple[Record, ...]
-    validation: tuple[Record, ...]
+    tags: Sequence[Record]
+    masks: Sequence[Record]
+    validation: Sequence[Record]
+    calibration: Sequence[Record]
     unlabelled: int
     overlapping: int
-    calibration: tuple[Record, ...] = ()
 
 
 def masks_only(settings: DataSettings) -> DataSettings:
@@ -91,26 +94,30 @@ def assign_roles(catalogue: Catalogue, settings: DataSettings, seed: int) -> Rol
         DataError: a named split does not exist or is empty, a named masks or validation split has
             an image without a mask, or no image gives tags, or none gives a mask.
     """
+    index = catalogue.records.data_index
     masks = _masked_split(catalogue, settings.masks_split, "masks_split")
     tags = _split(catalogue, settings.tags_split)
     validation = _masked_split(catalogue, settings.validation_split, "validation_split")
+    has_tags, has_mask = index.rows_where("tags NOT NULL"), index.rows_where("mask NOT NULL")
+    named = _marked(tags, has_mask) | _marked(masks, has_mask)
     if validation is None:
-        claimed = {record.name for record in (*(masks or ()), *(tags or ()))}
-        validation = _held_out(catalogue, claimed, settings.held_out, seed)
-    scored = {record.name for record in validation}
-    free = tuple(record for record in catalogue.records if record.name not in scored)
-    tagged = _sorted(record for record in tags or free if _is_labelled(record))
-    drawn = _sorted(record for record in masks or free if record.mask is not None)
-    calibration = _kept_for_calibration(tagged, drawn, settings.calibration_share, seed)
-    roles = Roles(
-        tags=tuple(record for record in tagged if record not in calibration),
-        masks=drawn,
-        validation=_sorted(validation),
-        unlabelled=sum(not _is_labelled(record) for record in catalogue.records),
-        overlapping=len(scored & {record.name for record in (*(tags or ()), *(masks or ()))}),
-        calibration=calibration,
+        scored = _held_out(has_mask & ~named, settings.held_out, seed)
+    else:
+        scored = _marked(validation, has_mask)
+    tagged = (~scored if tags is None else _marked(tags, has_mask)) & (has_tags | has_mask)
+    drawn = (~scored if masks is None else _marked(masks, has_mask)) & has_mask
+    calibration = _kept_for_calibration(
+        tagged & has_tags & ~drawn, settings.calibration_share, seed
     )
-    _refuse_empty(catalogue, roles, settings)
+    roles = Roles(
+        tags=_records(index, tagged & ~calibration),
+        masks=_records(index, drawn),
+        validation=_records(index, scored),
+        calibration=_records(index, calibration),
+        unlabelled=int((~(has_tags | has_mask)).sum()),
+        overlapping=int((scored & named).sum()),
+    )
+    _refuse_empty(catalogue, roles, settings, any_mask=bool(has_mask.any()))
     return roles
 
 
@@ -136,61 +143,66 @@ def check_classes_present(
         )
 
 
-def _split(catalogue: Catalogue, name: str | None) -> tuple[Record, ...] | None:
+def _split(catalogue: Catalogue, name: str | None) -> Records | None:
     return None if name is None else catalogue.split(name)
 
 
-def _masked_split(
-    catalogue: Catalogue, name: str | None, setting: str
-) -> tuple[Record, ...] | None:
+def _masked_split(catalogue: Catalogue, name: str | None, setting: str) -> Records | None:
     records = _split(catalogue, name)
-    bare = [record.name for record in records or () if record.mask is None]
-    if bare:
+    if records is None:
+        return None
+    bare = records.rows[~records.data_index.rows_where("mask NOT NULL")[records.rows]]
+    if len(bare):
         raise DataError(
-            f"{catalogue.root}: data.{setting} = {name}: the image {bare[0]!r} has no mask "
-            f"({len(bare)} of {len(records or ())} such images)"
+            f"{catalogue.root}: data.{setting} = {name}: the image "
+            f"{records.data_index.record(int(bare[0])).name!r} has no mask "
+            f"({len(bare)} of {len(records)} such images)"
         )
     return records
 
 
-def _held_out(
-    catalogue: Catalogue, claimed: set[str], share: float, seed: int
-) -> tuple[Record, ...]:
+def _marked(records: Records | None, like: Rows) -> Rows:
+    """Return for each row of the index whether the records have it."""
+    marked = np.zeros_like(like)
+    if records is not None:
+        marked[records.rows] = True
+    return marked
+
+
+def _records(index: Index, rows: Rows) -> Records:
+    return Records(index, np.flatnonzero(rows))
+
+
+def _held_out(free: Rows, share: float, seed: int) -> Rows:
     """Return a share of the masked images that no split claims: at least one of three or more."""
-    masked = [r for r in catalogue.records if r.mask is not None and r.name not in claimed]
+    masked = np.flatnonzero(free)
+    held = np.zeros_like(free)
     if not share or len(masked) < _FEWEST_TO_HOLD_OUT:
-        return ()
+        return held
     count = min(max(1, round(share * len(masked))), len(masked) - 1)
-    chosen = np.random.default_rng(seed).permutation(len(masked))[:count]
-    return tuple(masked[int(index)] for index in chosen)
+    held[masked[np.random.default_rng(seed).permutation(len(masked))[:count]]] = True
+    return held
 
 
-def _kept_for_calibration(
-    tagged: tuple[Record, ...], drawn: tuple[Record, ...], share: float, seed: int
-) -> tuple[Record, ...]:
+def _kept_for_calibration(free: Rows, share: float, seed: int) -> Rows:
     """Return a share of the images that have tags of their own and give no mask."""
-    masked = {record.name for record in drawn}
-    free = [record for record in tagged if record.tags is not None and record.name not in masked]
-    order = np.random.default_rng((seed, len(free))).permutation(len(free))
-    return _sorted(free[int(index)] for index in order[: round(share * len(free))])
+    places = np.flatnonzero(free)
+    order = np.random.default_rng((seed, len(places))).permutation(len(places))
+    kept = np.zeros_like(free)
+    kept[places[order[: round(share * len(places))]]] = True
+    return kept
 
 
-def _is_labelled(record: Record) -> bool:
-    return record.tags is not None or record.mask is not None
-
-
-def _sorted(records: Iterable[Record]) -> tuple[Record, ...]:
-    return tuple(sorted(records, key=lambda record: record.name))
-
-
-def _refuse_empty(catalogue: Catalogue, roles: Roles, settings: DataSettings) -> None:
+def _refuse_empty(
+    catalogue: Catalogue, roles: Roles, settings: DataSettings, *, any_mask: bool
+) -> None:
     if not roles.tags:
         where = f"in data.tags_split = {settings.tags_split}" if settings.tags_split else "in it"
         raise DataError(
             f"{catalogue.root}: no image {where} has tags; write rows into tags.csv, or name "
             "another data.tags_split"
         )
-    if not any(record.mask for record in catalogue.records):
+    if not any_mask:
         raise DataError(f"{catalogue.root}: no image has a mask; draw a few")
     if not roles.masks:
         raise DataError(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from decouplednet.annotations.files import read_lines
 from decouplednet.annotations.findings import Finding, finding_of
-from decouplednet.annotations.images import listed_name
+from decouplednet.annotations.image_files import listed_name
 from decouplednet.annotations.proposals import Proposals
 from decouplednet.errors import DataError
 

@@ -6,36 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from decouplednet.annotations.class_file import read_classes, write_classes
-from decouplednet.annotations.images import NO_IMAGE, FoundImages
+from decouplednet.annotations.folder_names import class_of_folder
+from decouplednet.annotations.image_files import NO_IMAGE, FoundImages
 from decouplednet.annotations.layout import Layout, image_files, native_layout, plain_layout
 from decouplednet.annotations.tags import read_tags, write_tags
-from decouplednet.classes import MOST_CLASSES, NOT_LOOKED_AT, ClassList, composed
+from decouplednet.classes import MOST_CLASSES, NOT_LOOKED_AT
 from decouplednet.errors import DataError
 
-# Folders that say what a picture is for, or nothing, but not what is on it.
-_NO_CLASS = frozenset(
-    (
-        "all",
-        "data",
-        "dcim",
-        "image",
-        "images",
-        "photos",
-        "pictures",
-        "test",
-        "testing",
-        "train",
-        "training",
-        "trainval",
-        "unknown",
-        "unlabeled",
-        "unlabelled",
-        "unsorted",
-        "val",
-        "valid",
-        "validation",
-    )
-)
 _NAMED = 10
 
 
@@ -154,14 +131,7 @@ def _row(name: str | None, allowed: tuple[str, ...] | None) -> tuple[str, ...]:
 
 def _class_folder(folders: tuple[str, ...]) -> str | None:
     """Return the outermost folder that may name a class: it has a letter, and is not general."""
-    for name in folders:
-        if name.casefold() in _NO_CLASS or not any(sign.isalpha() for sign in name):
-            continue
-        try:
-            return name if name == "background" else ClassList((composed(name),)).names[0]
-        except DataError:  # no class list could hold this name
-            continue
-    return None
+    return next(filter(None, map(class_of_folder, folders)), None)
 
 
 def _known_classes(layout: Layout, rows: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:

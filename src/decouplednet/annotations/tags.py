@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.annotations.findings import Finding
-from decouplednet.annotations.images import listed_name
+from decouplednet.annotations.image_files import listed_name, name_of
 from decouplednet.classes import NOT_LOOKED_AT, composed
 from decouplednet.errors import DataError
 
@@ -33,36 +34,78 @@ class TagTable:
     findings: tuple[Finding, ...]
 
 
-def read_tags(path: Path, images: Container[str] = ()) -> TagTable:
-    """Return the tags of a CSV file with the header ``image,tags``, tags joined by ``;``.
+@dataclass(frozen=True, slots=True)
+class TagRow:
+    """One row of a table that could be read.
+
+    Args:
+        image: as the row names it.
+        tags: classes of the image; empty: none of the classes is there; None: ``?``, nobody has
+            looked yet.
+        line: of the file, from 1.
+    """
+
+    image: str
+    tags: frozenset[str] | None
+    line: int
+
+
+def read_rows(path: Path) -> Iterator[TagRow | Finding]:
+    """Yield the rows of a CSV file with the header ``image,tags``, tags joined by ``;``.
 
     The header says what stands between the columns: ``,``, a tab, or the ``;`` of spreadsheets in
-    many languages. Between columns joined by ``;``, all after the first hold tags.
+    many languages. Between columns joined by ``;``, all after the first hold tags. A row that
+    cannot be read is a finding.
 
     Args:
         path: the table.
-        images: the names of the images that it may name, with or without extension.
 
     Raises:
         DataError: the file cannot be read as UTF-8 or CSV, or has another header.
     """
     text = read_text(path)
     delimiter = _delimiter(path, text)
+    for line, cells in islice(read_cells(path, text, delimiter), 1, None):
+        row = [cells[0], ";".join(cells[1:])] if delimiter == ";" and cells[1:] else cells
+        fault = _row_fault(row, delimiter)
+        if fault is not None:
+            yield Finding("bad-row", str(path), f"line {line}: {fault}")
+            continue
+        tags = frozenset(composed(tag.strip()) for tag in row[1].split(";") if tag.strip())
+        yield TagRow(row[0], None if tags == {NOT_LOOKED_AT} else tags, line)
+
+
+def read_tags(path: Path, images: Container[str] = ()) -> TagTable:
+    """Return the rows of a table by image, as `read_rows` reads them.
+
+    Args:
+        path: the table.
+        images: the names of the images that it may name, with or without extension.
+
+    Raises:
+        DataError: as `read_rows`.
+    """
     rows: dict[str, frozenset[str]] = {}
     lines: dict[str, int] = {}
     findings = []
-    for line, cells in _read_cells(path, text, delimiter)[1:]:
-        row = [cells[0], ";".join(cells[1:])] if delimiter == ";" and cells[1:] else cells
-        name = listed_name(row[0], images)
-        fault = _row_fault(row, name, lines, delimiter)
-        if fault is not None:
-            findings.append(Finding(fault[0], str(path), f"line {line}: {fault[1]}"))
+    for row in read_rows(path):
+        if isinstance(row, Finding):
+            findings.append(row)
             continue
-        lines[name] = line
-        tags = frozenset(composed(tag.strip()) for tag in row[1].split(";") if tag.strip())
-        if tags != {NOT_LOOKED_AT}:
-            rows[name] = tags
+        name = listed_name(row.image, images)
+        if name in lines:
+            findings.append(second_row(path, row.line, row.image, lines[name]))
+            continue
+        lines[name] = row.line
+        if row.tags is not None:
+            rows[name] = row.tags
     return TagTable(rows, lines, tuple(findings))
+
+
+def second_row(path: Path | str, line: int, image: str, first: int) -> Finding:
+    """Return the finding of an image that has a row already, on line ``first``."""
+    message = f"line {line}: {image!r} already has a row, on line {first}; remove one of them"
+    return Finding("duplicate-row", str(path), message)
 
 
 def write_tags(path: Path, rows: Mapping[str, Iterable[str]]) -> None:
@@ -95,37 +138,39 @@ def _delimiter(path: Path, text: str) -> str:
     raise DataError(f"{path}: the first line must be image,tags; it is {first!r}")
 
 
-def _read_cells(path: Path, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
-    """Return (number of its first line, cells) of every row that is not blank."""
+def read_cells(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield (number of its first line, cells) of every row of a table that is not blank.
+
+    Args:
+        path: of the table, for the message.
+        text: of the table.
+        delimiter: between the columns.
+
+    Raises:
+        DataError: it is no CSV.
+    """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    rows = []
     line = 1
     try:
         for row in reader:
             if any(cell.strip() for cell in row):
-                rows.append((line, row))
+                yield line, row
             line = reader.line_num + 1
     except csv.Error as fault:
         raise DataError(
             f"{path}: line {line}: no CSV: {fault}; is a quotation mark not closed?"
         ) from None
-    return rows
 
 
-def _row_fault(
-    row: list[str], name: str, lines: Mapping[str, int], delimiter: str
-) -> tuple[str, str] | None:
-    """Return the code and the sentence that refuse a row, or None."""
+def _row_fault(row: list[str], delimiter: str) -> str | None:
+    """Return the sentence that refuses a row, or None."""
     if any("\n" in cell or "\r" in cell for cell in row):
-        return "bad-row", "a quotation mark is not closed, or a cell has several lines; mend it"
+        return "a quotation mark is not closed, or a cell has several lines; mend it"
     if len(row) > 2:
-        return "bad-row", f"{len(row)} columns, expected 2; join the tags of an image by ';'"
+        return f"{len(row)} columns, expected 2; join the tags of an image by ';'"
     if len(row) < 2:
         remedy = f"write '{row[0]}{delimiter}' for an image with no class"
-        return "bad-row", f"1 column, expected 2; {remedy}"
-    if not name:
-        return "bad-row", "the image is missing; write its path in the first column"
-    if name in lines:
-        remedy = "remove one of them"
-        return "duplicate-row", f"{row[0]!r} already has a row, on line {lines[name]}; {remedy}"
+        return f"1 column, expected 2; {remedy}"
+    if not name_of(row[0]):
+        return "the image is missing; write its path in the first column"
     return None

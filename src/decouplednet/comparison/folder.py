@@ -8,8 +8,8 @@ from decouplednet.annotations.files import read_text, write_atomically
 from decouplednet.comparison.cell import Cell, CellResult, Digests
 from decouplednet.comparison.terms import Terms
 from decouplednet.errors import DataError, SettingsError
+from decouplednet.evaluation.json_file import read_json
 from decouplednet.recipe import toml_lines
-from decouplednet.report.finished_run import read_json
 from decouplednet.settings import Settings
 from decouplednet.training.choices import with_absolute_paths
 from decouplednet.training.run import changed_settings

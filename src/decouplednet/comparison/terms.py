@@ -47,11 +47,11 @@ class Terms:
         return choose_classes(self.catalogue.classes, self.settings.data)
 
     @property
-    def scored(self) -> tuple[Record, ...]:
+    def scored(self) -> Sequence[Record]:
         """The images that every method is scored on."""
         return self.catalogue.split(self.settings.data.validation_split or SCORED)
 
-    def masked(self, masks: int) -> tuple[Record, ...]:
+    def masked(self, masks: int) -> Sequence[Record]:
         """Return the images whose masks are learnt from.
 
         Args:
@@ -114,7 +114,7 @@ class Terms:
         common = self.settings.model_copy(update={"data": data, "seed": cell.seed})
         return make_plan(catalogue, method.settings(common), progress=progress)
 
-    def tags(self) -> tuple[frozenset[str] | None, ...]:
+    def tags(self) -> Sequence[frozenset[str] | None]:
         """Return the tags of every image that gives tags at the fewest masks.
 
         Raises:
@@ -137,7 +137,7 @@ class Terms:
             tags=tags_digest(*self._tagged(masks)),
         )
 
-    def _tagged(self, masks: int) -> tuple[tuple[Record, ...], tuple[frozenset[str] | None, ...]]:
+    def _tagged(self, masks: int) -> tuple[Sequence[Record], Sequence[frozenset[str] | None]]:
         """Return the images that give tags at a number of masks, 0 the fewest, and their tags."""
         catalogue, split = self._with_masks(masks or min(self.named, default=1))
         data = self.settings.data.model_copy(update={"masks_split": split})

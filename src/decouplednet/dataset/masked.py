@@ -1,7 +1,6 @@
 """Images with masks, as the segmentation network is trained on them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from torch.utils.data import Dataset
 
 from decouplednet.annotations.catalogue import Record
 from decouplednet.annotations.images import image_size
+from decouplednet.annotations.mask_source import MaskSource
 from decouplednet.annotations.masks import check_mask, classes_in, index_table
 from decouplednet.classes import BACKGROUND, IGNORE, ClassList
 from decouplednet.dataset.augmentation import (
@@ -42,7 +42,7 @@ class MaskedExample(NamedTuple):
         target: (side, side) uint8: 1 any class asked for, 255 ignored or padding, 0 all else.
         mask: (side, side) uint8: the id of every class, 255 ignored or padding.
         tags: (L,) float32: 1 a class in the window, 0 a class that is not on the image, NaN one
-            on the image that the window may not show.
+            that may be on the image, and that the window may not show.
     """
 
     image: Tensor
@@ -162,7 +162,7 @@ class MaskedImages(Dataset[MaskedExample]):
         return ClassExample(self._image(index, view, rng), self._frame.mask(mask, view))
 
     def _mask(self, index: int) -> NDArray[np.uint8]:
-        return self._store.mask(_mask_path(self.records[index]))
+        return self._store.mask(_mask_of(self.records[index]))
 
     def _image(self, index: int, view: View, rng: np.random.Generator) -> Tensor:
         content = cut_image(self._store.image(self.records[index].image), view)
@@ -178,13 +178,15 @@ class MaskedImages(Dataset[MaskedExample]):
 
     def _content(self, record: Record) -> tuple[tuple[int, ...], Tensor]:
         """Return the ids that a record's mask teaches, once it was checked, and all its tags."""
-        path = _mask_path(record)
-        mask = self._store.mask(path)
-        check_mask(mask, path, image_size(record.image), len(self._source), record.tags)
+        source = _mask_of(record)
+        mask = self._store.mask(source)
+        said = source.contradicting(record.tags)
+        check_mask(mask, source.path, image_size(record.image), len(self._source), said)
         ids = np.flatnonzero(np.bincount(mask.ravel()))
         found = {int(label) for label in self._table[ids]}
         tags = classes_in(mask, self._source) | (record.tags or frozenset())
-        return tuple(sorted(found - {BACKGROUND, IGNORE})), tag_targets([tags], self._classes)[0]
+        targets = tag_targets([tags], self._classes, [record.unsaid])[0]
+        return tuple(sorted(found - {BACKGROUND, IGNORE})), targets
 
 
 def window_tags(mask: Tensor, tags: Tensor) -> Tensor:
@@ -192,7 +194,7 @@ def window_tags(mask: Tensor, tags: Tensor) -> Tensor:
 
     Args:
         mask: (side, side) uint8 ids of the window: 1 to L, 0 background, 255 not known.
-        tags: (L,) float: 1 or 0, the tags of the whole image.
+        tags: (L,) float: 1, 0 or NaN (not known), the tags of the whole image.
 
     Returns:
         (L,) float: 0 for a class that is not on the image, 1 for one that has at least
@@ -223,7 +225,7 @@ class ClassImages(Dataset[ClassExample]):
         return self._masked.with_classes(draw)
 
 
-def _mask_path(record: Record) -> Path:
+def _mask_of(record: Record) -> MaskSource:
     if record.mask is None:
         raise DataError(f"{record.image}: the image has no mask to train from")
     return record.mask

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from decouplednet.annotations.images import read_image
-from decouplednet.annotations.masks import read_mask
+from decouplednet.annotations.mask_source import MaskSource
+
+Key = TypeVar("Key", Path, MaskSource)
 
 
 class ImageStore:
@@ -23,7 +26,7 @@ class ImageStore:
         self._limit_bytes = limit_bytes
         self._kept_bytes = 0
         self._images: dict[Path, NDArray[np.uint8]] = {}
-        self._masks: dict[Path, NDArray[np.uint8]] = {}
+        self._masks: dict[MaskSource, NDArray[np.uint8]] = {}
 
     @property
     def kept_bytes(self) -> int:
@@ -38,25 +41,22 @@ class ImageStore:
         """
         return self._take(path, self._images, read_image)
 
-    def mask(self, path: Path) -> NDArray[np.uint8]:
+    def mask(self, source: MaskSource) -> NDArray[np.uint8]:
         """Return the ids of a mask as (H, W) that cannot be written to.
 
         Raises:
             DataError: it cannot be read, or is no mask.
         """
-        return self._take(path, self._masks, read_mask)
+        return self._take(source, self._masks, MaskSource.read)
 
     def _take(
-        self,
-        path: Path,
-        kept: dict[Path, NDArray[np.uint8]],
-        read: Callable[[Path], NDArray[np.uint8]],
+        self, key: Key, kept: dict[Key, NDArray[np.uint8]], read: Callable[[Key], NDArray[np.uint8]]
     ) -> NDArray[np.uint8]:
-        if path in kept:
-            return kept[path]
-        pixels = read(path)
+        if key in kept:
+            return kept[key]
+        pixels = read(key)
         pixels.flags.writeable = False
         if self._kept_bytes + pixels.nbytes <= self._limit_bytes:
-            kept[path] = pixels
+            kept[key] = pixels
             self._kept_bytes += pixels.nbytes
         return pixels

@@ -31,23 +31,39 @@ class TaggedExample(NamedTuple):
     tags: Tensor
 
 
-def tag_targets(tags: Sequence[frozenset[str] | None], classes: ClassList) -> Tensor:
+def tag_targets(
+    tags: Sequence[frozenset[str] | None],
+    classes: ClassList,
+    unsaid: Sequence[frozenset[str]] | None = None,
+) -> Tensor:
     """Return the tags of N images as numbers.
 
     Args:
         tags: names of each image's classes, of which those outside ``classes`` do not count;
             None: nobody has looked.
         classes: the L classes.
+        unsaid: for each image the classes of which nobody said whether they are there, which are
+            not known unless they are among its tags; None: of none of the images any.
 
     Returns:
         (N, L) float32: 1 present, 0 absent, NaN not known.
+
+    Raises:
+        ValueError: ``unsaid`` are not as many as ``tags``.
     """
+    left_open = [frozenset[str]()] * len(tags) if unsaid is None else unsaid
+    if len(left_open) != len(tags):
+        raise ValueError(f"{len(tags)} tags go with as many unsaid classes, not {len(left_open)}")
     targets = torch.zeros(len(tags), len(classes))
-    for row, names in zip(targets, tags, strict=True):
+    for row, names, unknown in zip(targets, tags, left_open, strict=True):
         if names is None:
             row.fill_(torch.nan)
-        else:
-            row.copy_(torch.tensor([float(name in names) for name in classes]))
+            continue
+        for place, name in enumerate(classes):
+            if name in names:
+                row[place] = 1
+            elif name in unknown:
+                row[place] = torch.nan
     return targets
 
 
@@ -55,7 +71,7 @@ class TaggedImages(Dataset[TaggedExample]):
     """An endless stream of tagged images; item ``draw`` depends on ``seed`` and ``draw`` only.
 
     Args:
-        records: N images.
+        records: N images, with the classes of which nobody said whether they are there.
         tags: names of the classes in each, as in ``tag_targets``.
         classes: the L classes.
         frame: what the network sees.
@@ -89,8 +105,8 @@ class TaggedImages(Dataset[TaggedExample]):
             raise DataError("there is no image with tags to train from")
         if len(records) != len(tags):
             raise ValueError(f"{len(records)} records go with as many tags, not {len(tags)}")
-        self.records = tuple(records)
-        self.tags = tag_targets(tags, classes)
+        self.records = records
+        self.tags = tag_targets(tags, classes, [record.unsaid for record in records])
         self._frame = frame
         self._augmentation = augmentation
         self._seed = seed

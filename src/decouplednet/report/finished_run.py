@@ -3,27 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from decouplednet.errors import DataError
+from decouplednet.evaluation.json_file import read_json
+from decouplednet.evaluation.run_roles import RunRoles
 from decouplednet.report.curves import Curve, read_curves
 from decouplednet.report.scores import Scores
 from decouplednet.settings import Settings
 from decouplednet.training.run_folder import RunFolder
-
-M = TypeVar("M", bound=BaseModel)
-
-
-class RoleNames(BaseModel):
-    """Names of the images that gave tags, that gave masks, and that were only scored."""
-
-    model_config = ConfigDict(frozen=True)
-
-    tags: tuple[str, ...]
-    masks: tuple[str, ...]
-    validation: tuple[str, ...]
 
 
 class Facts(BaseModel):
@@ -50,7 +40,7 @@ class Facts(BaseModel):
     versions: Mapping[str, Any] = {}
     commit: str | None = None
     classes: tuple[str, ...]
-    roles: RoleNames
+    roles: RunRoles
     device: str | None = None
     precision: str | None = None
     seconds: Mapping[str, float] = {}
@@ -136,19 +126,3 @@ def read_result(path: Path) -> Result:
             "decouplednet train --resume"
         )
     return Result(read_curves(folder.curves), read_json(folder.metrics, Outcome))
-
-
-def read_json(path: Path, model: type[M]) -> M:
-    """Return the model that a JSON file holds.
-
-    Raises:
-        DataError: it cannot be read, or holds something else; the message names the first fault.
-    """
-    try:
-        return model.model_validate_json(path.read_bytes())
-    except OSError as fault:
-        raise DataError(f"{path}: cannot be read: {fault.strerror}") from None
-    except ValidationError as faults:
-        first = faults.errors()[0]
-        place = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise DataError(f"{path}: {place}: {first['msg']}; was it edited by hand?") from None

@@ -68,6 +68,10 @@ def page_values(run: FinishedRun, results: Mapping[str, Result]) -> dict[str, An
     predicted = run.result.outcome.predicted_tags
     return {
         "title": run.path.resolve().name,
+        "subject": "report of a training run",
+        "lead": "Report of a training run with decouplednet: classes learnt from tags, regions "
+        "learnt from masks.",
+        "origin": "Written from the files of the run and its data set.",
         "run": run,
         "results": results,
         "facts": _facts(run),

@@ -1,25 +1,29 @@
-"""The page's template and how it writes numbers."""
+"""The template of a page and how it writes numbers."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
 from decouplednet.classes import colour_of
 from decouplednet.report.pictures import reads_black
 from decouplednet.report.theme import DARK, DASHES, LIGHT
 
 NOTHING = "n/a"
+PACKAGE = "decouplednet.report"
 
 
-def render(values: Mapping[str, Any]) -> str:
-    """Return the page.
+def render(values: Mapping[str, Any], *, package: str = PACKAGE) -> str:
+    """Return a page of sections.
 
     Args:
-        values: the names that ``templates/report.html`` uses; a missing one is an error.
+        values: the names that ``templates/page.html`` and the sections use; a missing one is an
+            error.
+        package: whose ``templates/parts`` hold the sections; what else they include is found in
+            this package.
     """
     environment = Environment(
-        loader=PackageLoader("decouplednet.report", "templates"),
+        loader=ChoiceLoader([PackageLoader(package), PackageLoader(PACKAGE)]),
         # Names of classes and files come from strangers.
         autoescape=True,
         undefined=StrictUndefined,
@@ -34,7 +38,7 @@ def render(values: Mapping[str, Any]) -> str:
         "ink": ink,
     }
     theme = {"light": LIGHT, "dark": DARK, "dashes": DASHES}
-    return environment.get_template("report.html").render(**values, **theme)
+    return environment.get_template("page.html").render(**values, **theme)
 
 
 def score(value: float | None, digits: int = 3) -> str:

@@ -44,7 +44,7 @@ def _data(plan: Plan) -> list[Row]:
     left = "all not held out"
     without = plan.classes_without_masks
     return [
-        ("data", f"{catalogue.root} ({catalogue.layout}), {_images(len(catalogue.records))}"),
+        ("data", f"{catalogue.root} ({catalogue.statement}), {_images(len(catalogue.records))}"),
         ("classes", f"{len(plan.classes)}: {', '.join(plan.classes)}; others: {data.others}"),
         ("tags", f"{_images(len(roles.tags))} ({data.tags_split or left})"),
         ("masks", f"{_images(len(roles.masks))} ({data.masks_split or left})"),

@@ -41,7 +41,8 @@ def calibrate(predictor: Predictor, plan: Plan) -> Procedure:
         for batch in batched(progress(records))
     ]
     names = [plan.catalogue.training_tags(record, mask_given=False) for record in records]
-    score, tags = torch.cat(scores), tag_targets(names, plan.classes)
+    score = torch.cat(scores)
+    tags = tag_targets(names, plan.classes, [record.unsaid for record in records])
     procedure = predictor.procedure.model_copy(update={"calibration": fit_calibration(score, tags)})
     settings = plan.settings.prediction
     if settings.threshold_choice == "fixed":

@@ -24,7 +24,7 @@ def digests_of(plan: Plan) -> dict[str, str]:
 
 
 def tags_digest(records: Sequence[Record], tags: Sequence[frozenset[str] | None]) -> str:
-    """Return a digest of images' names and of the tags that they give.
+    """Return a digest of images' names, of the tags that they give and of what is left unsaid.
 
     Args:
         records: the images.
@@ -32,7 +32,9 @@ def tags_digest(records: Sequence[Record], tags: Sequence[frozenset[str] | None]
     """
     pairs = zip(records, tags, strict=True)
     return _digest(
-        f"{record.name}\t{None if given is None else sorted(given)}" for record, given in pairs
+        f"{record.name}\t{None if given is None else sorted(given)}"
+        + (f"\t{sorted(record.unsaid)}" if record.unsaid else "")
+        for record, given in pairs
     )
 
 
@@ -54,11 +56,7 @@ def _size(record: Record) -> int:
 
 
 def _mask(record: Record) -> str:
-    try:
-        content = record.mask.read_bytes() if record.mask else b""
-    except OSError as fault:
-        raise DataError(f"{record.mask}: cannot be read: {fault.strerror}") from None
-    return hashlib.sha256(content).hexdigest()
+    return record.mask.digest() if record.mask else hashlib.sha256(b"").hexdigest()
 
 
 def _digest(lines: Iterable[str]) -> str:

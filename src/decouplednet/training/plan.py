@@ -87,12 +87,18 @@ class Plan:
 
     @property
     def unmasked(self) -> tuple[Record, ...]:
-        """The images that give tags and no mask, with the tags that the run may use."""
+        """The images that give tags and no mask, with the tags that the run may use.
+
+        Those of which something is unsaid are not among them: told their tags alone, the network
+        would take a class that nobody spoke of for background.
+        """
         drawn = {record.name for record in self.roles.masks}
+        learnt = frozenset(self.classes)
         return tuple(
             replace(record, tags=names)
             for record, names in zip(self.roles.tags, self.tags, strict=True)
             if record.name not in drawn and names is not None
+            if not record.unsaid & learnt - names
         )
 
     @property

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from decouplednet.annotations.catalogue import Catalogue
 from decouplednet.annotations.images import image_size, read_image
+from decouplednet.annotations.mask_content import index_mask
+from decouplednet.annotations.mask_source import MaskSource
 from decouplednet.annotations.masks import (
     check_mask,
     classes_in,
@@ -21,6 +23,7 @@ from decouplednet.annotations.masks import (
 from decouplednet.annotations.record import Record
 from decouplednet.classes import IGNORE, ClassList
 from decouplednet.errors import DataError, TrainingError
+from decouplednet.evaluation.abstention import lowest_reaching, share_right
 from decouplednet.inference.batches import ahead, batched
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.predictor import Predictor
@@ -153,9 +156,9 @@ def choose_belief(
             for mask, prediction in _told(predictor, catalogue, records)
         ),
     )
-    shares = counts.right / np.maximum(counts.believed, 1)
-    enough = np.flatnonzero(shares >= wanted)
-    place = int(enough[0]) if enough.size else len(CERTAINTIES) - 1
+    shares = share_right(counts.right, counts.believed)
+    lowest = lowest_reaching(shares, wanted)
+    place = len(CERTAINTIES) - 1 if lowest is None else lowest
     return Belief(
         CERTAINTIES[place],
         float(shares[place]),
@@ -179,7 +182,7 @@ def _told(
 
 def _count(truth: NDArray[np.uint8], prediction: Prediction, classes: ClassList) -> _Counts:
     """Count one image; ``truth`` is (H, W) in the ids of ``classes``."""
-    counted, sure = truth != IGNORE, certainty(prediction)
+    counted, sure = truth != IGNORE, prediction.certainty()
     kept = [counted & (sure >= certain) for certain in CERTAINTIES]
     right = prediction.label_map == truth
     own = np.zeros((len(classes), LEVELS), np.int64)
@@ -262,7 +265,12 @@ def write_pseudo_masks(
                 mask = pseudo_mask(prediction, predictor.classes, belief)
                 write_mask(places[record.name], mask)
     return tuple(
-        Record(record.name, record.image, known[record.name], places[record.name])
+        Record(
+            record.name,
+            record.image,
+            known[record.name],
+            MaskSource(index_mask(places[record.name]), record.image, predictor.classes),
+        )
         for record in tagged
         if classes_in(
             _read(places[record.name], record.image, predictor.classes), predictor.classes
@@ -305,21 +313,13 @@ def pseudo_mask(prediction: Prediction, classes: ClassList, belief: Belief) -> N
         (H, W) uint8 ids of ``classes``.
     """
     label_map = prediction.label_map.copy()
-    label_map[certainty(prediction) < belief.certainty] = IGNORE
+    label_map[prediction.certainty() < belief.certainty] = IGNORE
     for name, class_map in prediction.class_maps.items():
         own = prediction.label_map == classes.index(name)
         label_map[~own & (class_map >= belief.doubt[name])] = IGNORE
         if own.mean() < FEWEST_PIXELS:
             label_map[class_map >= PERHAPS * class_map.max()] = IGNORE
     return label_map
-
-
-def certainty(prediction: Prediction) -> NDArray[np.float32]:
-    """Return the (H, W) largest value in [0, 1] over the maps of background and all classes."""
-    largest = prediction.background_map()
-    for class_map in prediction.class_maps.values():
-        largest = np.maximum(largest, class_map)
-    return largest
 
 
 def known_classes(names: Iterable[str], classes: ClassList) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """The stages in order, and what a run leaves behind."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,7 @@ def continued_facts(folder: RunFolder, plan: Plan) -> dict[str, Any]:
 def role_names(plan: Plan) -> dict[str, list[str]]:
     """Return the names of the images in each role."""
 
-    def names(records: tuple[Record, ...]) -> list[str]:
+    def names(records: Iterable[Record]) -> list[str]:
         return [record.name for record in records]
 
     roles = plan.roles

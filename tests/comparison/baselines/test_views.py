@@ -1,10 +1,12 @@
 """Views of images without masks: one geometry, several colours, nothing of masks or tags."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from decouplednet.annotations.record import Record
 from decouplednet.comparison.baselines.perturbation import StrongSettings
 from decouplednet.comparison.baselines.views import PairedImages
 from decouplednet.dataset.masked import ClassImages
@@ -23,7 +25,7 @@ def stream(
     smallest_window: float = 0.5,
 ) -> PairedImages:
     plan = plan_of(shapes, "segmenter.side=64", *changes)
-    records = plan.roles.tags
+    records: Sequence[Record] = plan.roles.tags
     if without:
         records = tuple(replace(record, tags=None, mask=None) for record in records)
     return PairedImages(

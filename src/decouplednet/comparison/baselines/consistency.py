@@ -14,6 +14,7 @@ Differs: network, optimiser and windows are the project's. A share of the update
     trained as the baseline's without consistency. Patches come from the image before in the step.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -209,7 +210,7 @@ def train_consistency(
     return pixel_predictor(network, plan)
 
 
-def images_without_masks(plan: Plan) -> tuple[Record, ...]:
+def images_without_masks(plan: Plan) -> Sequence[Record]:
     """Return the tagged images of a run whose masks it may not use; all, where it may use each."""
     masked = frozenset(plan.roles.masks)
     return tuple(one for one in plan.roles.tags if one not in masked) or plan.roles.tags

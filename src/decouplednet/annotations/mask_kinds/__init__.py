@@ -1,0 +1,1 @@
+"""Kinds of masks that are no PNG of ids, one module each."""

@@ -1,0 +1,1 @@
+"""Pre-labels in the formats that annotation tools import, one module for each format."""
