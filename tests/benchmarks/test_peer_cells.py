@@ -12,7 +12,7 @@ from decouplednet.comparison.cell import Cell, CellResult
 from decouplednet.comparison.compare import compare
 from decouplednet.comparison.folder import ComparisonFolder
 from decouplednet.errors import DataError, TrainingError, UsageError
-from decouplednet.report.finished_run import read_json
+from decouplednet.evaluation.json_file import read_json
 from tests.benchmarks.small_peer import OTHER, SMALL
 from tests.comparison.fakes import Untrained
 from tests.shapes import NAMES

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import CliRunner
 
 from decouplednet.cli.check import check
@@ -118,3 +119,48 @@ def test_the_command_does_not_import_torch(tmp_path: Path) -> None:
         "sys.exit('torch' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+
+
+def write_animation(root: Path) -> Path:
+    folders.native(root, tags={"a": "cat;dog"}, masks={"a": [1]})
+    path = root / "images" / "b.gif"
+    pictures = [Image.new("L", (7, 5), grey) for grey in (1, 2)]
+    pictures[0].save(path, save_all=True, append_images=pictures[1:])
+    return path
+
+
+def test_notes_are_shown_and_are_no_faults(tmp_path: Path) -> None:
+    path = write_animation(tmp_path)
+
+    status, text = run(tmp_path)
+
+    assert status == 0
+    assert "first-frame │      1 │" in text
+    assert f"{path}: holds 2 pictures, of which the first is taken" in text
+    assert text.endswith("\n2 images, 1 tagged, 1 masked: no faults, 1 note\n")
+
+
+def test_several_notes_are_counted_beside_the_faults(tmp_path: Path) -> None:
+    path = write_animation(tmp_path)
+    path.with_name("c.gif").write_bytes(path.read_bytes())
+    path.with_name("d.gif").write_bytes(b"")
+
+    status, text = run(tmp_path)
+
+    assert status == 1
+    assert text.endswith("\n4 images, 1 tagged, 1 masked: 1 fault, 2 notes\n")
+
+
+def test_json_has_notes_where_there_are_some(tmp_path: Path) -> None:
+    path = write_animation(tmp_path)
+
+    status, text = run(tmp_path, "--json")
+
+    assert status == 0
+    assert json.loads(text)["notes"] == [
+        {
+            "code": "first-frame",
+            "file": str(path),
+            "message": "holds 2 pictures, of which the first is taken",
+        }
+    ]

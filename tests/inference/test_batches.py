@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from decouplednet.inference.batches import IMAGES_AT_ONCE, ahead, batched
+from decouplednet.inference.batches import IMAGES_AT_ONCE, ahead, batched, behind
 
 
 @pytest.mark.parametrize(("count", "sizes"), [(0, []), (2, [2]), (3, [3]), (7, [3, 3, 1])])
@@ -89,3 +89,46 @@ def test_a_fault_comes_where_its_item_would_have() -> None:
 
 def test_nothing_is_made_of_nothing() -> None:
     assert list(ahead([])) == []
+
+
+def test_work_is_done_in_order_in_one_other_thread() -> None:
+    done: list[tuple[int, int]] = []
+
+    behind(range(30), lambda item: done.append((item, threading.get_ident())), weigh=lambda _: 1)
+
+    assert [item for item, _ in done] == [*range(30)]
+    assert len({thread for _, thread in done}) == 1
+    assert threading.get_ident() not in {thread for _, thread in done}
+
+
+@pytest.mark.parametrize(("count", "most", "waiting"), [(2, 100, 2), (9, 3, 3)])
+def test_few_items_wait_for_their_work(count: int, most: int, waiting: int) -> None:
+    made, done, ahead_of = [0], [0], list[int]()
+
+    def items() -> Iterator[int]:
+        for item in range(20):
+            ahead_of.append(made[0] - done[0])
+            made[0] += 1
+            yield item
+
+    def work(_: int) -> None:
+        done[0] += 1
+
+    behind(items(), work, weigh=lambda _: 1, count=count, most=most)
+
+    assert done == [20]
+    assert max(ahead_of) <= waiting + 1
+
+
+def test_what_the_work_raises_is_raised_and_what_waited_is_done() -> None:
+    done = []
+
+    def work(item: int) -> None:
+        if item == 2:
+            raise ValueError("no third")
+        done.append(item)
+
+    with pytest.raises(ValueError, match="no third"):
+        behind(range(4), work, weigh=lambda _: 1)
+
+    assert done == [0, 1, 3]

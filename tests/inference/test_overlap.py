@@ -12,7 +12,7 @@ from PIL import Image
 
 from decouplednet.annotations.images import read_image
 from decouplednet.annotations.masks import write_mask
-from decouplednet.inference import label_maps
+from decouplednet.inference import entry, label_maps
 from decouplednet.inference.batches import IMAGES_AT_ONCE, batched
 from decouplednet.inference.label_maps import write_label_maps
 from decouplednet.inference.predictor import Predictor
@@ -43,7 +43,7 @@ def test_images_are_written_by_another_thread_and_few_wait_for_it(
         with lock:
             written[0] += 1
 
-    monkeypatch.setattr(label_maps, "read_image", reading)
+    monkeypatch.setattr(entry, "read_image", reading)
     monkeypatch.setattr(label_maps, "write_mask", writing)
     monkeypatch.setattr(label_maps, "PIXELS_AT_ONCE", 2 * 9 * 7)
     sources = find_sources(tmp_path, tmp_path / "out").images

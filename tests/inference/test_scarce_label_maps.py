@@ -14,7 +14,7 @@ from PIL import Image
 from decouplednet.annotations.images import read_image
 from decouplednet.classes import ClassList
 from decouplednet.cli.predict import predict
-from decouplednet.inference import label_maps
+from decouplednet.inference import entry, label_maps
 from decouplednet.inference import room as rooms
 from decouplednet.inference.label_maps import write_label_maps
 from decouplednet.inference.prediction import Prediction
@@ -83,7 +83,7 @@ def test_images_of_which_three_do_not_fit_are_there_alone(
         there[path.name] = len([*out.glob("*.png")])
         return read_image(path)
 
-    monkeypatch.setattr(label_maps, "read_image", reading)
+    monkeypatch.setattr(entry, "read_image", reading)
     (images / "c.png").write_text("no picture")
     sources = find_sources(images, out).images
 

@@ -121,7 +121,7 @@ def test_a_file_in_place_of_the_folder_of_results_is_refused(tmp_path: Path) -> 
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     images = fill(tmp_path / "images", "a.txt")
 
-    message = r"images: holds no image \(other files: 1\); image files end in \.bmp, \.jpeg"
+    message = r"images: holds no image \(other files: 1\); image files end in \.bmp, \.gif, \.jpeg"
     with pytest.raises(DataError, match=message):
         find_sources(images, tmp_path / "out")
 

@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from decouplednet.cli.audit import audit
+from decouplednet.cli.backend import backend
 from decouplednet.cli.benchmark import benchmark
 from decouplednet.cli.check import check
 from decouplednet.cli.compare import compare
@@ -21,6 +23,7 @@ from decouplednet.cli.info import info
 from decouplednet.cli.init import init
 from decouplednet.cli.interruption import Interrupted
 from decouplednet.cli.predict import predict
+from decouplednet.cli.prelabel import prelabel
 from decouplednet.cli.prepare_int8 import prepare_int8
 from decouplednet.cli.report import report
 from decouplednet.cli.train import train
@@ -40,12 +43,15 @@ COMMANDS = (
     init,
     train,
     predict,
+    prelabel,
     evaluate,
     report,
+    audit,
     prepare_int8,
     export,
     compare,
     info,
+    backend,
     benchmark,
     demo,
 )

@@ -37,12 +37,15 @@ def check(
 
 
 def _json(report: "CheckReport") -> str:
-    findings = [
-        {"code": found.code, "file": found.file, "message": found.message}
-        for found in report.findings
-    ]
     counts = {"images": report.images, "tagged": report.tagged, "masked": report.masked}
-    return json.dumps({**counts, "findings": findings}, indent=2)
+    notes = {"notes": _listed(report.notes)} if report.notes else {}
+    return json.dumps({**counts, "findings": _listed(report.findings), **notes}, indent=2)
+
+
+def _listed(findings: "tuple[Finding, ...]") -> list[dict[str, str]]:
+    return [
+        {"code": found.code, "file": found.file, "message": found.message} for found in findings
+    ]
 
 
 def _print(report: "CheckReport") -> None:
@@ -50,11 +53,14 @@ def _print(report: "CheckReport") -> None:
 
     console = Console()
     if report.findings:
-        console.print(_table(report.findings))
+        console.print(_table(report.findings, "fault"))
+    if report.notes:
+        console.print(_table(report.notes, "note"))
     faults = f"{len(report.findings)} faults" if len(report.findings) != 1 else "1 fault"
+    notes = f", {len(report.notes)} notes" if len(report.notes) != 1 else ", 1 note"
     console.print(
         f"{report.images} images, {report.tagged} tagged, {report.masked} masked: "
-        f"{faults if report.findings else 'no faults'}",
+        f"{faults if report.findings else 'no faults'}{notes if report.notes else ''}",
         highlight=False,
         soft_wrap=True,
     )
@@ -62,12 +68,12 @@ def _print(report: "CheckReport") -> None:
         console.print("to train, at least one mask is needed", soft_wrap=True)
 
 
-def _table(findings: "tuple[Finding, ...]") -> "Table":
-    """Return the faults, most frequent kind first, at most ten of a kind."""
+def _table(findings: "tuple[Finding, ...]", heading: str) -> "Table":
+    """Return faults or notes, most frequent kind first, at most ten of a kind."""
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("fault", "number", "where and what")
+    table = Table(heading, "number", "where and what")
     table.columns[1].justify = "right"
     table.columns[2].overflow = "fold"
     for code, count in Counter(found.code for found in findings).most_common():

@@ -30,3 +30,25 @@ def resumable(data: Path, out: Path) -> Iterator[None]:
             raise
         words = f"{quote(str(data))} --out {quote(str(out))} --resume"
         raise Interrupted(f"go on with: decouplednet train {words}") from None
+
+
+@contextmanager
+def prelabelling(out: Path) -> Iterator[None]:
+    """Let Ctrl-C say how to go on with the pre-labels inside, once some may be there.
+
+    Args:
+        out: their folder.
+
+    Raises:
+        Interrupted: the user stopped what can be gone on with.
+    """
+    from decouplednet.prelabel.folder import PrelabelFolder
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if not PrelabelFolder(out).journal.is_file():
+            raise
+        raise Interrupted(
+            f"go on with the same command and --resume; what is done lies in {out}"
+        ) from None

@@ -5,9 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from decouplednet.cli.options import Device, ModelFolder, Precision
+from decouplednet.cli.options import (
+    Device,
+    ModelFolder,
+    Overlay,
+    Precision,
+    Tile,
+    probability_of,
+)
 from decouplednet.counts import count
-from decouplednet.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,37 +37,17 @@ Tags = Annotated[
 ]
 
 
-def _probability(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number <= 1:
-        raise UsageError(f"--threshold: {text}: expected a probability, a number from 0 to 1")
-    return number
-
-
 Threshold = Annotated[
     float | None,
     typer.Option(
-        parser=_probability,
+        parser=probability_of("--threshold"),
         metavar="FLOAT",
         help="Look for classes above this probability; the model's own by default, usually 0.5.",
         show_default=False,
     ),
 ]
-Tile = Annotated[
-    int | None,
-    typer.Option(
-        help="See an image whose longer side has more pixels in tiles of so many, at least 32; "
-        "without it every image is seen as a whole.",
-        metavar="PIXELS",
-        show_default=False,
-    ),
-]
 _TOO_LARGE = "images with more pixels than are read at once are seen in tiles: add --tile PIXELS"
 
-Overlay = Annotated[bool, typer.Option("--overlay", help="Also write pictures into OUT/overlays/.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show nothing but faults.")]
 
 

@@ -137,7 +137,7 @@ def _evaluate(
     progress: Progress[Record],
 ) -> list[Evaluation]:
     """Return the scores for each telling: True where the network is given the true tags."""
-    unknown = _unknown_classes(predictor, catalogue)
+    unknown = unknown_classes(predictor, catalogue)
     masked = _masked(catalogue, records)
     tallies, failures = [Tally(predictor.classes) for _ in tellings], list[str]()
     examples = read_examples(predictor, catalogue, progress(masked), failures)
@@ -162,8 +162,12 @@ def _moved(segmenter: Segmenter, device: str | None) -> Segmenter:
     return segmenter
 
 
-def _unknown_classes(predictor: PredictsImages, catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the model's classes that the data set does not have; all of them are refused."""
+def unknown_classes(predictor: PredictsImages, catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the classes of a model that a data set does not have.
+
+    Raises:
+        DataError: it has none of them.
+    """
     unknown = tuple(name for name in predictor.classes if name not in catalogue.classes)
     if len(unknown) == len(predictor.classes):
         raise DataError(

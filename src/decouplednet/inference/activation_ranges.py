@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from decouplednet.annotations.images import find_images, read_image
+from decouplednet.annotations.image_files import find_images
+from decouplednet.annotations.images import read_image
 from decouplednet.errors import DataError, SettingsError
 from decouplednet.inference.model_folder import load_model, write_ranges
 from decouplednet.inference.reading import Image

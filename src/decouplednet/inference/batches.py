@@ -1,8 +1,8 @@
-"""Working through many images a few at a time, the next ones being read meanwhile."""
+"""Working through many images a few at a time: the next are read, the last written meanwhile."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
@@ -69,3 +69,38 @@ def ahead(items: Iterable[T], count: int = 1) -> Iterator[T]:
         while taken := pending.popleft().result():
             pending.append(pool.submit(take))
             yield from taken
+
+
+def behind(
+    items: Iterable[T],
+    work: Callable[[T], None],
+    *,
+    weigh: Callable[[T], int],
+    count: int = IMAGES_AT_ONCE,
+    most: int = PIXELS_AT_ONCE,
+) -> None:
+    """Do something with each item, in their order, in another thread while the next are made.
+
+    No interruption reaches that thread: what it has begun, and what waits for it, it does to the
+    end. What the work raises is raised here.
+
+    Args:
+        items: taken while their forerunners are worked on.
+        work: done with each.
+        weigh: returns what an item weighs.
+        count: how many items may wait.
+        most: what the items that wait may weigh together.
+
+    >>> done = []
+    >>> behind("abc", done.append, weigh=len)
+    >>> done
+    ['a', 'b', 'c']
+    """
+    pending = deque[tuple[int, Future[None]]]()
+    with ThreadPoolExecutor(1, "behind") as pool:
+        for item in items:
+            pending.append((weigh(item), pool.submit(work, item)))
+            while len(pending) > count or sum(weight for weight, _ in pending) > most:
+                pending.popleft()[1].result()
+        while pending:
+            pending.popleft()[1].result()

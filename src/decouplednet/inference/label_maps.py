@@ -1,9 +1,6 @@
 """Predict a folder of images into a folder of label maps."""
 
-import io
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -11,13 +8,13 @@ from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from decouplednet.annotations.files import write_atomically
-from decouplednet.annotations.images import image_size, read_image
 from decouplednet.annotations.masks import write_mask
 from decouplednet.errors import DataError
-from decouplednet.inference.batches import IMAGES_AT_ONCE, PIXELS_AT_ONCE, ahead, batched
+from decouplednet.inference.batches import PIXELS_AT_ONCE, ahead, batched, behind
+from decouplednet.inference.entry import Entry, pixels_read
+from decouplednet.inference.jpeg import jpeg
 from decouplednet.inference.legend import LEGEND, legend
 from decouplednet.inference.prediction import Prediction
 from decouplednet.inference.reading import PredictsImages
@@ -27,14 +24,12 @@ from decouplednet.inference.results_folder import (
     check_writable,
     earlier_results,
 )
-from decouplednet.inference.room import Room, TiledImage
+from decouplednet.inference.room import Room
 from decouplednet.inference.scores_table import ScoresTable
 from decouplednet.inference.sources import OVERLAYS, Source
 
 T = TypeVar("T")
 Progress = Callable[[Sequence[T]], Iterable[T]]
-
-_Read = tuple[Source, NDArray[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,7 +96,7 @@ def write_label_maps(
     earlier = earlier_results(out)
     check_nothing_lost(sources, earlier, overlay=overlay)
     check_writable(out)
-    done, entry = _Done(ScoresTable(out)), _Entry(given or {}, room)
+    done, entry = _Done(ScoresTable(out)), Entry(given or {}, room)
     try:
         for _, together in groupby(progress(sources), entry.together):
             _write_each(_predicted(predictor, together, entry), earlier, done, overlay)
@@ -111,43 +106,6 @@ def write_label_maps(
         write_atomically(out / OVERLAYS / LEGEND, legend(predictor.classes))
     left = len(earlier.label_maps - done.written)
     return Written(len(done.written), left, tuple(done.failures))
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """How images are read.
-
-    Args:
-        given: image name to the classes that are known.
-        room: refuses those that do not fit; None: none.
-    """
-
-    given: Mapping[str, frozenset[str]]
-    room: Room | None
-
-    def read(self, source: Source) -> _Read:
-        """Return an image.
-
-        Raises:
-            DataError: it cannot be read, or does not fit.
-        """
-        if self.room is not None:
-            self.room.check(source.image, self._measured(source))
-        return source, read_image(source.image)
-
-    def together(self, source: Source) -> str:
-        """Return what is the same for neighbours that may be in memory together."""
-        if self.room is None:
-            return ""
-        try:
-            scarce = self.room.is_scarce(self._measured(source))
-        except DataError:  # whoever reads it is told
-            return ""
-        return source.listed if scarce else ""
-
-    def _measured(self, source: Source) -> TiledImage:
-        tags = self.given.get(source.name)
-        return TiledImage(image_size(source.image), None if tags is None else len(tags))
 
 
 @dataclass(slots=True)
@@ -181,44 +139,27 @@ def _write_each(
     results: Iterable[_Seen | DataError], earlier: Earlier, done: _Done, overlay: bool
 ) -> None:
     """Write what is predicted in another thread, which no interruption reaches, to its end."""
-    pending = deque[tuple[int, Future[None]]]()
-    with ThreadPoolExecutor(1, "write") as writer:
-        for seen in results:
-            size = 0 if isinstance(seen, DataError) else seen.image[..., 0].size
-            pending.append((size, writer.submit(done.take, seen, earlier, overlay=overlay)))
-            while len(pending) > IMAGES_AT_ONCE or _waiting(pending) > PIXELS_AT_ONCE:
-                pending.popleft()[1].result()
-        while pending:
-            pending.popleft()[1].result()
 
+    def size(seen: _Seen | DataError) -> int:
+        return 0 if isinstance(seen, DataError) else seen.image[..., 0].size
 
-def _waiting(pending: Iterable[tuple[int, object]]) -> int:
-    return sum(pixels for pixels, _ in pending)
+    def take(seen: _Seen | DataError) -> None:
+        done.take(seen, earlier, overlay=overlay)
+
+    behind(results, take, weigh=size, most=PIXELS_AT_ONCE)
 
 
 def _predicted(
-    predictor: PredictsImages, sources: Iterable[Source], entry: _Entry
+    predictor: PredictsImages, sources: Iterable[Source], entry: Entry
 ) -> Iterator[_Seen | DataError]:
     """Yield each image that can be read with its prediction, and what is wrong with the others."""
-    for batch in ahead(batched(_read_each(sources, entry), weigh=_pixels)):
+    for batch in ahead(batched(entry.read_each(sources), weigh=pixels_read)):
         yield from (fault for fault in batch if isinstance(fault, DataError))
         read = [one for one in batch if not isinstance(one, DataError)]
         tags = [entry.given.get(source.name) for source, _ in read]
         predictions = predictor.predict([image for _, image in read], tags, class_maps=False)
         for (source, image), prediction in zip(read, predictions, strict=True):
             yield _Seen(source, image, prediction)
-
-
-def _read_each(sources: Iterable[Source], entry: _Entry) -> Iterator[_Read | DataError]:
-    for source in sources:
-        try:
-            yield entry.read(source)
-        except DataError as fault:
-            yield fault
-
-
-def _pixels(read: _Read | DataError) -> int:
-    return 0 if isinstance(read, DataError) else read[1].shape[0] * read[1].shape[1]
 
 
 def _write(seen: _Seen, earlier: Earlier, *, overlay: bool) -> None:
@@ -230,18 +171,9 @@ def _write(seen: _Seen, earlier: Earlier, *, overlay: bool) -> None:
     place = seen.source.overlay
     write_mask(seen.source.label_map, seen.prediction.label_map)
     if overlay:
-        write_atomically(place, _jpeg(seen.prediction.overlay(seen.image), place))
+        write_atomically(place, jpeg(seen.prediction.overlay(seen.image), place))
     elif place in earlier.overlays:  # it shows another label map than the one beside it
         _remove(place)
-
-
-def _jpeg(overlay: NDArray[np.uint8], place: Path) -> bytes:
-    content = io.BytesIO()
-    try:
-        Image.fromarray(overlay).save(content, "JPEG", quality=90)
-    except OSError as fault:  # JPEG ends at 65,500 pixels a side
-        raise DataError(f"{place}: no JPEG can hold the overlay: {fault}") from None
-    return content.getvalue()
 
 
 def _remove(overlay: Path) -> None:

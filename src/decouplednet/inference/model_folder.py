@@ -123,7 +123,7 @@ def load_model(
     """
     place = choose_device(device) if isinstance(device, str) else device
     choose_precision(precision, place)  # refused before anything is read
-    folder = _folder(Path(path))
+    folder = folder_of(Path(path))
     description = _read_description(folder / DESCRIPTION)
     try:
         classes = ClassList(tuple(description.classes))
@@ -172,7 +172,7 @@ def write_ranges(path: Path | str, ranges: Mapping[str, float]) -> None:
         ModelError: there is no model.
         DataError: the disk is full, or the folder may not be written.
     """
-    file = _folder(Path(path)) / DESCRIPTION
+    file = folder_of(Path(path)) / DESCRIPTION
     before = _read_description(file).model_dump()
     write_atomically(file, _content(_Description(**(before | {"ranges": dict(ranges)}))))
 
@@ -251,8 +251,15 @@ def _flush(path: Path) -> None:
         os.close(handle)
 
 
-def _folder(path: Path) -> Path:
-    """Return the folder that holds the model's files."""
+def folder_of(path: Path) -> Path:
+    """Return the folder that holds a model's files.
+
+    Args:
+        path: a run folder or its ``model/``.
+
+    Raises:
+        ModelError: there is no model.
+    """
     for folder in (path, path / "model"):
         if (folder / DESCRIPTION).is_file():
             if not (folder / WEIGHTS).is_file():

@@ -44,6 +44,13 @@ class Prediction:
             total += class_map
         return np.clip(1 - total, 0, 1)
 
+    def certainty(self) -> NDArray[np.float32]:
+        """Return the (H, W) largest value in [0, 1] over the maps of background and all classes."""
+        largest = self.background_map()
+        for class_map in self.class_maps.values():
+            np.maximum(largest, class_map, out=largest)
+        return largest
+
     def overlay(self, image: AnyImage, strength: float = 0.5) -> NDArray[np.uint8]:
         """Return the image with the colours of its classes laid over it.
 

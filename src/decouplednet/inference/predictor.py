@@ -143,10 +143,26 @@ class Predictor:
             DataError: an image is no RGB array.
             ModelError: the network's output is not finite.
         """
+        return self.scores_and_pool5(images)[0]
+
+    def scores_and_pool5(self, images: Sequence[Image]) -> tuple[Tensor, Tensor]:
+        """Return the class scores of images, and what the encoder made of them.
+
+        Args:
+            images: as for ``predict``, at least one.
+
+        Returns:
+            (B, L) as from ``scores``, and (B, C, h, w) float32 pool5 in the first view.
+
+        Raises:
+            DataError: an image is no RGB array.
+            ModelError: the network's output is not finite.
+        """
         with evaluating(self.network), torch.inference_mode():
-            score = _mean_score([self._see(view, images) for view in self.views()])
+            seen = [self._see(view, images) for view in self.views()]
+            score = _mean_score(seen)
         check_finite(score, "class scores")
-        return score
+        return score, seen[0].traced.encoded.pool5.float()
 
     def views(self) -> tuple[FrameView, ...]:
         """Return the views over which each image is averaged."""

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from decouplednet.annotations.images import IMAGE_SUFFIXES, find_images, name_of
+from decouplednet.annotations.image_files import IMAGE_SUFFIXES, find_images, name_of
 from decouplednet.errors import DataError
 
 OVERLAYS = "overlays"

@@ -1,0 +1,1 @@
+"""Images whose tags are probably wrong or missing."""
